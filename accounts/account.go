@@ -1,0 +1,120 @@
+// Package accounts owns the accounts file: which accounts there are and how each one's credentials come about.
+//
+// Invariant: a File that Load returns is valid. Every name is unique and safe in a stanza and in a shell, every source
+// exists, no chain is a cycle, and every value is one that AWS accepts as far as that can be known without asking.
+package accounts
+
+// File is the accounts file. It is read by Load and Parse alone, which check it; it isn't changed afterwards, so that
+// any number of goroutines may read it.
+type File struct {
+	Path        string       `json:"-"` // where it was read from
+	Stamp       Stamp        `json:"-"` // the version that was read; zero from Parse
+	Keychain    *Keychain    `json:"keychain,omitempty"`
+	Defaults    Defaults     `json:"defaults,omitzero"`
+	Accounts    []Account    `json:"accounts"`
+	SSOSessions []SSOSession `json:"sso_sessions,omitempty"`
+
+	index *index
+	notes []Problem
+}
+
+// Keychain is the choice of a keychain other than the platform's own.
+type Keychain struct {
+	Backend           string `json:"backend,omitempty"`
+	PassphraseCommand string `json:"passphrase_command,omitempty"` // for the file backend; its first line of output
+}
+
+// Defaults hold for every account that doesn't say otherwise.
+type Defaults struct {
+	Region        string   `json:"region,omitempty"`
+	Duration      Duration `json:"duration,omitempty"`
+	ProfilePrefix string   `json:"profile_prefix,omitempty"`
+}
+
+// Account is one entry: a base account, a role, or a permission set of Identity Center.
+type Account struct {
+	Name        string `json:"name"`
+	AccountID   string `json:"account_id,omitempty"` // 12 digits; where only the ARN of the role names it, taken from there
+	Description string `json:"description,omitempty"`
+	Region      string `json:"region,omitempty"`
+	Profile     string `json:"profile,omitempty"` // of ~/.aws/config, where it isn't prefix + name
+
+	// A base account: where credentials begin.
+	Credentials *Credentials `json:"credentials,omitempty"`
+	Session     string       `json:"session,omitempty"` // SessionToken (also when empty) or SessionNone
+
+	// A role.
+	RoleARN           string            `json:"role_arn,omitempty"`
+	Source            string            `json:"source,omitempty"`   // the account it is assumed from
+	Duration          Duration          `json:"duration,omitempty"` // of a base account's own session too; see EffectiveDuration
+	ExternalID        string            `json:"external_id,omitempty"`
+	SessionName       string            `json:"session_name,omitempty"` // of a web identity too
+	SourceIdentity    string            `json:"source_identity,omitempty"`
+	SessionTags       map[string]string `json:"session_tags,omitempty"`
+	TransitiveTagKeys []string          `json:"transitive_tag_keys,omitempty"`
+	Policy            Policy            `json:"policy,omitempty"`
+	PolicyARNs        []string          `json:"policy_arns,omitempty"`
+
+	MFASerial  string `json:"mfa_serial,omitempty"`
+	MFAProcess string `json:"mfa_process,omitempty"` // a command that prints a code
+
+	SSO *SSO `json:"sso,omitempty"`
+}
+
+// What a base account with long-term keys hands out.
+const (
+	SessionToken = "token" // a session from GetSessionToken, so that the keys never reach a caller
+	SessionNone  = "none"  // the keys as they are
+)
+
+// Credentials says where a base account's credentials come from; exactly one of its ways is set. A base account without
+// it begins at the profile DefaultProfile: see (*Account).Way.
+type Credentials struct {
+	Profile              string `json:"profile,omitempty"` // an ordinary profile of ~/.aws
+	Keychain             bool   `json:"keychain,omitempty"`
+	Environment          bool   `json:"environment,omitempty"`
+	WebIdentityTokenFile string `json:"web_identity_token_file,omitempty"`
+	RoleARN              string `json:"role_arn,omitempty"` // with WebIdentityTokenFile
+	Instance             bool   `json:"instance,omitempty"`
+}
+
+// SSO is a permission set in an account, reached through Identity Center.
+type SSO struct {
+	Session  string `json:"session"` // the name of an SSOSession
+	RoleName string `json:"role_name"`
+}
+
+// SSOSession is one Identity Center: a start URL to sign in at.
+type SSOSession struct {
+	Name               string   `json:"name"`
+	StartURL           string   `json:"start_url"`
+	Region             string   `json:"region"`
+	RegistrationScopes []string `json:"registration_scopes,omitempty"` // default: sso:account:access
+}
+
+// DefaultProfile is the profile of ~/.aws that a base account begins at when it doesn't say.
+const DefaultProfile = "default"
+
+// IsBase reports whether credentials begin at a.
+func (a *Account) IsBase() bool { return a.RoleARN == "" && a.SSO == nil }
+
+// Way is where a base account's credentials come from, with the default in its place. It is zero for any other account.
+func (a *Account) Way() Credentials {
+	switch {
+	case !a.IsBase():
+		return Credentials{}
+	case a.Credentials == nil:
+		return Credentials{Profile: DefaultProfile}
+	}
+	return *a.Credentials
+}
+
+// SSOSession returns the Identity Center of that name, nil if there is none.
+func (f *File) SSOSession(name string) *SSOSession {
+	for i := range f.SSOSessions {
+		if s := &f.SSOSessions[i]; s.Name == name {
+			return s
+		}
+	}
+	return nil
+}

@@ -1,0 +1,141 @@
+package accounts
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"aws-accounts/internal/hint"
+)
+
+// Lifetimes of sessions for which the file says nothing, or too much.
+const (
+	DefaultDuration = time.Hour
+	ChainedDuration = time.Hour // the most that AWS gives to a role assumed by a role
+)
+
+// index makes looking up cost the same with 3 accounts or 10,000.
+type index struct {
+	byName map[string]*Account // by lower-case name
+	base   *Account            // where roles without a source begin
+}
+
+func newIndex(f *File) *index {
+	x := &index{byName: make(map[string]*Account, len(f.Accounts))}
+	for i := range f.Accounts {
+		a := &f.Accounts[i]
+		x.byName[strings.ToLower(a.Name)] = a
+		if x.base == nil && a.IsBase() {
+			x.base = a
+		}
+	}
+	if x.base == nil {
+		x.base = &Account{}
+	}
+	return x
+}
+
+// indexed also serves a File that a test has put together by hand.
+func (f *File) indexed() *index {
+	if f.index == nil {
+		return newIndex(f)
+	}
+	return f.index
+}
+
+// Find returns the account of that name, in whichever case it is written.
+func (f *File) Find(name string) (*Account, error) {
+	if a := f.indexed().byName[strings.ToLower(name)]; a != nil {
+		return a, nil
+	}
+	guess := ""
+	for i := range f.Accounts {
+		if a := &f.Accounts[i]; f.ProfileName(a) == name { // setup calls it so, and the user sees it more often than the name
+			guess = ": did you mean " + quote(a.Name) + ", whose profile is so called?"
+		}
+	}
+	if guess == "" {
+		guess = didYouMean(name, f.names())
+	}
+	err := fmt.Errorf("no account %s in %s%s", quote(name), showPath(f.Path), guess)
+	return nil, hint.New(err, "`aws-accounts list` shows the accounts")
+}
+
+func (f *File) names() []string {
+	names := make([]string, len(f.Accounts))
+	for i := range f.Accounts {
+		names[i] = f.Accounts[i].Name
+	}
+	return names
+}
+
+// SourceOf returns the account whose credentials a's role is assumed with, nil for an account that is no role. In a file
+// without a base account that is an implicit one: its name is empty, and it begins at the profile DefaultProfile.
+func (f *File) SourceOf(a *Account) *Account {
+	switch x := f.indexed(); {
+	case a.RoleARN == "":
+		return nil
+	case a.Source == "":
+		return x.base
+	default:
+		return x.byName[strings.ToLower(a.Source)]
+	}
+}
+
+// Chain returns the accounts on the way to a, from where its credentials begin (a base account, possibly the implicit
+// one, or one of Identity Center) to a itself.
+func (f *File) Chain(a *Account) []*Account {
+	var chain []*Account
+	for ; a != nil && len(chain) <= len(f.Accounts); a = f.SourceOf(a) { // the bound: a hand-made File may have a cycle
+		chain = append(chain, a)
+	}
+	slices.Reverse(chain)
+	return chain
+}
+
+// ProfileName is the profile of ~/.aws/config that hands out a's credentials, unique in the file.
+func (f *File) ProfileName(a *Account) string {
+	if a.Profile != "" {
+		return a.Profile
+	}
+	return f.Defaults.ProfilePrefix + a.Name
+}
+
+// EffectiveRegion is a's region, "" if neither it nor the defaults name one.
+func (f *File) EffectiveRegion(a *Account) string {
+	if a.Region != "" {
+		return a.Region
+	}
+	return f.Defaults.Region
+}
+
+// EffectiveDuration is how long a session of a is asked to live. It is 0 for an account of Identity Center, where the
+// permission set decides.
+func (f *File) EffectiveDuration(a *Account) time.Duration {
+	d := DefaultDuration
+	switch {
+	case a.SSO != nil:
+		return 0
+	case a.Duration != 0:
+		d = time.Duration(a.Duration)
+	case f.Defaults.Duration != 0:
+		d = time.Duration(f.Defaults.Duration)
+	}
+	if f.IsChained(a) {
+		d = min(d, ChainedDuration)
+	}
+	return d
+}
+
+// IsChained reports whether a's role is assumed with another role's session, which is then the caller for AWS: it lives
+// an hour at most and has no MFA device. Identity Center and a web identity give role sessions too. An instance's role
+// doesn't count ("AWS does not treat using roles to grant permissions to applications that run on EC2 instances as role
+// chaining", https://docs.aws.amazon.com/IAM/latest/UserGuide/id_roles.html).
+func (f *File) IsChained(a *Account) bool {
+	s := f.SourceOf(a)
+	return s != nil && (!s.IsBase() || s.Way().WebIdentityTokenFile != "")
+}
+
+// Notes are what is right but may surprise, for `validate`.
+func (f *File) Notes() []Problem { return f.notes }

@@ -1,0 +1,126 @@
+package accounts
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"reflect"
+
+	"aws-accounts/internal/hint"
+)
+
+// maxSize is a bound against a path that leads astray. 10,000 accounts are 2 MB.
+const maxSize = 32 << 20
+
+// Load reads the file, refuses it if somebody else could have written it, and checks all that it says. The error is
+// fs.ErrNotExist if there is none, and *Problems if what it says is wrong.
+func Load(path string) (*File, error) {
+	data, stamp, err := read(path)
+	if err != nil {
+		return nil, err
+	}
+	f, err := Parse(path, data)
+	if err != nil {
+		return nil, err
+	}
+	f.Stamp = stamp
+	return f, nil
+}
+
+// Parse is Load for a file's content, with path only for the messages. It is JSON; comments and commas before a closing
+// bracket are accepted as well, since people write it by hand and take an account out for a while.
+func Parse(path string, data []byte) (*File, error) {
+	r := &report{data: bytes.TrimPrefix(data, []byte("\ufeff"))} // Windows editors begin with a mark
+	f := &File{Path: path}
+	var c *check
+	if root, ok := parse(r); ok {
+		d := newDecoder(r)
+		d.value(root, reflect.ValueOf(f).Elem(), "")
+		c = newCheck(d, f, root)
+		c.all()
+	}
+	if list := r.problems(); len(list) > 0 {
+		return nil, hint.New(&Problems{path, list}, "correct the file; `aws-accounts validate` checks it")
+	}
+	f.index = newIndex(f)
+	f.notes = c.notes()
+	return f, nil
+}
+
+// read returns the content together with the stamp of just that content.
+func read(path string) ([]byte, Stamp, error) {
+	fail := func(err error) ([]byte, Stamp, error) { return nil, Stamp{}, err }
+	info, err := os.Stat(path)
+	if err != nil {
+		return fail(notFound(path, err))
+	}
+	if !info.Mode().IsRegular() { // before opening, since a pipe would keep us waiting
+		what := "not a regular file"
+		if info.IsDir() {
+			what = "a folder, not a file"
+		}
+		return fail(fmt.Errorf("reading %s: it is %s", showPath(path), what))
+	}
+	if err := checkWritable(path); err != nil {
+		return fail(notFound(path, err))
+	}
+	for range 5 {
+		data, stamp, err := readOnce(path)
+		if err != errChanged {
+			return data, stamp, err
+		}
+	}
+	return fail(fmt.Errorf("reading %s: %w", showPath(path), errChanged))
+}
+
+var errChanged = errors.New("it changes while it is read")
+
+func readOnce(path string) ([]byte, Stamp, error) {
+	file, err := os.Open(path)
+	if err != nil {
+		return nil, Stamp{}, notFound(path, err)
+	}
+	defer file.Close()
+	before, err := statOpen(file)
+	if err != nil {
+		return nil, Stamp{}, notFound(path, err)
+	}
+	data, err := io.ReadAll(io.LimitReader(file, maxSize+1))
+	if err != nil {
+		return nil, Stamp{}, notFound(path, err)
+	}
+	if len(data) > maxSize {
+		return nil, Stamp{}, fmt.Errorf("reading %s: it is larger than %d MB", showPath(path), maxSize>>20)
+	}
+	after, err := statOpen(file)
+	if err != nil {
+		return nil, Stamp{}, notFound(path, err)
+	}
+	if before.id != after.id {
+		return nil, Stamp{}, errChanged
+	}
+	return data, after, nil
+}
+
+// notFound says once which file, and what to do if there is none.
+func notFound(path string, err error) error {
+	if hint.Of(err) != "" {
+		return err // is complete
+	}
+	err = fmt.Errorf("reading %s: %w", showPath(path), cause(err))
+	if errors.Is(err, fs.ErrNotExist) {
+		return hint.New(err, "`aws-accounts init` makes an accounts file")
+	}
+	return err
+}
+
+// cause is a file system error without the path, which its callers say themselves, printable.
+func cause(err error) error {
+	if pe, ok := errors.AsType[*fs.PathError](err); ok {
+		return pe.Err
+	}
+	return err
+}

@@ -1,0 +1,237 @@
+//go:build unix
+
+package accounts
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+
+	"aws-accounts/internal/hint"
+)
+
+// layout makes folders and files with just these modes; a name ends in / for a folder.
+func layout(t *testing.T, modes ...any) string {
+	t.Helper()
+	dir, err := filepath.EvalSymlinks(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Chmod(dir, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	for i := 0; i < len(modes); i += 2 {
+		path := filepath.Join(dir, modes[i].(string))
+		if strings.HasSuffix(modes[i].(string), "/") {
+			err = os.Mkdir(path, 0o700)
+		} else {
+			err = os.WriteFile(path, []byte(`{"accounts": []}`), 0o600)
+		}
+		if err == nil {
+			err = os.Chmod(path, modes[i+1].(os.FileMode))
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	return dir
+}
+
+func TestWritableByOthers(t *testing.T) {
+	const sticky = os.ModeSticky
+	for _, test := range []struct {
+		name       string
+		modes      []any
+		links      []string // name, target, …
+		path       string
+		want, hint string // DIR stands for the folder; "" if all is right
+	}{
+		{name: "private", modes: []any{"a/", os.FileMode(0o700), "a/f", os.FileMode(0o600)}, path: "a/f"},
+		{name: "readable", modes: []any{"a/", os.FileMode(0o755), "a/f", os.FileMode(0o644)}, path: "a/f"},
+		{name: "group", modes: []any{"a/", os.FileMode(0o700), "a/f", os.FileMode(0o660)}, path: "a/f",
+			want: "DIR/a/f can be written by its group (-rw-rw----)", hint: "chmod go-w DIR/a/f"},
+		{name: "everybody", modes: []any{"a/", os.FileMode(0o700), "a/f", os.FileMode(0o666)}, path: "a/f",
+			want: "DIR/a/f can be written by everybody (-rw-rw-rw-)", hint: "chmod go-w DIR/a/f"},
+		{name: "folder", modes: []any{"a b/", os.FileMode(0o775), "a b/f", os.FileMode(0o664)}, path: "a b/f",
+			want: "DIR/a b can be written by its group (drwxrwxr-x); DIR/a b/f can be written by its group (-rw-rw-r--)",
+			hint: "chmod go-w 'DIR/a b' 'DIR/a b/f'"},
+		{name: "sticky folder, own file", modes: []any{"a/", sticky | os.FileMode(0o777), "a/f", os.FileMode(0o600)}, path: "a/f"},
+		{name: "own folder above", modes: []any{"a/", os.FileMode(0o770), "a/b/", os.FileMode(0o700), "a/b/f", os.FileMode(0o600)}, path: "a/b/f",
+			want: "DIR/a can be written by its group (drwxrwx---)", hint: "chmod go-w DIR/a"},
+		{name: "link", modes: []any{"a/", os.FileMode(0o700), "b/", os.FileMode(0o700), "b/f", os.FileMode(0o600)}, links: []string{"a/f", "../b/f"}, path: "a/f"},
+		{name: "link's folder", modes: []any{"a/", os.FileMode(0o777), "b/", os.FileMode(0o700), "b/f", os.FileMode(0o600)}, links: []string{"a/f", "../b/f"}, path: "a/f",
+			want: "DIR/a can be written by everybody (drwxrwxrwx)", hint: "chmod go-w DIR/a"},
+		{name: "target's folder", modes: []any{"a/", os.FileMode(0o700), "b/", os.FileMode(0o777), "b/f", os.FileMode(0o600)}, links: []string{"a/f", "../b/f"}, path: "a/f",
+			want: "DIR/b can be written by everybody (drwxrwxrwx)", hint: "chmod go-w DIR/b"},
+		{name: "target", modes: []any{"a/", os.FileMode(0o700), "b/", os.FileMode(0o700), "b/f", os.FileMode(0o606)}, links: []string{"a/f", "../b/f"}, path: "a/f",
+			want: "DIR/b/f can be written by everybody (-rw----rw-)", hint: "chmod go-w DIR/b/f"},
+		{name: "link between", modes: []any{"a/", os.FileMode(0o700), "b/", os.FileMode(0o700), "b/f", os.FileMode(0o600), "c/", os.FileMode(0o777)},
+			links: []string{"c/l", "../b/f", "a/f", "../c/l"}, path: "a/f",
+			want: "DIR/c can be written by everybody (drwxrwxrwx)", hint: "chmod go-w DIR/c"},
+		{name: "linked folder", modes: []any{"a/", os.FileMode(0o700), "b/", os.FileMode(0o775), "b/f", os.FileMode(0o600)}, links: []string{"a/l", "../b"}, path: "a/l/f",
+			want: "DIR/b can be written by its group (drwxrwxr-x)", hint: "chmod go-w DIR/b"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			dir := layout(t, test.modes...)
+			for i := 0; i < len(test.links); i += 2 {
+				if err := os.Symlink(test.links[i+1], filepath.Join(dir, test.links[i])); err != nil {
+					t.Fatal(err)
+				}
+			}
+			path := filepath.Join(dir, test.path)
+			_, err := Load(path)
+			if test.want == "" {
+				if err != nil {
+					t.Fatal(err)
+				}
+				return
+			}
+			want := "refusing " + path + ": others can change it, and it can name commands to run: " + strings.ReplaceAll(test.want, "DIR", dir)
+			if err == nil || err.Error() != want {
+				t.Errorf("got %v\nwant %s", err, want)
+			}
+			if got, want := hint.Of(err), "`"+strings.ReplaceAll(test.hint, "DIR", dir)+"`"; got != want {
+				t.Errorf("hint %s, want %s", got, want)
+			}
+		})
+	}
+}
+
+// stranger makes path somebody's who is neither root nor the user whom it returns.
+func stranger(t *testing.T, path string) (user int) {
+	t.Helper()
+	if os.Geteuid() != 0 {
+		return os.Geteuid() + 1 // then the file's owner is the stranger
+	}
+	if err := os.Lchown(path, 4242, -1); err != nil {
+		t.Fatal(err)
+	}
+	return 4343
+}
+
+func TestOwnedByOthers(t *testing.T) {
+	dir := layout(t, "f", os.FileMode(0o600))
+	path := filepath.Join(dir, "f")
+	user := stranger(t, path)
+	err := checkWritableAs(path, user)
+	if err == nil || !strings.Contains(err.Error(), path+" belongs to user ") || !strings.HasPrefix(hint.Of(err), "`sudo chown ") {
+		t.Errorf("got %v, hint %s", err, hint.Of(err))
+	}
+
+	dir = layout(t, "a/", os.FileMode(0o700))
+	link := filepath.Join(dir, "a/f")
+	if err := os.Symlink("/etc/passwd", link); err != nil { // root's, readable by everybody
+		t.Fatal(err)
+	}
+	user = stranger(t, filepath.Join(dir, "a"))
+	if err := checkWritableAs(link, user); err == nil || !strings.Contains(err.Error(), filepath.Join(dir, "a")+" belongs to user ") {
+		t.Errorf("folder: %v", err)
+	}
+	if err := checkWritableAs("/etc/passwd", user); err != nil {
+		t.Errorf("a file of root's: %v", err)
+	}
+}
+
+// In a sticky folder somebody else can't touch our files, but can put one there, or a link.
+func TestStickyFolder(t *testing.T) {
+	dir := layout(t, "a/", os.ModeSticky|os.FileMode(0o777), "a/f", os.FileMode(0o600))
+	user := stranger(t, filepath.Join(dir, "a/f"))
+	if err := checkWritableAs(filepath.Join(dir, "a/f"), user); err == nil {
+		t.Error("somebody else's file is taken")
+	}
+	dir = layout(t, "a/", os.ModeSticky|os.FileMode(0o777))
+	link := filepath.Join(dir, "a/f")
+	if err := os.Symlink("/etc/passwd", link); err != nil {
+		t.Fatal(err)
+	}
+	user = stranger(t, link)
+	if err := checkWritableAs(link, user); err == nil {
+		t.Error("somebody else's link is followed")
+	}
+}
+
+func TestLinkInCircles(t *testing.T) {
+	dir := layout(t)
+	if err := os.Symlink("g", filepath.Join(dir, "f")); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink("f", filepath.Join(dir, "g")); err != nil {
+		t.Fatal(err)
+	}
+	if err := checkWritable(filepath.Join(dir, "f")); !errors.Is(err, syscall.ELOOP) {
+		t.Errorf("got %v", err)
+	}
+	if _, err := Load(filepath.Join(dir, "f")); !errors.Is(err, syscall.ELOOP) {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestCreateThroughDanglingLink(t *testing.T) {
+	dir := layout(t)
+	link := filepath.Join(dir, "f")
+	if err := os.Symlink("elsewhere", link); err != nil {
+		t.Fatal(err)
+	}
+	if err := Create(link, nil); !errors.Is(err, os.ErrExist) {
+		t.Errorf("got %v", err)
+	}
+}
+
+// Neither a pipe nor a device has an end that one could wait for.
+func TestLoadPipe(t *testing.T) {
+	if _, err := Load(os.DevNull); err == nil || err.Error() != "reading "+os.DevNull+": it is not a regular file" {
+		t.Errorf("got %v", err)
+	}
+	path := filepath.Join(t.TempDir(), "pipe")
+	if err := syscall.Mkfifo(path, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Load(path); err == nil || err.Error() != "reading "+path+": it is not a regular file" {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestCreateModes(t *testing.T) {
+	for _, mask := range []int{0, 0o022, 0o077} {
+		dir := filepath.Join(t.TempDir(), "new")
+		path := filepath.Join(dir, "f")
+		old := syscall.Umask(mask)
+		err := Create(path, nil)
+		syscall.Umask(old)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for p, want := range map[string]os.FileMode{dir: 0o700, path: 0o600} {
+			if info, err := os.Stat(p); err != nil || info.Mode().Perm() != want {
+				t.Errorf("umask %o: %s %v, %v", mask, p, info.Mode(), err)
+			}
+		}
+	}
+}
+
+// A change that keeps size and mtime is seen by ctime.
+func TestStampSeesWhatMtimeHides(t *testing.T) {
+	dir := layout(t, "f", os.FileMode(0o600))
+	path := filepath.Join(dir, "f")
+	before, err := Stat(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	info, err := os.Stat(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for { // until the file system's clock has gone on, which is at most some milliseconds
+		if err := os.Chtimes(path, info.ModTime(), info.ModTime()); err != nil {
+			t.Fatal(err)
+		}
+		if after, err := Stat(path); err != nil {
+			t.Fatal(err)
+		} else if after.String() != before.String() {
+			return
+		}
+	}
+}

@@ -1,0 +1,131 @@
+package accounts
+
+import (
+	"bytes"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+)
+
+// Problem is something in the file that its owner should look at. Line and Column count from 1, the column in characters.
+// Message quotes what it repeats of the file, shortened, so that it can be printed as it is.
+type Problem struct {
+	Line, Column int
+	Message      string
+}
+
+// Problems is the error of a file that can't be used: everything that is wrong with it, in the file's order.
+type Problems struct {
+	Path string
+	List []Problem
+}
+
+// shownProblems keeps a file that isn't an accounts file at all from filling the screen.
+const shownProblems = 100
+
+// Error has a line for each problem, as compilers write them, which editors can jump to.
+func (p *Problems) Error() string {
+	var b strings.Builder
+	for i, e := range p.List {
+		if i > 0 {
+			b.WriteByte('\n')
+		}
+		if i == shownProblems {
+			fmt.Fprintf(&b, "%s: %d more", showPath(p.Path), len(p.List)-i)
+			break
+		}
+		fmt.Fprintf(&b, "%s:%d:%d: %s", showPath(p.Path), e.Line, e.Column, e.Message)
+	}
+	return b.String()
+}
+
+// report collects problems by their offset, since most files have none and need no line counted.
+type report struct {
+	data  []byte
+	list  []finding
+	lines []int // where lines end, once somebody asked
+}
+
+type finding struct {
+	offset int
+	text   string
+}
+
+func (r *report) add(offset int, format string, args ...any) {
+	r.list = append(r.list, finding{offset, fmt.Sprintf(format, args...)})
+}
+
+// problems sorts what was found and gives it lines and columns, in one pass over the file.
+func (r *report) problems() []Problem {
+	slices.SortStableFunc(r.list, func(a, b finding) int { return a.offset - b.offset })
+	var list []Problem
+	p := Problem{Line: 1, Column: 1}
+	at := 0
+	for _, f := range r.list {
+		p.Line, p.Column = advance(r.data[at:f.offset], p.Line, p.Column)
+		at = f.offset
+		list = append(list, Problem{p.Line, p.Column, f.text})
+	}
+	return list
+}
+
+// line is the line of an offset. A bad file can ask for as many as it has lines.
+func (r *report) line(offset int) int {
+	if r.lines == nil {
+		for i, c := range r.data {
+			if c == '\n' {
+				r.lines = append(r.lines, i)
+			}
+		}
+	}
+	n, _ := slices.BinarySearch(r.lines, offset)
+	return 1 + n
+}
+
+func advance(b []byte, line, column int) (int, int) {
+	if i := bytes.LastIndexByte(b, '\n'); i >= 0 {
+		line += bytes.Count(b, []byte("\n"))
+		column, b = 1, b[i+1:]
+	}
+	return line, column + utf8.RuneCount(b)
+}
+
+// quote shows a piece of somebody's text: on one line, nothing in it that a terminal obeys (escapes, line ends, marks
+// that turn the direction of writing), and not much of it.
+func quote(s string) string {
+	const most = 100
+	n := 0
+	for i := range s {
+		if n++; n > most {
+			return strconv.Quote(s[:i]) + "…"
+		}
+	}
+	return strconv.Quote(s)
+}
+
+// quoteAll lists a few.
+func quoteAll(list []string) string {
+	const most = 5
+	var q []string
+	for i, s := range list {
+		if i == most {
+			q = append(q, fmt.Sprintf("%d more", len(list)-i))
+			break
+		}
+		q = append(q, quote(s))
+	}
+	return strings.Join(q, ", ")
+}
+
+// showPath leaves an ordinary path as it is.
+func showPath(path string) string {
+	for _, r := range path {
+		if !unicode.IsPrint(r) || r == utf8.RuneError {
+			return strconv.Quote(path)
+		}
+	}
+	return path
+}

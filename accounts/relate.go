@@ -1,0 +1,244 @@
+package accounts
+
+import (
+	"strings"
+	"time"
+)
+
+// What check.source holds besides an account's number.
+const (
+	noSource = -1 // the account is no role, or its role begins at the implicit base account
+	unknown  = -2 // it can't be told: there is a problem already
+)
+
+// relations checks the accounts against each other. An account in which something was wrong may not be what it seems, so
+// that nothing is concluded from it. Every step looks at each account a bounded number of times.
+func (c *check) relations() {
+	c.names()
+	c.profiles()
+	c.sources()
+	if c.cycles() {
+		return
+	}
+	for i := range c.f.Accounts {
+		c.chain(i)
+	}
+}
+
+func (c *check) names() {
+	for i := range c.f.Accounts {
+		a := &c.f.Accounts[i]
+		if a.Name == "" {
+			continue
+		}
+		lower := strings.ToLower(a.Name)
+		if j, dup := c.byName[lower]; dup {
+			c.at(&c.nodes[i], "name", "duplicate name %s: the account in line %d has it already%s",
+				quote(a.Name), c.line(member(&c.nodes[j], "name").StartOffset), whatCaseIs(a.Name, c.f.Accounts[j].Name))
+			continue
+		}
+		c.byName[lower] = i
+	}
+}
+
+// whatCaseIs is the end of a message about two equal names.
+func whatCaseIs(a, b string) string {
+	if a == b {
+		return ""
+	}
+	return ": case doesn't make two names differ"
+}
+
+func (c *check) profiles() {
+	seen := make(map[string]int, len(c.f.Accounts))
+	for i := range c.f.Accounts {
+		a := &c.f.Accounts[i]
+		if a.Name == "" || c.byName[strings.ToLower(a.Name)] != i {
+			continue
+		}
+		p := c.f.ProfileName(a)
+		if j, dup := seen[p]; dup {
+			other := &c.f.Accounts[j]
+			at := i
+			if a.Profile == "" && other.Profile != "" { // the one that chose its profile is the one to change
+				at = j
+				a, other = other, a
+			}
+			c.at(&c.nodes[at], "profile", `profile %s is that of account %s already: give one of them another "profile"`, quote(p), quote(other.Name))
+			continue
+		}
+		seen[p] = i
+	}
+}
+
+func (c *check) sources() {
+	var bases []string
+	base, anyBroken := noSource, false
+	for i := range c.f.Accounts {
+		if c.broken[&c.nodes[i]] {
+			anyBroken = true
+		} else if c.f.Accounts[i].IsBase() {
+			bases = append(bases, c.f.Accounts[i].Name)
+			base = i
+		}
+	}
+	var names []string
+	for i := range c.f.Accounts {
+		a, v := &c.f.Accounts[i], &c.nodes[i]
+		c.source[i] = noSource
+		switch {
+		case c.broken[v]:
+			c.source[i] = unknown
+		case a.RoleARN == "" || a.SSO != nil:
+		case a.Source != "":
+			j, ok := c.byName[strings.ToLower(a.Source)]
+			if ok {
+				c.source[i] = j
+				break
+			}
+			c.source[i] = unknown
+			if names == nil {
+				names = c.f.names()
+			}
+			guess := c.guess(a.Source, names)
+			if guess == "" && len(bases) > 0 {
+				guess = ": a base account is " + quoteAll(bases[:1])
+			}
+			c.at(v, "source", "no account %s to be the source%s", quote(a.Source), guess)
+		case anyBroken:
+			c.source[i] = unknown
+		case len(bases) > 1:
+			c.source[i] = unknown
+			c.add(v.StartOffset, `account %s needs a "source", since there is more than one base account: %s`, quote(a.Name), quoteAll(bases))
+		default:
+			c.source[i] = base
+		}
+	}
+}
+
+// cycles names each cycle once, at the first of its accounts.
+func (c *check) cycles() (found bool) {
+	const fresh, walking, done = 0, 1, 2
+	state := make([]int8, len(c.source))
+	for i := range c.source {
+		var path []int
+		j := i
+		for j >= 0 && state[j] == fresh {
+			state[j] = walking
+			path = append(path, j)
+			j = c.source[j]
+		}
+		if j >= 0 && state[j] == walking {
+			found = true
+			c.cycle(j)
+		}
+		for _, k := range path {
+			state[k] = done
+		}
+	}
+	return found
+}
+
+func (c *check) cycle(member int) {
+	first := member
+	var loop []int
+	for j := member; ; {
+		loop = append(loop, j)
+		first = min(first, j)
+		if j = c.source[j]; j == member {
+			break
+		}
+	}
+	var names []string
+	for j := first; len(names) <= len(loop); j = c.source[j] {
+		names = append(names, c.f.Accounts[j].Name)
+	}
+	const most = 10
+	if len(names) > most {
+		names = append(append(names[:most-1:most-1], "…"), names[len(names)-1])
+	}
+	c.at(&c.nodes[first], "source", `the sources go in a circle, %s: one of them must begin at a base account`, strings.Join(names, " → "))
+}
+
+// chain checks a role against what it is assumed with.
+func (c *check) chain(i int) {
+	a, v := &c.f.Accounts[i], &c.nodes[i]
+	p, isRole := parseARN(a.RoleARN)
+	if w := a.Way(); w.RoleARN != "" {
+		p, isRole = parseARN(w.RoleARN)
+	}
+	if c.broken[v] || !isRole {
+		return
+	}
+	if region := c.f.EffectiveRegion(a); regionShape.MatchString(region) {
+		tail := ""
+		if a.Region == "" {
+			tail = `: give this account a "region" of its own`
+		}
+		if r := regionPartition(region); r != p.partition && (r != "aws" || knownPartition(p.partition)) {
+			c.at(v, "region", "region %s is in partition %s, but the role is in %s%s", quote(region), r, p.partition, tail)
+		}
+	}
+	j := c.source[i]
+	if j < 0 {
+		return
+	}
+	s := &c.f.Accounts[j]
+	if q, ok := parseARN(s.RoleARN); ok && q.partition != p.partition {
+		c.at(v, "source", "the source %s is in partition %s, but the role is in %s: sessions don't pass from one to another", quote(s.Name), q.partition, p.partition)
+	}
+	chained := !s.IsBase() || s.Way().WebIdentityTokenFile != ""
+	if chained && a.MFASerial != "" {
+		c.at(v, "mfa_serial", `"mfa_serial" is of no use here, since %s is no user: give it to the base account that the chain begins at`, quote(s.Name))
+	}
+	m, isARN := parseARN(a.MFASerial)
+	if !chained && isARN && isAccountID(s.AccountID) && isAccountID(m.account) && m.account != s.AccountID {
+		c.at(v, "mfa_serial", `"mfa_serial" is in account %s, but the source %s is in %s: a device is in the account of its user`, m.account, quote(s.Name), s.AccountID)
+	}
+}
+
+// notes are for a file without problems.
+func (c *check) notes() []Problem {
+	n := &check{report: &report{data: c.data}}
+	taken := map[string]string{} // profile → the base account that begins there
+	bases := 0
+	for i := range c.f.Accounts {
+		if a := &c.f.Accounts[i]; a.IsBase() {
+			bases++
+			if w := a.Way(); w.Profile != "" {
+				taken[w.Profile] = a.Name
+			}
+		}
+	}
+	if bases == 0 {
+		taken[DefaultProfile] = ""
+	}
+	var cut []string
+	for i := range c.f.Accounts {
+		a, v := &c.f.Accounts[i], &c.nodes[i]
+		if base, ok := taken[c.f.ProfileName(a)]; ok {
+			field := "name"
+			if a.Profile != "" {
+				field = "profile"
+			}
+			whose := "credentials begin at"
+			if base != "" {
+				whose = "account " + quote(base) + " begins at"
+			}
+			n.at(v, field, `profile %s is the one that %s, so that it can't be set up for this account: give it another "profile"`, quote(c.f.ProfileName(a)), whose)
+		}
+		if !c.f.IsChained(a) {
+			continue
+		}
+		if time.Duration(a.Duration) > ChainedDuration {
+			n.at(v, "duration", "%q gets %s instead of %s: AWS gives no more to a role that is assumed by a role", a.Name, Duration(ChainedDuration), a.Duration)
+		} else if a.Duration == 0 && time.Duration(c.f.Defaults.Duration) > ChainedDuration {
+			cut = append(cut, a.Name)
+		}
+	}
+	if len(cut) > 0 {
+		n.at(member(c.root, "defaults"), "duration", "%s get %s instead of %s: AWS gives no more to a role that is assumed by a role",
+			quoteAll(cut), Duration(ChainedDuration), c.f.Defaults.Duration)
+	}
+	return n.problems()
+}

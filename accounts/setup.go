@@ -1,0 +1,220 @@
+package accounts
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"time"
+
+	"aws-accounts/internal/atomicfile"
+	"aws-accounts/internal/awsfiles"
+	"aws-accounts/internal/hint"
+	"aws-accounts/internal/lock"
+	"aws-accounts/internal/place"
+)
+
+// Setup is `aws-accounts setup [NAME…]`: writes the stanzas.
+type Setup struct {
+	Names         []string `arg:"" optional:"" name:"name" help:"The accounts (default: all)."`
+	DryRun        bool     `help:"Show what would change, and change nothing."`
+	Remove        bool     `help:"Take the stanzas out again."`
+	ProfilePrefix *string  `help:"Put this before each account's name, instead of what the accounts file says." placeholder:"PREFIX"`
+}
+
+// Program is how a stanza starts us.
+type Program struct {
+	Path string   // absolute
+	Args []string // before the account's name: process, and what finds the same accounts file
+}
+
+// Run edits ~/.aws/config. Profiles that aren't ours stay as they are and make the command fail in the end, after all
+// others are written.
+func (c *Setup) Run(r *Reader, program *Program, stdout io.Writer) error {
+	file, err := r.File()
+	if err != nil {
+		return err
+	}
+	if c.ProfilePrefix != nil {
+		file.Defaults.ProfilePrefix = *c.ProfilePrefix
+	}
+	path, err := place.AWSConfig()
+	if err != nil {
+		return err
+	}
+	if state, err := place.State(); err == nil && !c.DryRun {
+		ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+		defer cancel()
+		release, err := lock.Acquire(ctx, filepath.Join(state, "locks"), "aws-config")
+		if err == nil {
+			defer release()
+		} else if ctx.Err() != nil {
+			return hint.New(errors.New("another `aws-accounts setup` is running"), "wait for it to end, then try again")
+		}
+	}
+	old, err := readOrNothing(path)
+	if err != nil {
+		return err
+	}
+	edited, report, err := c.edit(file, program, old)
+	if err != nil {
+		return err
+	}
+
+	if c.DryRun {
+		fmt.Fprint(stdout, awsfiles.Diff(path, old, edited))
+	} else if report.Changed() {
+		if err := backUp(path, old); err != nil {
+			return err
+		}
+		if err := atomicfile.Write(path, edited, 0o600); err != nil {
+			return fmt.Errorf("writing %s: %w", path, cause(err))
+		}
+	}
+	tell(stdout, path, report, c.DryRun)
+	if !c.Remove {
+		if err := c.tellShadows(stdout, file, edited); err != nil {
+			return err
+		}
+	}
+	if n := len(report.Conflicts); n > 0 {
+		first := report.Conflicts[0]
+		return hint.New(fmt.Errorf("%d of the profiles in %s are not ours and were left as they are", n, path),
+			"rename [profile %s] in line %d, or give the account another name: \"profile\": \"…\", or use --profile-prefix", first.Profile, first.Line)
+	}
+	return nil
+}
+
+func (c *Setup) edit(file *File, program *Program, old []byte) ([]byte, awsfiles.Report, error) {
+	chosen, err := c.chosen(file)
+	if err != nil {
+		return nil, awsfiles.Report{}, err
+	}
+	if c.Remove {
+		return awsfiles.EditConfig(old, nil, func(_, account string) bool {
+			return len(c.Names) == 0 || slices.ContainsFunc(c.Names, func(n string) bool { return strings.EqualFold(n, account) })
+		})
+	}
+	var want []awsfiles.Stanza
+	for _, a := range chosen {
+		if a.IsBase() && a.Way().Profile == file.ProfileName(a) {
+			continue // the profile that it begins with is the profile
+		}
+		command, err := awsfiles.Command(program.Path, append(slices.Clone(program.Args), a.Name), runtime.GOOS)
+		if err != nil {
+			return nil, awsfiles.Report{}, hint.New(fmt.Errorf("no stanza can start %s: %w", program.Path, err), "install aws-accounts at another path")
+		}
+		want = append(want, awsfiles.Stanza{Profile: file.ProfileName(a), Command: command, Region: file.EffectiveRegion(a)})
+	}
+	return awsfiles.EditConfig(old, want, nil)
+}
+
+// chosen are the accounts named, or all. With --remove a name may be one that has left the file.
+func (c *Setup) chosen(file *File) ([]*Account, error) {
+	var chosen []*Account
+	if c.Remove {
+		return nil, nil
+	}
+	for _, name := range c.Names {
+		a, err := file.Find(name)
+		if err != nil {
+			return nil, err
+		}
+		if !slices.Contains(chosen, a) {
+			chosen = append(chosen, a)
+		}
+	}
+	if len(c.Names) == 0 {
+		for i := range file.Accounts {
+			chosen = append(chosen, &file.Accounts[i])
+		}
+	}
+	return chosen, nil
+}
+
+// backUp keeps the file as it was before our last change.
+func backUp(path string, old []byte) error {
+	if old == nil {
+		return nil
+	}
+	if err := atomicfile.Write(path+".aws-accounts.bak", old, 0o600); err != nil {
+		return fmt.Errorf("keeping a backup of %s: %w", path, cause(err))
+	}
+	return nil
+}
+
+func readOrNothing(path string) ([]byte, error) {
+	data, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("reading %s: %w", path, cause(err))
+	}
+	return data, nil
+}
+
+// tell says what was done, an account a line, and how many were right already.
+func tell(w io.Writer, path string, report awsfiles.Report, dryRun bool) {
+	unchanged := 0
+	for _, change := range report.Changes {
+		if change.Action == awsfiles.Unchanged {
+			unchanged++
+		} else if !dryRun {
+			fmt.Fprintf(w, "%-8s [profile %s]\n", change.Action, change.Profile)
+		}
+	}
+	for _, conflict := range report.Conflicts {
+		fmt.Fprintf(w, "left     [profile %s] in line %d: %s\n", conflict.Profile, conflict.Line, conflict.Reason)
+	}
+	switch changed := len(report.Changes) - unchanged; {
+	case changed == 0 && unchanged == 0 && len(report.Conflicts) == 0:
+		fmt.Fprintf(w, "%s: nothing to do\n", path)
+	case changed == 0:
+		fmt.Fprintf(w, "%s: unchanged, %d up to date\n", path, unchanged)
+	case dryRun:
+		fmt.Fprintf(w, "%s: %d would change, %d up to date\n", path, changed, unchanged)
+	default:
+		fmt.Fprintf(w, "%s: %d changed, %d up to date\n", path, changed, unchanged)
+	}
+}
+
+// tellShadows names what wins over our stanzas, above all forgotten keys in the credentials file (aws/aws-cli#5109).
+func (c *Setup) tellShadows(w io.Writer, file *File, config []byte) error {
+	path, err := place.AWSCredentials()
+	if err != nil {
+		return err
+	}
+	credentials, err := readOrNothing(path)
+	if err != nil {
+		return err
+	}
+	files, err := awsfiles.Profiles(config, credentials)
+	if err != nil {
+		return err
+	}
+	chosen, err := c.chosen(file)
+	if err != nil {
+		return err
+	}
+	for _, a := range chosen {
+		p, ok := files.Profile(file.ProfileName(a))
+		if !ok {
+			continue
+		}
+		if _, ours := p.Account(); !ours {
+			continue
+		}
+		for _, shadow := range p.Shadows() {
+			fmt.Fprintf(w, "warning: %s of profile %s (%s file, line %d) wins over the stanza: take that line out\n",
+				shadow.Key, p.Name, shadow.File, shadow.Line)
+		}
+	}
+	return nil
+}

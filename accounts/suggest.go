@@ -1,0 +1,79 @@
+package accounts
+
+import (
+	"slices"
+	"strings"
+)
+
+// nearest returns up to three of known that somebody may have meant by s: with at most two slips of the finger (one, if
+// it's short), nearest first.
+func nearest(s string, known []string) []string {
+	type candidate struct {
+		name     string
+		distance int
+	}
+	s = fold(s)
+	limit := 2
+	if len(s) <= 4 {
+		limit = 1
+	}
+	var found []candidate
+	for _, k := range known {
+		if d := distance(s, fold(k), limit); d <= limit {
+			found = append(found, candidate{k, d})
+		}
+	}
+	slices.SortStableFunc(found, func(a, b candidate) int { return a.distance - b.distance })
+	var names []string
+	for _, c := range found[:min(len(found), 3)] {
+		names = append(names, c.name)
+	}
+	return names
+}
+
+// fold makes roleArn, Role-ARN and role_arn one word.
+func fold(s string) string { return separators.Replace(strings.ToLower(s)) }
+
+var separators = strings.NewReplacer("_", "", "-", "")
+
+// didYouMean is the end of a message about s, or "".
+func didYouMean(s string, known []string) string {
+	switch n := nearest(s, known); len(n) {
+	case 0:
+		return ""
+	case 1:
+		return ": did you mean " + quote(n[0]) + "?"
+	default:
+		return ": did you mean one of " + quoteAll(n) + "?"
+	}
+}
+
+// distance counts insertions, deletions, replacements and swaps of neighbours (Damerau and Levenshtein's, restricted) in
+// bytes; beyond limit it says limit+1 early.
+func distance(a, b string, limit int) int {
+	if len(a)-len(b) > limit || len(b)-len(a) > limit {
+		return limit + 1
+	}
+	before, last, row := make([]int, len(b)+1), make([]int, len(b)+1), make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := 1; i <= len(a); i++ {
+		before, last, row = last, row, before
+		row[0] = i
+		for j := 1; j <= len(b); j++ {
+			cost := 1
+			if a[i-1] == b[j-1] {
+				cost = 0
+			}
+			row[j] = min(last[j]+1, row[j-1]+1, last[j-1]+cost)
+			if i > 1 && j > 1 && a[i-1] == b[j-2] && a[i-2] == b[j-1] {
+				row[j] = min(row[j], before[j-2]+1)
+			}
+		}
+		if slices.Min(row) > limit {
+			return limit + 1
+		}
+	}
+	return row[len(b)]
+}

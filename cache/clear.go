@@ -1,0 +1,65 @@
+package cache
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+
+	"aws-accounts/internal/hint"
+)
+
+// Clear is `aws-accounts clear [NAME…]`: forgets sessions.
+type Clear struct {
+	Names   []string `arg:"" optional:"" name:"name" help:"The accounts whose sessions to forget."`
+	Expired bool     `help:"Forget the sessions that have expired."`
+	All     bool     `help:"Forget every session, also of accounts that are no longer in the accounts file."`
+}
+
+// Run removes the items and says which. An account without a session is as good as cleared.
+func (c *Clear) Run(s *Sessions, stdout io.Writer) error {
+	ctx := context.Background()
+	names := c.Names
+	switch {
+	case len(names) == 0 && !c.All && !c.Expired:
+		return hint.New(errors.New("which sessions?"), "name accounts, or use --expired or --all")
+	case len(names) > 0 && (c.All || c.Expired):
+		return hint.New(errors.New("either names, or --expired or --all"), "for example `aws-accounts clear --expired`")
+	case len(names) == 0:
+		keys, err := s.Keychain.Keys(ctx)
+		if err != nil {
+			return err
+		}
+		for _, key := range keys {
+			if name, ok := strings.CutPrefix(key, sessionPrefix); ok {
+				names = append(names, name)
+			}
+		}
+	}
+	cleared := 0
+	for _, name := range names {
+		if c.Expired {
+			// What can't be read is of no use either.
+			if session, err := s.Load(ctx, name); err == nil && session.Valid(s.Now()) || errors.Is(err, ErrNotFound) {
+				continue
+			} else if err != nil && !errors.Is(err, ErrCorrupt) {
+				return err
+			}
+		}
+		err := s.Keychain.Remove(ctx, SessionKey(name))
+		if errors.Is(err, ErrNotFound) {
+			fmt.Fprintf(stdout, "%s: no session\n", name)
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		cleared++
+		fmt.Fprintf(stdout, "%s: forgotten\n", name)
+	}
+	if len(c.Names) == 0 && cleared == 0 {
+		fmt.Fprintln(stdout, "nothing to forget")
+	}
+	return nil
+}

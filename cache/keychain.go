@@ -1,0 +1,262 @@
+package cache
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"regexp"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/99designs/keyring"
+
+	"aws-accounts/internal/hint"
+	"aws-accounts/internal/nodbus"
+)
+
+// The keyring library has dialled the session bus by now: see internal/nodbus.
+func init() { nodbus.Restore() }
+
+// What can be wrong with a keychain or an item, for errors.Is. The error around it says why, and carries the next step as a hint.
+var (
+	ErrNotFound    = errors.New("no such item")
+	ErrLocked      = errors.New("locked")
+	ErrDenied      = errors.New("access refused")
+	ErrUnavailable = errors.New("not available")
+	ErrTooLarge    = errors.New("item too large")
+	ErrCorrupt     = errors.New("not an item of ours, or a damaged one")
+)
+
+const (
+	service = "aws-accounts"
+	// prefix keeps our items apart from those of other programs that use the same library, and so the same attributes.
+	prefix = service + "/"
+
+	// patience is how long a healthy keychain may take to answer; it answers in milliseconds.
+	patience = 2 * time.Second
+	// userPatience is how long somebody may take to type a password into the keychain's own dialog.
+	userPatience = 60 * time.Second
+	// failedFor is how long a keychain that could not be reached is not asked again. It outlasts `process`, so that a dead
+	// keychain costs a process its patience once; a process that lives longer, as `serve` does, finds it again.
+	failedFor = time.Minute
+)
+
+// KeychainConfig says which OS store to use and how.
+type KeychainConfig struct {
+	// Backend is secret-service, kwallet, keyctl, pass, file, keychain or wincred; "" is the platform's own: keychain on
+	// macOS, wincred on Windows, elsewhere secret-service.
+	Backend string
+	// Dir is the folder of the file backend. It is created on the first write.
+	Dir string
+	// Passphrase is the file backend's. It is called once at most, and only when there is something to decrypt or encrypt.
+	// The time it takes is limited by the caller's context alone.
+	Passphrase func() (string, error)
+	// Unlock lets a call wait for the user to unlock the keychain in its own dialog. Without it a locked keychain is ErrLocked at once.
+	Unlock bool
+	// Timeout limits each call, besides its context. 0 is 2 s, or 60 s with Unlock.
+	Timeout time.Duration
+}
+
+// Keychain is one OS store. Its methods may be used concurrently, return within their time limit whatever the store does,
+// and never put item data into an error. Once the store could not be reached, calls fail at once for a minute.
+//
+// A key is one or more segments of letters, digits and . _ @ + - separated by slashes. Two keys that differ only in case
+// must not both be used: Windows takes them for one.
+type Keychain struct {
+	cfg  KeychainConfig
+	open func(KeychainConfig) (store, error)
+
+	mu     sync.Mutex
+	store  store
+	failed error
+	since  time.Time
+}
+
+// store is what a backend supplies. Keys carry the prefix. A call may block, and may panic: Keychain sees to both. Errors are
+// those above where they apply; the backend's name is put before them.
+type store interface {
+	get(ctx context.Context, key string) ([]byte, error)
+	set(ctx context.Context, key string, data []byte) error
+	remove(ctx context.Context, key string) error
+	keys(ctx context.Context) ([]string, error)
+}
+
+// OpenKeychain returns the keychain without touching it: the first call does.
+func OpenKeychain(cfg KeychainConfig) *Keychain {
+	if cfg.Backend == "" {
+		cfg.Backend = platformBackend(runtime.GOOS)
+	}
+	if cfg.Timeout <= 0 {
+		cfg.Timeout = patience
+		if cfg.Unlock {
+			cfg.Timeout = userPatience
+		}
+	}
+	return &Keychain{cfg: cfg, open: openStore}
+}
+
+func platformBackend(goos string) string {
+	switch goos {
+	case "darwin":
+		return string(keyring.KeychainBackend)
+	case "windows":
+		return string(keyring.WinCredBackend)
+	}
+	return string(keyring.SecretServiceBackend)
+}
+
+// Backend returns the name of the store in use.
+func (k *Keychain) Backend() string { return k.cfg.Backend }
+
+// Get returns the item's data; ErrNotFound if there is none.
+func (k *Keychain) Get(ctx context.Context, key string) ([]byte, error) {
+	return keychainCall(ctx, k, key, func(ctx context.Context, s store) ([]byte, error) { return s.get(ctx, prefix+key) })
+}
+
+// Set stores data under the key, in place of what is there.
+func (k *Keychain) Set(ctx context.Context, key string, data []byte) error {
+	data = slices.Clone(data) // a store that hangs may still read it when the caller has moved on
+	_, err := keychainCall(ctx, k, key, func(ctx context.Context, s store) (struct{}, error) {
+		return struct{}{}, s.set(ctx, prefix+key, data)
+	})
+	return err
+}
+
+// Remove deletes the item; ErrNotFound if there is none.
+func (k *Keychain) Remove(ctx context.Context, key string) error {
+	_, err := keychainCall(ctx, k, key, func(ctx context.Context, s store) (struct{}, error) {
+		return struct{}{}, s.remove(ctx, prefix+key)
+	})
+	return err
+}
+
+// Keys returns the keys of our items, sorted. It may read every item of the store: not for the way to a single one.
+func (k *Keychain) Keys(ctx context.Context) ([]string, error) {
+	return keychainCall(ctx, k, "all", func(ctx context.Context, s store) ([]string, error) {
+		all, err := s.keys(ctx)
+		if err != nil {
+			return nil, err
+		}
+		var ours []string
+		for _, full := range all {
+			if key, ok := strings.CutPrefix(full, prefix); ok && validKey.MatchString(key) {
+				ours = append(ours, key)
+			}
+		}
+		slices.Sort(ours)
+		return slices.Compact(ours), nil
+	})
+}
+
+var validKey = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._@+-]*(/[A-Za-z0-9][A-Za-z0-9._@+-]*)*$`)
+
+// keychainCall runs one call on the store under the time limit. A call that does not come back is left behind: the library
+// offers no way to stop it, and the process ends soon.
+func keychainCall[T any](ctx context.Context, k *Keychain, key string, call func(context.Context, store) (T, error)) (T, error) {
+	var none T
+	if !validKey.MatchString(key) {
+		return none, fmt.Errorf("%q cannot name a keychain item", key)
+	}
+	if err := ctx.Err(); err != nil {
+		return none, err
+	}
+	if err := k.recentFailure(); err != nil {
+		return none, err
+	}
+
+	type result struct {
+		value T
+		err   error
+	}
+	own, cancel := context.WithCancel(ctx)
+	defer cancel()
+	done := make(chan result, 1)
+	go func() {
+		var r result
+		defer func() {
+			if p := recover(); p != nil {
+				// Not p itself: a failed type assertion may quote what it found.
+				r = result{err: fmt.Errorf("%w: it answered something unexpected (%T)", ErrUnavailable, p)}
+			}
+			done <- r
+		}()
+		s, err := k.opened()
+		if err != nil {
+			r.err = err
+			return
+		}
+		r.value, r.err = call(own, s)
+	}()
+
+	var late <-chan time.Time
+	if k.cfg.Backend != string(keyring.FileBackend) { // it waits for nothing but the user, who may take what the context allows
+		limit := time.NewTimer(k.cfg.Timeout)
+		defer limit.Stop()
+		late = limit.C
+	}
+	var r result
+	select {
+	case r = <-done:
+	case <-ctx.Done():
+		return none, k.named(ctx.Err())
+	case <-late:
+		r.err = fmt.Errorf("%w: no answer within %s", ErrUnavailable, k.cfg.Timeout)
+	}
+	if r.err != nil {
+		return none, k.noteFailure(ctx, r.err)
+	}
+	return r.value, nil
+}
+
+func (k *Keychain) opened() (store, error) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.store == nil {
+		s, err := k.open(k.cfg)
+		if err != nil {
+			return nil, err
+		}
+		k.store = s
+	}
+	return k.store, nil
+}
+
+func (k *Keychain) recentFailure() error {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.failed != nil && time.Since(k.since) < failedFor {
+		return k.failed
+	}
+	return nil
+}
+
+func (k *Keychain) noteFailure(ctx context.Context, err error) error {
+	if ctx.Err() == nil && errors.Is(err, context.DeadlineExceeded) && !errors.Is(err, ErrUnavailable) {
+		err = fmt.Errorf("%w: no answer in time", ErrUnavailable)
+	}
+	err = k.named(err)
+	if errors.Is(err, ErrUnavailable) {
+		k.mu.Lock()
+		defer k.mu.Unlock()
+		k.failed, k.since = err, time.Now()
+	}
+	return err
+}
+
+// named puts the backend before the error, and the usual next step behind it where the backend knew no better one.
+func (k *Keychain) named(err error) error {
+	named := fmt.Errorf("keychain %s: %w", k.cfg.Backend, err)
+	if hint.Of(err) != "" {
+		return named
+	}
+	switch {
+	case errors.Is(err, ErrUnavailable):
+		return hint.New(named, "`aws-accounts doctor` looks closer; AWS_ACCOUNTS_KEYCHAIN chooses another keychain, such as file")
+	case errors.Is(err, ErrLocked):
+		return hint.New(named, "unlock the keychain and try again; AWS_ACCOUNTS_KEYCHAIN chooses another one, such as file")
+	}
+	return named
+}

@@ -1,0 +1,298 @@
+package cache
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"aws-accounts/internal/hint"
+)
+
+func openFile(dir, passphrase string) *Keychain {
+	return OpenKeychain(KeychainConfig{Backend: "file", Dir: dir, Passphrase: func() (string, error) { return passphrase, nil }})
+}
+
+func mustSet(t *testing.T, k *Keychain, key, data string) {
+	t.Helper()
+	if err := k.Set(t.Context(), key, []byte(data)); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestFile(t *testing.T) {
+	t.Parallel()
+	c := remoteConfig{Backend: "file", Dir: filepath.Join(t.TempDir(), "a b", "käse"), Passphrase: "x"}
+	roundTrip(t, func() *remote { return startRemote(t, c) }, 1<<20)
+}
+
+func TestFileNamesTellNothing(t *testing.T) {
+	t.Parallel()
+	dir := filepath.Join(t.TempDir(), "store")
+	mustSet(t, openFile(dir, "x"), "session/dev", "SECRET")
+	err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		info, err := d.Info()
+		if err != nil {
+			return err
+		}
+		want := fs.FileMode(0o600)
+		if d.IsDir() {
+			want = 0o700
+			if path != dir {
+				t.Errorf("a temporary folder was left: %s", path)
+			}
+		} else if data, _ := os.ReadFile(path); bytes.Contains(data, []byte("dev")) || bytes.Contains(data, []byte("SECRET")) {
+			t.Errorf("%s is not encrypted", path)
+		}
+		if strings.Contains(strings.TrimPrefix(path, dir), "dev") {
+			t.Errorf("the name tells the account: %s", path)
+		}
+		if mode := info.Mode().Perm(); runtime.GOOS != "windows" && mode != want {
+			t.Errorf("%s: mode %o, want %o", path, mode, want)
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestFileWrongPassphrase(t *testing.T) {
+	t.Parallel()
+	dir := filepath.Join(t.TempDir(), "store")
+	mustSet(t, openFile(dir, "right"), "session/dev", "x")
+
+	for name, wrong := range map[string]*Keychain{"another": openFile(dir, "wrong"), "empty": openFile(dir, "")} {
+		_, getErr := wrong.Get(t.Context(), "session/dev")
+		_, keysErr := wrong.Keys(t.Context())
+		for _, err := range []error{getErr, keysErr, wrong.Set(t.Context(), "session/dev", nil), wrong.Set(t.Context(), "session/new", nil)} {
+			if !errors.Is(err, ErrDenied) {
+				t.Errorf("%s: error %v", name, err)
+			}
+		}
+		if name == "another" && hint.Of(getErr) == "" {
+			t.Error("no next step")
+		}
+	}
+	// Also when the canary was lost.
+	if err := os.Remove(filepath.Join(dir, fileCanary)); err != nil {
+		t.Fatal(err)
+	}
+	if err := openFile(dir, "wrong").Set(t.Context(), "session/new", nil); !errors.Is(err, ErrDenied) {
+		t.Errorf("error %v", err)
+	}
+	mustSet(t, openFile(dir, "right"), "session/new", "y")
+	if err := openFile(dir, "wrong").Set(t.Context(), "session/new", nil); !errors.Is(err, ErrDenied) {
+		t.Errorf("error %v", err)
+	}
+	if data, err := openFile(dir, "right").Get(t.Context(), "session/dev"); string(data) != "x" {
+		t.Errorf("%q, %v", data, err)
+	}
+	// What needs no passphrase does not ask for one.
+	if err := openFile(dir, "wrong").Remove(t.Context(), "session/new"); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestFileAsksOnce(t *testing.T) {
+	t.Parallel()
+	var asked atomic.Int32
+	dir := filepath.Join(t.TempDir(), "store")
+	open := func() *Keychain {
+		return OpenKeychain(KeychainConfig{Backend: "file", Dir: dir, Passphrase: func() (string, error) { asked.Add(1); return "x", nil }})
+	}
+	k := open()
+	if _, err := k.Get(t.Context(), "session/dev"); !errors.Is(err, ErrNotFound) {
+		t.Error(err)
+	}
+	if keys, err := k.Keys(t.Context()); err != nil || len(keys) > 0 {
+		t.Error(keys, err)
+	}
+	if _, err := os.Stat(dir); !errors.Is(err, fs.ErrNotExist) {
+		t.Error("reading made the folder")
+	}
+	if asked.Load() != 0 {
+		t.Error("asked for the passphrase of an empty store")
+	}
+	var all sync.WaitGroup
+	for n := range 8 {
+		all.Go(func() {
+			if err := k.Set(t.Context(), fmt.Sprintf("session/%d", n), []byte("x")); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	all.Wait()
+	if n := asked.Load(); n != 1 {
+		t.Errorf("asked %d times", n)
+	}
+	// The user may take longer than a keychain may.
+	slow := OpenKeychain(KeychainConfig{Backend: "file", Dir: dir, Timeout: time.Millisecond,
+		Passphrase: func() (string, error) { time.Sleep(20 * time.Millisecond); return "x", nil }})
+	if _, err := slow.Get(t.Context(), "session/1"); err != nil {
+		t.Error(err)
+	}
+	// But not longer than the caller.
+	never := make(chan struct{})
+	defer close(never)
+	silent := OpenKeychain(KeychainConfig{Backend: "file", Dir: dir, Passphrase: func() (string, error) { <-never; return "", nil }})
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
+	defer cancel()
+	if _, err := silent.Get(ctx, "session/1"); !errors.Is(err, context.DeadlineExceeded) {
+		t.Error(err)
+	}
+	none := OpenKeychain(KeychainConfig{Backend: "file", Dir: dir})
+	if _, err := none.Get(t.Context(), "session/1"); !errors.Is(err, ErrLocked) {
+		t.Error(err)
+	}
+	failing := OpenKeychain(KeychainConfig{Backend: "file", Dir: dir, Passphrase: func() (string, error) { return "", hint.New(errors.New("no terminal"), "run it there") }})
+	if _, err := failing.Get(t.Context(), "session/1"); !errors.Is(err, ErrLocked) || hint.Of(err) != "run it there" {
+		t.Error(err, hint.Of(err))
+	}
+}
+
+func TestFileDamage(t *testing.T) {
+	t.Parallel()
+	name := fileName("aws-accounts/session/dev")
+	other := fileName("aws-accounts/session/other")
+	for what, damage := range map[string]func(path string) error{
+		"torn": func(p string) error {
+			data, err := os.ReadFile(p)
+			return errors.Join(err, os.WriteFile(p, data[:len(data)/2], 0o600))
+		},
+		"empty":   func(p string) error { return os.WriteFile(p, nil, 0o600) },
+		"garbage": func(p string) error { return os.WriteFile(p, []byte("\x00SECRET.a.b.c.d"), 0o600) },
+		"unsigned": func(p string) error {
+			return os.WriteFile(p, []byte("eyJhbGciOiJub25lIn0.eyJLZXkiOiJ4In0."), 0o600)
+		},
+		"endless work": func(p string) error { // a PBES2 count that would take hours
+			return os.WriteFile(p, []byte("eyJhbGciOiJQQkVTMi1IUzI1NitBMTI4S1ciLCJlbmMiOiJBMjU2R0NNIiwicDJjIjoyMDAwMDAwMDAwLCJwMnMiOiJBQUFBIn0.AAAA.AAAA.AAAA.AAAA"), 0o600)
+		},
+		"huge":            func(p string) error { return os.Truncate(p, 1<<40) },
+		"a folder":        func(p string) error { return errors.Join(os.Remove(p), os.Mkdir(p, 0o700)) },
+		"a link":          func(p string) error { return errors.Join(os.Remove(p), os.Symlink("/etc/passwd", p)) },
+		"a dangling link": func(p string) error { return errors.Join(os.Remove(p), os.Symlink("/nonexistent", p)) },
+		"a link to itself": func(p string) error {
+			return errors.Join(os.Remove(p), os.Symlink(filepath.Base(p), p))
+		},
+		"another item": func(p string) error {
+			data, err := os.ReadFile(filepath.Join(filepath.Dir(p), other))
+			return errors.Join(err, os.WriteFile(p, data, 0o600))
+		},
+	} {
+		t.Run(what, func(t *testing.T) {
+			t.Parallel()
+			dir := filepath.Join(t.TempDir(), "store")
+			k := openFile(dir, "x")
+			mustSet(t, k, "session/dev", "SECRET")
+			mustSet(t, k, "session/other", "fine")
+			if err := damage(filepath.Join(dir, name)); err != nil {
+				t.Fatal(err)
+			}
+			_, err := k.Get(t.Context(), "session/dev")
+			if !errors.Is(err, ErrCorrupt) || strings.Contains(err.Error(), "SECRET") {
+				t.Errorf("error %v", err)
+			}
+			if keys, err := k.Keys(t.Context()); err != nil || len(keys) != 1 || keys[0] != "session/other" {
+				t.Errorf("keys %q, %v", keys, err)
+			}
+			mustSet(t, k, "session/dev", "new")
+			if data, err := k.Get(t.Context(), "session/dev"); string(data) != "new" {
+				t.Errorf("after writing anew: %q, %v", data, err)
+			}
+			if err := k.Remove(t.Context(), "session/dev"); err != nil {
+				t.Error(err)
+			}
+			if data, err := k.Get(t.Context(), "session/other"); string(data) != "fine" {
+				t.Errorf("its neighbour: %q, %v", data, err)
+			}
+		})
+	}
+}
+
+func TestFileBadFolder(t *testing.T) {
+	t.Parallel()
+	if runtime.GOOS == "windows" {
+		t.Log("NOT TESTED: modes mean nothing here")
+		return
+	}
+	base := t.TempDir()
+	file := filepath.Join(base, "file")
+	open := filepath.Join(base, "open")
+	if err := errors.Join(os.WriteFile(file, nil, 0o600), os.Mkdir(open, 0o700), os.Chmod(open, 0o777)); err != nil {
+		t.Fatal(err)
+	}
+	for _, dir := range []string{"", file, filepath.Join(file, "below"), open, "/proc/nonexistent"} {
+		k := openFile(dir, "x")
+		if err := k.Set(t.Context(), "session/dev", nil); !errors.Is(err, ErrUnavailable) || hint.Of(err) == "" {
+			t.Errorf("%q: error %v, hint %q", dir, err, hint.Of(err))
+		}
+	}
+}
+
+func TestFileLeftoversAreCleared(t *testing.T) {
+	t.Parallel()
+	dir := filepath.Join(t.TempDir(), "store")
+	k := openFile(dir, "x")
+	mustSet(t, k, "session/dev", "x")
+	left := filepath.Join(dir, fileTemp+"123")
+	if err := errors.Join(os.Mkdir(left, 0o700), os.WriteFile(filepath.Join(left, "x"), nil, 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	mustSet(t, k, "session/dev", "y")
+	if _, err := os.Stat(left); !errors.Is(err, fs.ErrNotExist) {
+		t.Error("what a killed writer left is still there")
+	}
+}
+
+// TestFileReadersSeeNoHalf has 50 readers read while others write.
+func TestFileReadersSeeNoHalf(t *testing.T) {
+	t.Parallel()
+	dir := filepath.Join(t.TempDir(), "store")
+	contents := func(n int) []byte { return bytes.Repeat([]byte{byte('a' + n%26)}, 10_000+n*100) }
+	first := openFile(dir, "x")
+	if err := first.Set(t.Context(), "session/dev", contents(0)); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	var writers, readers sync.WaitGroup
+	for w := range 2 {
+		writers.Go(func() {
+			k := openFile(dir, "x") // as a process of its own would
+			for n := 0; ctx.Err() == nil; n++ {
+				if err := k.Set(t.Context(), "session/dev", contents(w+n)); err != nil {
+					t.Error(err)
+					return
+				}
+			}
+		})
+	}
+	for range 50 {
+		readers.Go(func() {
+			k := openFile(dir, "x")
+			for range 4 {
+				data, err := k.Get(t.Context(), "session/dev")
+				if err != nil || len(data) == 0 || !bytes.Equal(data, bytes.Repeat(data[:1], len(data))) {
+					t.Errorf("torn: %d bytes, %v", len(data), err)
+					return
+				}
+			}
+		})
+	}
+	readers.Wait()
+	cancel()
+	writers.Wait()
+}

@@ -1,0 +1,182 @@
+package cache
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"os"
+	"os/exec"
+	"testing"
+	"time"
+
+	"aws-accounts/internal/hint"
+)
+
+// A keychain of the session bus, or of another environment, can only be had in a process of its own: the library dials the bus
+// before main. TestKeychainProcess is that process; it makes the calls that it reads from its standard input.
+
+type remoteConfig struct {
+	Backend, Dir, Passphrase string
+	Unlock                   bool
+	Timeout                  time.Duration
+}
+
+type request struct {
+	Op, Key string
+	Data    []byte
+}
+
+type response struct {
+	Data   []byte
+	Keys   []string
+	Failed bool
+	Text   string
+	Hint   string
+	Kinds  []string
+	Took   time.Duration
+}
+
+var kinds = map[string]error{
+	"not found": ErrNotFound, "locked": ErrLocked, "denied": ErrDenied, "unavailable": ErrUnavailable,
+	"too large": ErrTooLarge, "corrupt": ErrCorrupt,
+}
+
+func TestKeychainProcess(t *testing.T) {
+	config := os.Getenv("KEYCHAIN_PROCESS")
+	if config == "" {
+		return
+	}
+	var c remoteConfig
+	if err := json.Unmarshal([]byte(config), &c); err != nil {
+		t.Fatal(err)
+	}
+	k := OpenKeychain(KeychainConfig{Backend: c.Backend, Dir: c.Dir, Unlock: c.Unlock, Timeout: c.Timeout,
+		Passphrase: func() (string, error) { return c.Passphrase, nil }})
+	in, out := json.NewDecoder(os.Stdin), json.NewEncoder(os.NewFile(3, "answers"))
+	for {
+		var r request
+		if in.Decode(&r) != nil {
+			os.Exit(0)
+		}
+		out.Encode(answerRequest(k, r))
+	}
+}
+
+func answerRequest(k *Keychain, r request) (a response) {
+	ctx := context.Background()
+	var err error
+	began := time.Now()
+	switch r.Op {
+	case "get":
+		a.Data, err = k.Get(ctx, r.Key)
+	case "set":
+		err = k.Set(ctx, r.Key, r.Data)
+	case "remove":
+		err = k.Remove(ctx, r.Key)
+	case "keys":
+		a.Keys, err = k.Keys(ctx)
+	}
+	a.Took = time.Since(began)
+	if err != nil {
+		a.Failed, a.Text, a.Hint = true, err.Error(), hint.Of(err)
+		for name, kind := range kinds {
+			if errors.Is(err, kind) {
+				a.Kinds = append(a.Kinds, name)
+			}
+		}
+	}
+	return a
+}
+
+// remote is a Keychain in another process.
+type remote struct {
+	t   testing.TB
+	in  *json.Encoder
+	out *json.Decoder
+}
+
+func startRemote(t testing.TB, c remoteConfig, env ...string) *remote {
+	t.Helper()
+	config, err := json.Marshal(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	answers, theirs, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command(os.Args[0], "-test.run=^TestKeychainProcess$")
+	cmd.Env = append(append(os.Environ(), "KEYCHAIN_PROCESS="+string(config)), env...)
+	cmd.ExtraFiles = []*os.File{theirs}
+	cmd.Stderr = &mustBeEmpty{t: t}
+	stdin, err := cmd.StdinPipe()
+	if err == nil {
+		err = cmd.Start()
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	theirs.Close()
+	t.Cleanup(func() {
+		stdin.Close()
+		cmd.Wait()
+		answers.Close()
+	})
+	return &remote{t, json.NewEncoder(stdin), json.NewDecoder(bufio.NewReader(answers))}
+}
+
+// mustBeEmpty is a standard error that nobody may write to: C++ SDKs take it for output.
+type mustBeEmpty struct{ t testing.TB }
+
+func (m *mustBeEmpty) Write(p []byte) (int, error) {
+	m.t.Errorf("on stderr: %s", p)
+	return len(p), nil
+}
+
+func (r *remote) do(q request) response {
+	r.t.Helper()
+	if err := r.in.Encode(q); err != nil {
+		r.t.Fatal(err)
+	}
+	var a response
+	if err := r.out.Decode(&a); err != nil {
+		if errors.Is(err, io.EOF) {
+			r.t.Fatal("the keychain's process ended")
+		}
+		r.t.Fatal(err)
+	}
+	return a
+}
+
+func (r *remote) get(key string) response { r.t.Helper(); return r.do(request{Op: "get", Key: key}) }
+func (r *remote) remove(key string) response {
+	r.t.Helper()
+	return r.do(request{Op: "remove", Key: key})
+}
+func (r *remote) set(key string, data []byte) response {
+	r.t.Helper()
+	return r.do(request{Op: "set", Key: key, Data: data})
+}
+func (r *remote) keys() response { r.t.Helper(); return r.do(request{Op: "keys"}) }
+
+func (a response) is(kind string) bool {
+	for _, k := range a.Kinds {
+		if k == kind {
+			return true
+		}
+	}
+	return kind == "" && !a.Failed
+}
+
+// want fails the test unless the call ended in the one kind of error ("" for none) within the time.
+func (a response) want(t testing.TB, kind string, within time.Duration) {
+	t.Helper()
+	if !a.is(kind) || len(a.Kinds) > 1 {
+		t.Errorf("error %q (%v), want %q", a.Text, a.Kinds, kind)
+	}
+	if a.Took > within {
+		t.Errorf("it took %s, want %s at most", a.Took, within)
+	}
+}

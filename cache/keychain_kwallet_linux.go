@@ -1,0 +1,81 @@
+package cache
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/99designs/keyring"
+	"github.com/godbus/dbus"
+)
+
+// kwallet is KDE's store through its own interface. The library opens the wallet before anything else, which shows a
+// dialog and waits: where nobody may be asked, an open wallet is made sure of first.
+type kwallet struct {
+	ringStore
+	conn   *dbus.Conn
+	unlock bool
+}
+
+// wallet is the name that KDE gives the wallet which opens with the desktop session.
+const wallet = "kdewallet"
+
+func openKWallet(cfg KeychainConfig) (store, error) {
+	conn, err := dbus.SessionBus() // the library's, open already
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrUnavailable, err)
+	}
+	return &kwallet{conn: conn, unlock: cfg.Unlock, ringStore: ringStore{
+		cfg: keyring.Config{
+			AllowedBackends: []keyring.BackendType{keyring.KWalletBackend},
+			ServiceName:     wallet, // to the library the wallet is the service
+			KWalletAppID:    service,
+			KWalletFolder:   service,
+		},
+	}}, nil
+}
+
+func (w *kwallet) ready(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	var open bool
+	err := w.conn.Object("org.kde.kwalletd5", "/modules/kwalletd5").
+		CallWithContext(ctx, "org.kde.KWallet.isOpen", 0, wallet).Store(&open)
+	switch name := dbusErrorName(err); {
+	case name == "org.freedesktop.DBus.Error.ServiceUnknown" || name == "org.freedesktop.DBus.Error.NameHasNoOwner":
+		return fmt.Errorf("%w: KWallet is not running", ErrUnavailable)
+	case err != nil:
+		return fmt.Errorf("%w: KWallet does not answer: %w", ErrUnavailable, err)
+	case !open && !w.unlock:
+		return fmt.Errorf("%w: the wallet %s is closed", ErrLocked, wallet)
+	}
+	return nil
+}
+
+func (w *kwallet) get(ctx context.Context, key string) ([]byte, error) {
+	if err := w.ready(ctx); err != nil {
+		return nil, err
+	}
+	return w.ringStore.get(ctx, key)
+}
+
+func (w *kwallet) set(ctx context.Context, key string, data []byte) error {
+	if err := w.ready(ctx); err != nil {
+		return err
+	}
+	return w.ringStore.set(ctx, key, data)
+}
+
+// remove looks first: KWallet says nothing about an item that isn't there.
+func (w *kwallet) remove(ctx context.Context, key string) error {
+	if _, err := w.get(ctx, key); err != nil {
+		return err
+	}
+	return w.ringStore.remove(ctx, key)
+}
+
+func (w *kwallet) keys(ctx context.Context) ([]string, error) {
+	if err := w.ready(ctx); err != nil {
+		return nil, err
+	}
+	return w.ringStore.keys(ctx)
+}

@@ -1,0 +1,194 @@
+package cache
+
+import (
+	"context"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"runtime"
+	"slices"
+	"strings"
+
+	"github.com/99designs/keyring"
+
+	"aws-accounts/internal/hint"
+)
+
+// openStore returns exactly the backend that is asked for, or the reason why it can't be had. It touches no store.
+func openStore(cfg KeychainConfig) (store, error) {
+	backend := keyring.BackendType(cfg.Backend)
+	if !slices.Contains(keyring.AvailableBackends(), backend) {
+		return nil, whyNot(backend)
+	}
+	switch backend {
+	case keyring.SecretServiceBackend:
+		return openSecretService(cfg)
+	case keyring.FileBackend:
+		return &fileStore{dir: cfg.Dir, ask: cfg.Passphrase}, nil
+	case keyring.PassBackend:
+		return openPass(cfg)
+	case keyring.KWalletBackend:
+		return openKWallet(cfg)
+	case keyring.KeyCtlBackend:
+		return openKeyctl(), nil
+	case keyring.WinCredBackend:
+		return openWinCred(), nil
+	case keyring.KeychainBackend:
+		return openMacOS(), nil
+	}
+	return nil, whyNot(backend)
+}
+
+// openWinCred uses the Windows Credential Manager, whose blobs end at 2,560 bytes: sessions with a long token are larger.
+func openWinCred() store {
+	return &ringStore{
+		cfg:  keyring.Config{AllowedBackends: []keyring.BackendType{keyring.WinCredBackend}, ServiceName: service},
+		wrap: func(ring keyring.Keyring) keyring.Keyring { return splitRing{ring, 2_000} },
+	}
+}
+
+// openMacOS uses the login keychain. The library's update keeps the access list of whoever wrote the item first, so that each
+// new version of this program would have to ask for its own items: delete, then add. A keychain that is locked, or may not
+// ask, looks to the library like one without the item; only writing tells.
+func openMacOS() store {
+	return &ringStore{
+		cfg: keyring.Config{
+			AllowedBackends:          []keyring.BackendType{keyring.KeychainBackend},
+			ServiceName:              service,
+			KeychainTrustApplication: true, // this program reads its items without asking
+		},
+		replace: true,
+		classify: func(err error) error {
+			switch text := err.Error(); {
+			case strings.Contains(text, "-25308"), strings.Contains(text, "interaction is not allowed"):
+				return fmt.Errorf("%w: macOS may not ask for it here, as over ssh", ErrLocked)
+			case strings.Contains(text, "-25293"), strings.Contains(text, "-128"), strings.Contains(text, "canceled"):
+				return fmt.Errorf("%w: %w", ErrDenied, err)
+			}
+			return err
+		},
+	}
+}
+
+// whyNot says why the library does not offer a backend, which it never says itself.
+func whyNot(backend keyring.BackendType) error {
+	var reason string
+	switch backend {
+	case keyring.SecretServiceBackend, keyring.KWalletBackend:
+		switch {
+		case runtime.GOOS != "linux":
+			reason = "it is for Linux"
+		case os.Getenv("DBUS_SESSION_BUS_ADDRESS") == "":
+			reason = fmt.Sprintf("there is no session bus: DBUS_SESSION_BUS_ADDRESS is not set and /run/user/%d/bus does not exist", os.Getuid())
+		case backend == keyring.KWalletBackend && os.Getenv("DISABLE_KWALLET") == "1":
+			reason = "DISABLE_KWALLET=1 is set"
+		default:
+			reason = "the session bus at DBUS_SESSION_BUS_ADDRESS does not answer"
+		}
+	case keyring.KeyCtlBackend:
+		reason = "it is for Linux"
+	case keyring.KeychainBackend:
+		if runtime.GOOS != "darwin" {
+			reason = "it is for macOS"
+			break
+		}
+		return hint.New(fmt.Errorf("%w: this program was built without cgo (CGO_ENABLED=0), so without the macOS keychain", ErrUnavailable),
+			"install a release for macOS, or build with CGO_ENABLED=1")
+	case keyring.WinCredBackend:
+		reason = "it is for Windows"
+	case keyring.PassBackend:
+		reason = "it is not for " + runtime.GOOS
+	default:
+		return hint.New(fmt.Errorf("%w: there is no such keychain", ErrUnavailable),
+			"choose secret-service, kwallet, keyctl, pass, file, keychain or wincred")
+	}
+	return fmt.Errorf("%w: %s", ErrUnavailable, reason)
+}
+
+// ringStore is a backend that the library's own calls serve well enough. It opens the library's keyring for each call: that
+// is cheap where it is used, and keyrings are not safe for concurrent use.
+type ringStore struct {
+	cfg keyring.Config
+	// wrap, if not nil, puts something around the library's keyring.
+	wrap func(keyring.Keyring) keyring.Keyring
+	// classify, if not nil, finds the sentinel for one of the backend's own errors.
+	classify func(error) error
+	// replace: delete before writing.
+	replace bool
+	// limit is the size of the largest item in bytes; 0 is none.
+	limit int
+}
+
+func (s *ringStore) with(call func(keyring.Keyring) error) error {
+	ring, err := openRing(s.cfg)
+	if err != nil {
+		return err
+	}
+	if s.wrap != nil {
+		ring = s.wrap(ring)
+	}
+	err = call(ring)
+	if errors.Is(err, keyring.ErrKeyNotFound) {
+		return ErrNotFound
+	}
+	if isJSONError(err) { // its text quotes what it found
+		return ErrCorrupt
+	}
+	if err != nil && s.classify != nil {
+		return s.classify(err)
+	}
+	return err
+}
+
+func (s *ringStore) get(_ context.Context, key string) (data []byte, err error) {
+	err = s.with(func(ring keyring.Keyring) error {
+		item, err := ring.Get(key)
+		if err == nil && item.Key != key {
+			err = ErrCorrupt
+		}
+		data = item.Data
+		return err
+	})
+	return data, err
+}
+
+func (s *ringStore) set(_ context.Context, key string, data []byte) error {
+	if s.limit > 0 && len(data) > s.limit {
+		return fmt.Errorf("%w: %d bytes, %d at most", ErrTooLarge, len(data), s.limit)
+	}
+	return s.with(func(ring keyring.Keyring) error {
+		if s.replace {
+			if err := ring.Remove(key); err != nil && !errors.Is(err, keyring.ErrKeyNotFound) {
+				return err
+			}
+		}
+		return ring.Set(keyring.Item{Key: key, Data: data, Label: key})
+	})
+}
+
+func (s *ringStore) remove(_ context.Context, key string) error {
+	return s.with(func(ring keyring.Keyring) error { return ring.Remove(key) })
+}
+
+func (s *ringStore) keys(context.Context) (keys []string, err error) {
+	err = s.with(func(ring keyring.Keyring) error {
+		keys, err = ring.Keys()
+		return err
+	})
+	return keys, err
+}
+
+// openRing opens the one backend that cfg allows. The library logs why an opener failed, if at all, and returns a text of its own.
+func openRing(cfg keyring.Config) (keyring.Keyring, error) {
+	ring, err := keyring.Open(cfg)
+	if err != nil {
+		return nil, fmt.Errorf("%w: it could not be opened", ErrUnavailable)
+	}
+	return ring, nil
+}
+
+func isJSONError(err error) bool {
+	return errors.As(err, new(*json.SyntaxError)) || errors.As(err, new(*json.UnmarshalTypeError)) || errors.As(err, new(base64.CorruptInputError))
+}

@@ -1,0 +1,133 @@
+package cache
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/99designs/keyring"
+
+	"aws-accounts/internal/hint"
+)
+
+// passStore keeps the library's items in pass, the standard Unix password manager. It runs pass itself: the library hands
+// our stderr to pass and gpg, and C++ SDKs read stderr as if it were stdout; it cannot be stopped; and it cannot keep gpg
+// from asking for a passphrase where nobody can answer.
+type passStore struct {
+	dir    string
+	unlock bool
+}
+
+func openPass(cfg KeychainConfig) (store, error) {
+	if _, err := exec.LookPath("pass"); err != nil {
+		return nil, hint.New(fmt.Errorf("%w: the program pass is not installed", ErrUnavailable), "install pass, and give it a key: `pass init KEY`")
+	}
+	dir := os.Getenv("PASSWORD_STORE_DIR") // pass's own variable
+	if dir == "" {
+		home, err := os.UserHomeDir()
+		if err != nil {
+			return nil, fmt.Errorf("%w: %w", ErrUnavailable, err)
+		}
+		dir = filepath.Join(home, ".password-store")
+	}
+	return &passStore{dir: dir, unlock: cfg.Unlock}, nil
+}
+
+func (s *passStore) get(ctx context.Context, key string) ([]byte, error) {
+	if err := s.exists(key); err != nil {
+		return nil, err
+	}
+	out, err := s.run(ctx, nil, "show", key)
+	if err != nil {
+		return nil, err
+	}
+	var item keyring.Item
+	if json.Unmarshal(out, &item) != nil || item.Key != key {
+		return nil, ErrCorrupt
+	}
+	return item.Data, nil
+}
+
+func (s *passStore) set(ctx context.Context, key string, data []byte) error {
+	if _, err := os.Stat(filepath.Join(s.dir, ".gpg-id")); errors.Is(err, fs.ErrNotExist) {
+		return hint.New(fmt.Errorf("%w: there is no password store at %s", ErrUnavailable, s.dir), "run `pass init KEY` with the id of your GPG key")
+	}
+	text, err := json.Marshal(keyring.Item{Key: key, Data: data})
+	if err != nil {
+		return err
+	}
+	_, err = s.run(ctx, text, "insert", "--multiline", "--force", key)
+	return err
+}
+
+func (s *passStore) remove(ctx context.Context, key string) error {
+	if err := s.exists(key); err != nil {
+		return err
+	}
+	_, err := s.run(ctx, nil, "rm", "--force", key)
+	return err
+}
+
+func (s *passStore) keys(context.Context) ([]string, error) {
+	ring, err := openRing(keyring.Config{
+		AllowedBackends: []keyring.BackendType{keyring.PassBackend},
+		PassDir:         s.dir,
+		PassPrefix:      service, // our folder: the whole store may be large
+	})
+	if err != nil {
+		return nil, err
+	}
+	keys, err := ring.Keys()
+	for i := range keys {
+		keys[i] = prefix + keys[i]
+	}
+	return keys, err
+}
+
+func (s *passStore) exists(key string) error {
+	_, err := os.Stat(filepath.Join(s.dir, filepath.FromSlash(key)+".gpg"))
+	if errors.Is(err, fs.ErrNotExist) {
+		return ErrNotFound
+	}
+	return err
+}
+
+func (s *passStore) run(ctx context.Context, stdin []byte, args ...string) ([]byte, error) {
+	var stdout, stderr bytes.Buffer
+	cmd := exec.CommandContext(ctx, "pass", args...)
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = bytes.NewReader(stdin), &stdout, &stderr
+	cmd.WaitDelay = 200 * time.Millisecond // pass is a script: killing it leaves gpg behind with our pipes
+	cmd.Env = append(os.Environ(), "PASSWORD_STORE_DIR="+s.dir, "LC_ALL=C")
+	if !s.unlock {
+		cmd.Env = append(cmd.Env, "PASSWORD_STORE_GPG_OPTS="+os.Getenv("PASSWORD_STORE_GPG_OPTS")+" --pinentry-mode=error")
+	}
+	err := cmd.Run()
+	if err == nil {
+		return stdout.Bytes(), nil
+	}
+	if ctx.Err() != nil {
+		return nil, ctx.Err()
+	}
+	return nil, passFailure(stderr.String(), err)
+}
+
+// passFailure finds out what gpg meant. Its messages name keys and files, never what is encrypted.
+func passFailure(stderr string, err error) error {
+	switch {
+	case strings.Contains(stderr, "No pinentry"), strings.Contains(stderr, "Operation cancelled"), strings.Contains(stderr, "Timeout"):
+		return hint.New(fmt.Errorf("%w: gpg needs the passphrase of its key", ErrLocked), "unlock the key: `pass show` any entry, or run `aws-accounts doctor`")
+	case strings.Contains(stderr, "No secret key"), strings.Contains(stderr, "No public key"), strings.Contains(stderr, "Bad passphrase"):
+		return fmt.Errorf("%w: gpg has no usable key for the password store", ErrDenied)
+	case strings.Contains(stderr, "no valid OpenPGP data"), strings.Contains(stderr, "invalid packet"), strings.Contains(stderr, "unexpected end"):
+		return ErrCorrupt
+	}
+	return fmt.Errorf("pass failed: %w", err)
+}

@@ -1,0 +1,434 @@
+package cache
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/url"
+	"path"
+	"strings"
+	"sync"
+
+	"github.com/99designs/keyring"
+	"github.com/godbus/dbus"
+
+	"aws-accounts/internal/hint"
+)
+
+// secretService reads and writes the library's items in the Secret Service: the specification is
+// https://specifications.freedesktop.org/secret-service/latest/.
+//
+// The library needs eight round trips for one item, waits without end for a locked collection, and creates a collection of
+// its own where `login` is missing, which nobody can unlock without a desktop. So everything but the writing itself is done
+// here, over the library's own connection: a warm read is two round trips (open a session and search, at once; then read).
+// Every step is limited by patience, except for waiting for the user.
+type secretService struct {
+	conn   *dbus.Conn
+	unlock bool
+
+	mu         sync.Mutex
+	session    dbus.ObjectPath // "" until the first use; it belongs to the connection, and ends with the daemon
+	collection dbus.ObjectPath
+}
+
+const (
+	secretsName   = "org.freedesktop.secrets"
+	secretsPath   = "/org/freedesktop/secrets"
+	secretsError  = "org.freedesktop.Secret.Error."
+	collections   = secretsPath + "/collection/"
+	iService      = "org.freedesktop.Secret.Service."
+	iCollection   = "org.freedesktop.Secret.Collection"
+	iItem         = "org.freedesktop.Secret.Item"
+	iPrompt       = "org.freedesktop.Secret.Prompt"
+	getProperty   = "org.freedesktop.DBus.Properties.Get"
+	noObject      = dbus.ObjectPath("/")
+	itemAttribute = "profile" // the one attribute that the library gives its items
+)
+
+// secret is the specification's Secret structure.
+type secret struct {
+	Session     dbus.ObjectPath
+	Parameters  []byte
+	Value       []byte
+	ContentType string
+}
+
+func openSecretService(cfg KeychainConfig) (store, error) {
+	conn, err := dbus.SessionBus() // the library's, open already: openStore asked whether it has this backend
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrUnavailable, err)
+	}
+	// `login` is what the desktop session opens; a service without one says below which it uses instead.
+	return &secretService{conn: conn, unlock: cfg.Unlock, collection: collections + "login"}, nil
+}
+
+func (s *secretService) get(ctx context.Context, key string) ([]byte, error) {
+	data, err := s.getOnce(ctx, key)
+	if isStale(err) { // the daemon was restarted, or the item replaced in between
+		s.forgetSession()
+		data, err = s.getOnce(ctx, key)
+	}
+	return data, secretsFailure(err)
+}
+
+func (s *secretService) getOnce(ctx context.Context, key string) ([]byte, error) {
+	opening := s.openSession(ctx)
+	items, err := s.search(ctx, key)
+	if err != nil {
+		return nil, err
+	}
+	session, err := opening()
+	if err != nil {
+		return nil, err
+	}
+	if len(items) == 0 {
+		// Not every service finds what is in a locked collection.
+		if err := s.needUnlocked(ctx); err != nil {
+			return nil, err
+		}
+		if items, err = s.search(ctx, key); err != nil {
+			return nil, err
+		}
+	}
+	for _, item := range items {
+		stored, err := s.read(ctx, session, item)
+		if err != nil {
+			return nil, err
+		}
+		if stored.Key == key { // others have the same attribute, but not our content
+			return stored.Data, nil
+		}
+	}
+	if len(items) > 0 {
+		return nil, ErrCorrupt
+	}
+	return nil, ErrNotFound
+}
+
+// read returns what the library stored, or an empty item if something else is there.
+func (s *secretService) read(ctx context.Context, session, item dbus.ObjectPath) (stored keyring.Item, err error) {
+	var value secret
+	err = s.call(ctx, item, iItem+".GetSecret", []any{session}, &value)
+	if isLocked(err) {
+		if err = s.unlockObject(ctx, item); err != nil {
+			return stored, err
+		}
+		err = s.call(ctx, item, iItem+".GetSecret", []any{session}, &value)
+	}
+	if err != nil {
+		return stored, err
+	}
+	if json.Unmarshal(value.Value, &stored) != nil {
+		return keyring.Item{}, nil
+	}
+	return stored, nil
+}
+
+func (s *secretService) set(ctx context.Context, key string, data []byte) error {
+	if err := s.needUnlocked(ctx); err != nil {
+		return secretsFailure(err)
+	}
+	ring, err := openRing(keyring.Config{
+		AllowedBackends:         []keyring.BackendType{keyring.SecretServiceBackend},
+		ServiceName:             service,
+		LibSecretCollectionName: s.collectionName(),
+	})
+	if err != nil {
+		return err
+	}
+	if err := ring.Set(keyring.Item{Key: key, Data: data}); err != nil {
+		return secretsFailure(err)
+	}
+	return secretsFailure(s.removeOlder(ctx, key, data))
+}
+
+// removeOlder removes items of ours that the service should have replaced and did not, as a read might find them first.
+func (s *secretService) removeOlder(ctx context.Context, key string, data []byte) error {
+	items, err := s.search(ctx, key)
+	if err != nil || len(items) < 2 {
+		return err
+	}
+	session, err := s.openSession(ctx)()
+	if err != nil {
+		return err
+	}
+	kept := false
+	for _, item := range items {
+		stored, err := s.read(ctx, session, item)
+		switch {
+		case err != nil:
+			return err
+		case stored.Key != key: // not ours to remove
+		case !kept && bytes.Equal(stored.Data, data):
+			kept = true
+		default:
+			if err := s.delete(ctx, item); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func (s *secretService) remove(ctx context.Context, key string) error {
+	if err := s.needUnlocked(ctx); err != nil {
+		return secretsFailure(err)
+	}
+	items, err := s.search(ctx, key)
+	if err != nil {
+		return secretsFailure(err)
+	}
+	if len(items) == 0 {
+		return ErrNotFound
+	}
+	for _, item := range items { // foreign ones too: they have our key, and would keep it unreadable
+		if err := s.delete(ctx, item); err != nil {
+			return secretsFailure(err)
+		}
+	}
+	return nil
+}
+
+// delete removes an item, which may be gone already.
+func (s *secretService) delete(ctx context.Context, item dbus.ObjectPath) error {
+	var prompt dbus.ObjectPath
+	err := s.call(ctx, item, iItem+".Delete", nil, &prompt)
+	if err == nil {
+		err = s.answer(ctx, prompt)
+	}
+	if isStale(err) {
+		return nil
+	}
+	return err
+}
+
+// keys asks for the attributes of all items at once, and not for one after the other.
+func (s *secretService) keys(ctx context.Context) ([]string, error) {
+	if err := s.needUnlocked(ctx); err != nil {
+		return nil, secretsFailure(err)
+	}
+	var items dbus.Variant
+	if err := s.call(ctx, s.where(), getProperty, []any{iCollection, "Items"}, &items); err != nil {
+		return nil, secretsFailure(err)
+	}
+	paths, ok := items.Value().([]dbus.ObjectPath)
+	if !ok {
+		return nil, fmt.Errorf("%w: the Secret Service lists no items", ErrUnavailable)
+	}
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	calls := make([]*dbus.Call, len(paths))
+	for i, p := range paths {
+		calls[i] = s.conn.Object(secretsName, p).GoWithContext(ctx, getProperty, 0, make(chan *dbus.Call, 1), iItem, "Attributes")
+	}
+	var keys []string
+	for _, call := range calls {
+		var attributes dbus.Variant
+		if err := (<-call.Done).Store(&attributes); isStale(err) {
+			continue // deleted in between
+		} else if err != nil {
+			return nil, secretsFailure(err)
+		}
+		if a, ok := attributes.Value().(map[string]string); ok {
+			keys = append(keys, a[itemAttribute])
+		}
+	}
+	return keys, nil
+}
+
+// openSession starts to open a session, if there is none, and returns what waits for it.
+func (s *secretService) openSession(ctx context.Context) func() (dbus.ObjectPath, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if session := s.session; session != "" {
+		return func() (dbus.ObjectPath, error) { return session, nil }
+	}
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	// plain: the bus is the user's own. Encrypting to the daemon would only hide the item from who can ask for it anyway.
+	call := s.conn.Object(secretsName, secretsPath).
+		GoWithContext(ctx, iService+"OpenSession", 0, make(chan *dbus.Call, 1), "plain", dbus.MakeVariant(""))
+	return func() (dbus.ObjectPath, error) {
+		defer cancel()
+		var output dbus.Variant
+		var session dbus.ObjectPath
+		if err := (<-call.Done).Store(&output, &session); err != nil {
+			return "", err
+		}
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.session = session
+		return session, nil
+	}
+}
+
+func (s *secretService) forgetSession() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.session = ""
+}
+
+// search returns the items of the key, in `login`, or else in the collection that the service calls its default: GNOME Keyring's
+// default is login, KWallet and KeePassXC have other names for theirs.
+func (s *secretService) search(ctx context.Context, key string) (items []dbus.ObjectPath, err error) {
+	err = s.inCollection(ctx, func() error {
+		return s.call(ctx, s.where(), iCollection+".SearchItems", []any{map[string]string{itemAttribute: key}}, &items)
+	})
+	return items, err
+}
+
+// needUnlocked returns nil if the collection is there and unlocked, if need be by the user.
+func (s *secretService) needUnlocked(ctx context.Context) error {
+	var locked dbus.Variant
+	err := s.inCollection(ctx, func() error {
+		return s.call(ctx, s.where(), getProperty, []any{iCollection, "Locked"}, &locked)
+	})
+	if err != nil {
+		return err
+	}
+	if is, ok := locked.Value().(bool); ok && !is {
+		return nil
+	}
+	return s.unlockObject(ctx, s.where())
+}
+
+func (s *secretService) inCollection(ctx context.Context, call func() error) error {
+	err := call()
+	if !isNoObject(err) {
+		return err
+	}
+	var fallback dbus.ObjectPath
+	if err := s.call(ctx, secretsPath, iService+"ReadAlias", []any{"default"}, &fallback); err != nil {
+		return err
+	}
+	if fallback == noObject || fallback == s.where() {
+		return hint.New(fmt.Errorf("%w: the Secret Service is running but has no collection to store in, as is usual without a desktop session", ErrUnavailable),
+			"log in to the desktop once, so that it makes its login keyring; on a server set AWS_ACCOUNTS_KEYCHAIN=file")
+	}
+	s.mu.Lock()
+	s.collection = fallback
+	s.mu.Unlock()
+	return call()
+}
+
+func (s *secretService) where() dbus.ObjectPath {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.collection
+}
+
+// collectionName is the name by which the library finds the collection: the end of its path, where _20 is a blank.
+func (s *secretService) collectionName() string {
+	escaped := strings.TrimPrefix(string(s.where()), collections)
+	name, err := url.PathUnescape(strings.ReplaceAll(escaped, "_", "%"))
+	if err != nil {
+		return escaped
+	}
+	return name
+}
+
+// unlockObject has the user unlock a collection or an item, or is ErrLocked at once if nobody may be asked.
+func (s *secretService) unlockObject(ctx context.Context, object dbus.ObjectPath) error {
+	if !s.unlock {
+		return hint.New(fmt.Errorf("%w: %s", ErrLocked, path.Base(string(object))),
+			"log in to the desktop, or run `aws-accounts doctor` there, which asks for the keychain's password")
+	}
+	var unlocked []dbus.ObjectPath
+	var prompt dbus.ObjectPath
+	if err := s.call(ctx, secretsPath, iService+"Unlock", []any{[]dbus.ObjectPath{object}}, &unlocked, &prompt); err != nil {
+		return err
+	}
+	return s.answer(ctx, prompt)
+}
+
+// answer shows the service's dialog and waits for the user, as long as ctx allows. "/" is no dialog.
+func (s *secretService) answer(ctx context.Context, prompt dbus.ObjectPath) error {
+	if prompt == noObject || prompt == "" {
+		return nil
+	}
+	if !s.unlock {
+		return ErrLocked
+	}
+	signals := make(chan *dbus.Signal, 16)
+	s.conn.Signal(signals)
+	defer s.conn.RemoveSignal(signals)
+	if err := s.call(ctx, prompt, iPrompt+".Prompt", []any{""}); err != nil {
+		return err
+	}
+	for {
+		select {
+		case <-ctx.Done():
+			s.conn.Object(secretsName, prompt).Go(iPrompt+".Dismiss", dbus.FlagNoReplyExpected, nil)
+			return fmt.Errorf("%w: its dialog was not answered", ErrLocked)
+		case signal, open := <-signals:
+			if !open {
+				return io.EOF
+			}
+			if signal == nil || signal.Path != prompt || signal.Name != iPrompt+".Completed" {
+				continue
+			}
+			if len(signal.Body) > 0 && signal.Body[0] == true {
+				return fmt.Errorf("%w: its dialog was dismissed, or could not be shown", ErrLocked)
+			}
+			return nil
+		}
+	}
+}
+
+// call is one round trip.
+func (s *secretService) call(ctx context.Context, object dbus.ObjectPath, method string, args []any, results ...any) error {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	return s.conn.Object(secretsName, object).CallWithContext(ctx, method, 0, args...).Store(results...)
+}
+
+func dbusErrorName(err error) string {
+	if e, ok := errors.AsType[dbus.Error](err); ok {
+		return e.Name
+	}
+	return ""
+}
+
+func isLocked(err error) bool { return dbusErrorName(err) == secretsError+"IsLocked" }
+
+// isNoObject: services differ in how they say that an object does not exist.
+func isNoObject(err error) bool {
+	switch dbusErrorName(err) {
+	case secretsError + "NoSuchObject", "org.freedesktop.DBus.Error.UnknownObject", "org.freedesktop.DBus.Error.UnknownMethod",
+		"org.freedesktop.DBus.Error.UnknownInterface":
+		return true
+	}
+	return false
+}
+
+func isStale(err error) bool {
+	return isNoObject(err) || dbusErrorName(err) == secretsError+"NoSession"
+}
+
+// secretsFailure finds the words for what the bus or the service said. An error's own text is left out: services put what they like there.
+func secretsFailure(err error) error {
+	if err == nil || errors.Is(err, ErrNotFound) || errors.Is(err, ErrLocked) || errors.Is(err, ErrCorrupt) || errors.Is(err, ErrUnavailable) {
+		return err
+	}
+	name := dbusErrorName(err)
+	switch {
+	case errors.Is(err, context.Canceled):
+		return err
+	case errors.Is(err, context.DeadlineExceeded):
+		return fmt.Errorf("%w: the Secret Service does not answer", ErrUnavailable)
+	case isLocked(err):
+		return ErrLocked
+	case name == "org.freedesktop.DBus.Error.ServiceUnknown", name == "org.freedesktop.DBus.Error.NameHasNoOwner":
+		return hint.New(fmt.Errorf("%w: no Secret Service is running (GNOME Keyring, KWallet and KeePassXC are such services)", ErrUnavailable),
+			"install and start one, or set AWS_ACCOUNTS_KEYCHAIN=file")
+	case name == "org.freedesktop.DBus.Error.AccessDenied":
+		return fmt.Errorf("%w: the session bus refused (%s)", ErrDenied, name)
+	case name != "":
+		return fmt.Errorf("%w: the Secret Service failed (%s)", ErrUnavailable, name)
+	case errors.Is(err, dbus.ErrClosed), errors.Is(err, io.EOF):
+		return fmt.Errorf("%w: the connection to the session bus is gone", ErrUnavailable)
+	}
+	return fmt.Errorf("%w: %w", ErrUnavailable, err)
+}

@@ -1,0 +1,97 @@
+package cache
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+)
+
+// layout is the version of Session as it is stored. An item of another version is as good as none.
+const layout = 1
+
+// Session is what one keychain item holds: a set of temporary credentials and all that says whether it may be handed out.
+type Session struct {
+	Layout      int       `json:"layout"`
+	Account     string    `json:"account"`     // its name, so that an item never answers for another
+	Fingerprint string    `json:"fingerprint"` // of everything that shaped the session
+	Stamp       string    `json:"stamp,omitempty"`
+	Issued      time.Time `json:"issued"`
+
+	AccessKeyID     string    `json:"access_key_id"`
+	SecretAccessKey string    `json:"secret_access_key"`
+	SessionToken    string    `json:"session_token"`
+	Expiration      time.Time `json:"expiration"`
+	AccountID       string    `json:"account_id,omitempty"`
+	Source          string    `json:"source,omitempty"` // the provider's name, for those who ask where it came from
+}
+
+// SessionKey returns the key of the item that holds the session of the account called name.
+func SessionKey(name string) string { return sessionPrefix + strings.ToLower(name) }
+
+const sessionPrefix = "session/"
+
+// freshMinimum is more than the 15 minutes inside of which botocore and .NET ask again before every request.
+const freshMinimum = 16 * time.Minute
+
+// Fresh reports whether enough lifetime is left to hand the session out without asking AWS: 16 minutes, or half of the
+// lifetime where that is less. A clock that stands before Issued has been set back; nothing is known of such a session.
+func (s *Session) Fresh(now time.Time) bool {
+	lifetime := s.Expiration.Sub(s.Issued)
+	return s.Expiration.Sub(now) >= min(freshMinimum, lifetime/2) && s.Valid(now)
+}
+
+// Valid reports whether AWS still accepts the session.
+func (s *Session) Valid(now time.Time) bool { return now.Before(s.Expiration) }
+
+// Credentials returns the session in the SDK's currency.
+func (s *Session) Credentials() aws.Credentials {
+	return aws.Credentials{
+		AccessKeyID:     s.AccessKeyID,
+		SecretAccessKey: s.SecretAccessKey,
+		SessionToken:    s.SessionToken,
+		CanExpire:       true,
+		Expires:         s.Expiration,
+		AccountID:       s.AccountID,
+		Source:          s.Source,
+	}
+}
+
+func newSession(account, fingerprint, stamp string, c aws.Credentials, now time.Time) *Session {
+	return &Session{
+		Layout:      layout,
+		Account:     account,
+		Fingerprint: fingerprint,
+		Stamp:       stamp,
+		Issued:      now.UTC().Truncate(time.Second),
+
+		AccessKeyID:     c.AccessKeyID,
+		SecretAccessKey: c.SecretAccessKey,
+		SessionToken:    c.SessionToken,
+		Expiration:      c.Expires.UTC(),
+		AccountID:       c.AccountID,
+		Source:          c.Source,
+	}
+}
+
+// parseSession reads a stored item for the account called name. Anything that isn't a whole session of that account is
+// ErrCorrupt; what is wrong is told without quoting the item.
+func parseSession(name string, data []byte) (*Session, error) {
+	var s Session
+	if err := json.Unmarshal(data, &s); err != nil {
+		return nil, fmt.Errorf("%w: not a stored session", ErrCorrupt)
+	}
+	switch {
+	case s.Layout != layout:
+		return nil, fmt.Errorf("%w: stored by another version (layout %d, not %d)", ErrCorrupt, s.Layout, layout)
+	case !strings.EqualFold(s.Account, name):
+		return nil, fmt.Errorf("%w: it is of another account", ErrCorrupt)
+	case s.AccessKeyID == "" || s.SecretAccessKey == "" || s.SessionToken == "" || s.Fingerprint == "":
+		return nil, fmt.Errorf("%w: half a session", ErrCorrupt)
+	case s.Expiration.IsZero() || !s.Issued.Before(s.Expiration):
+		return nil, fmt.Errorf("%w: no lifetime", ErrCorrupt)
+	}
+	return &s, nil
+}

@@ -1,0 +1,44 @@
+package cache
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"time"
+)
+
+// States returns, for those of the accounts that have a session, when it expires. Only accounts that a lock file says to
+// have been refreshed here are looked up: nothing lists the keychain, and 10,000 accounts cost what their sessions cost.
+func (s *Sessions) States(ctx context.Context, names []string) (map[string]time.Time, error) {
+	var mu sync.Mutex
+	var trouble error
+	states := map[string]time.Time{}
+	work := make(chan string)
+	var workers sync.WaitGroup
+	for range 8 {
+		workers.Go(func() {
+			for name := range work {
+				session, err := s.Load(ctx, name)
+				mu.Lock()
+				switch {
+				case err == nil:
+					states[name] = session.Expiration
+				case !errors.Is(err, ErrNotFound) && !errors.Is(err, ErrCorrupt):
+					trouble = err
+				}
+				mu.Unlock()
+			}
+		})
+	}
+	for _, name := range names {
+		if _, err := os.Stat(filepath.Join(s.Dir, strings.ToLower(name)+".lock")); err == nil {
+			work <- name
+		}
+	}
+	close(work)
+	workers.Wait()
+	return states, trouble
+}

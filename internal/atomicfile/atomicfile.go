@@ -1,0 +1,44 @@
+// Package atomicfile replaces a file as a whole: a reader, or a crash, finds the old content or the new, never a mix.
+//
+// A symbolic link stays a link and its target is replaced; an existing file keeps its mode.
+package atomicfile
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+)
+
+// Write replaces the content of the file at path. A new file gets mode, whatever the umask; so do its missing folders,
+// with the bits to enter them.
+func Write(path string, data []byte, mode fs.FileMode) error {
+	path, err := Target(path)
+	if err != nil {
+		return err
+	}
+	if info, err := os.Stat(path); err == nil {
+		mode = info.Mode().Perm()
+	} else if !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	if err := os.MkdirAll(filepath.Dir(path), mode|(mode&0o444)>>2); err != nil {
+		return err
+	}
+	return replace(path, data, mode)
+}
+
+// Target follows the symbolic links at path, of which the last may lead to a file that isn't there yet.
+func Target(path string) (string, error) {
+	for range 40 { // as many as Linux follows
+		link, err := os.Readlink(path)
+		if err != nil { // not a link, or nothing at all
+			return path, nil
+		}
+		if !filepath.IsAbs(link) {
+			link = filepath.Join(filepath.Dir(path), link)
+		}
+		path = link
+	}
+	return "", &fs.PathError{Op: "readlink", Path: path, Err: errors.New("too many levels of symbolic links")}
+}

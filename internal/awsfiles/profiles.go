@@ -1,0 +1,231 @@
+package awsfiles
+
+import (
+	"fmt"
+	"slices"
+)
+
+const (
+	keyProcess = "credential_process"
+	keyRegion  = "region"
+	keySource  = "source_profile"
+)
+
+// Files is what both files say together.
+type Files struct {
+	config, credentials *document
+	index               map[string]*Profile
+	names               []string
+}
+
+// Profile is all there is under one name. The slices hold its sections as either reader sees them, in file order:
+// normally one of Config, and one of Credentials for static keys.
+type Profile struct {
+	Name        string
+	Config      []*Section
+	Credentials []*Section
+
+	defaults *document // of Config, for botocore's [DEFAULT]
+}
+
+// Profiles reads both files; either may be empty. The error says which file is no text at all; whatever else is wrong
+// is in [Files.Problems].
+func Profiles(config, credentials []byte) (*Files, error) {
+	f := &Files{index: map[string]*Profile{}}
+	var err error
+	if f.config, err = parse(config, Config); err != nil {
+		return nil, fmt.Errorf("%s: %w", Config, err)
+	}
+	if f.credentials, err = parse(credentials, Credentials); err != nil {
+		return nil, fmt.Errorf("%s: %w", Credentials, err)
+	}
+	for _, s := range f.config.sections {
+		f.add(s, func(p *Profile) { p.Config = append(p.Config, s) })
+	}
+	for _, s := range f.credentials.sections {
+		f.add(s, func(p *Profile) { p.Credentials = append(p.Credentials, s) })
+	}
+	return f, nil
+}
+
+func (f *Files) add(s *Section, put func(*Profile)) {
+	for i, name := range []string{s.goProfile, s.botoPr} {
+		if name == "" || i == 1 && name == s.goProfile {
+			continue
+		}
+		p := f.index[name]
+		if p == nil {
+			p = &Profile{Name: name, defaults: f.config}
+			f.index[name] = p
+			f.names = append(f.names, name)
+		}
+		put(p)
+	}
+}
+
+// Names are the profiles of both files, in order of their first appearance.
+func (f *Files) Names() []string { return slices.Clone(f.names) }
+
+// Profile looks one up. Names are compared exactly, as both readers do.
+func (f *Files) Profile(name string) (*Profile, bool) {
+	p, ok := f.index[name]
+	return p, ok
+}
+
+// Sections are all of a file, also those that are no profiles: [sso-session …], [services …].
+func (f *Files) Sections(file File) []*Section {
+	if file == Credentials {
+		return slices.Clone(f.credentials.sections)
+	}
+	return slices.Clone(f.config.sections)
+}
+
+// Problems are those of one file, in order of lines.
+func (f *Files) Problems(file File) []Problem {
+	if file == Credentials {
+		return slices.Clone(f.credentials.problems)
+	}
+	return slices.Clone(f.config.problems)
+}
+
+// Found is a setting and the file that it is in. By are the readers to whom it belongs to the profile in question.
+type Found struct {
+	Setting
+	File File
+}
+
+// Get is what r makes of a key of the profile, from both files: the credentials file wins, then the later line. With
+// [Both], Go's view comes first, and botocore's is asked where that has nothing.
+func (p *Profile) Get(r Reader, key string) (Found, bool) {
+	var got Found
+	for _, one := range []Reader{Go, Botocore} {
+		seen := p.seen(one, key)
+		if r&one == 0 || len(seen) == 0 {
+			continue
+		}
+		last := seen[len(seen)-1]
+		switch {
+		case got.By == 0:
+			got = last
+		case got.Line == last.Line && got.File == last.File && got.Value == last.Value:
+			got.By |= one
+		}
+	}
+	return got, got.By != 0
+}
+
+// All are the settings of a key that any reader sees in the profile.
+func (p *Profile) All(key string) []Found {
+	out := p.seen(Go, key)
+	for _, f := range p.seen(Botocore, key) {
+		i := slices.IndexFunc(out, func(o Found) bool { return o.File == f.File && o.Line == f.Line && o.Value == f.Value })
+		if i >= 0 {
+			out[i].By |= Botocore
+		} else {
+			out = append(out, f)
+		}
+	}
+	return out
+}
+
+func (p *Profile) seen(r Reader, key string) []Found {
+	var out []Found
+	collect := func(s *Section, file File) {
+		for _, st := range s.Settings {
+			if st.Key == key && st.By&r != 0 {
+				st.By = r
+				out = append(out, Found{st, file})
+			}
+		}
+	}
+	if r == Botocore {
+		for _, s := range p.defaults.sections {
+			if s.botoName == "DEFAULT" {
+				collect(s, Config)
+			}
+		}
+	}
+	for _, s := range p.effective(r) {
+		collect(s, Config)
+	}
+	for _, s := range p.Credentials {
+		if s.Profile(r) == p.Name {
+			collect(s, Credentials)
+		}
+	}
+	return out
+}
+
+// effective are the sections of the config file that count for r. For Go all of one header merge, and
+// [profile default] replaces [default]; for botocore, of differently written headers of one profile the last counts.
+func (p *Profile) effective(r Reader) []*Section {
+	winner := ""
+	first := map[string]bool{}
+	name := func(s *Section) string {
+		if r == Go {
+			return s.goName
+		}
+		return s.botoName
+	}
+	for _, s := range p.Config {
+		if s.Profile(r) != p.Name || first[name(s)] {
+			continue
+		}
+		first[name(s)] = true
+		if r == Botocore || winner == "" || winner == "default" {
+			winner = name(s)
+		}
+	}
+	var out []*Section
+	for _, s := range p.Config {
+		if s.Profile(r) == p.Name && name(s) == winner {
+			out = append(out, s)
+		}
+	}
+	return out
+}
+
+// Account is whose stanza the profile is: some section of it in the config file is ours and none calls another program.
+func (p *Profile) Account() (account string, ok bool) {
+	for _, s := range p.Config {
+		a, ours := Ours(s)
+		if !ours && has(s, keyProcess) || ours && ok && a != account {
+			return "", false
+		}
+		if ours {
+			account, ok = a, true
+		}
+	}
+	return account, ok
+}
+
+func has(s *Section, key string) bool {
+	return slices.ContainsFunc(s.Settings, func(st Setting) bool { return st.Key == key })
+}
+
+// CallsUs says whether resolving a profile can end in starting our program, directly or through a chain of
+// source_profile. It errs on the safe side: one reader, one mention of the program anywhere in a command is enough.
+// chain is the way there, beginning with the profile itself.
+func (f *Files) CallsUs(profile string) (chain []string, calls bool) {
+	return f.callsUs(profile, nil, map[string]bool{})
+}
+
+func (f *Files) callsUs(name string, chain []string, visited map[string]bool) ([]string, bool) {
+	p, ok := f.index[name]
+	if !ok || visited[name] {
+		return nil, false
+	}
+	visited[name] = true
+	chain = append(chain, name)
+	for _, st := range p.All(keyProcess) {
+		if mentionsUs(st.Value) {
+			return chain, true
+		}
+	}
+	for _, st := range p.All(keySource) {
+		if c, calls := f.callsUs(st.Value, chain, visited); calls {
+			return c, true
+		}
+	}
+	return nil, false
+}

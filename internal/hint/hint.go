@@ -1,0 +1,33 @@
+// Package hint lets an error carry the one next step that its reader can type.
+//
+// The error says what failed; the hint says what to do. Whoever knows both attaches the hint where the error is made, and
+// only main prints it, so that the same error reads well in a log, behind a prefix and in a list of findings.
+package hint
+
+import (
+	"errors"
+	"fmt"
+)
+
+type hinted struct {
+	error
+	hint string
+}
+
+func (h *hinted) Unwrap() error { return h.error }
+
+// New returns err with a next step, formatted as by fmt.Sprintf. A nil err stays nil.
+func New(err error, format string, args ...any) error {
+	if err == nil {
+		return nil
+	}
+	return &hinted{err, fmt.Sprintf(format, args...)}
+}
+
+// Of returns the outermost hint in err's chain, or "" if there is none.
+func Of(err error) string {
+	if h, ok := errors.AsType[*hinted](err); ok {
+		return h.hint
+	}
+	return ""
+}

@@ -1,0 +1,123 @@
+// Package lock lets one process at a time do a piece of work, across processes.
+//
+// A lock is the operating system's lock on a file, so it is gone when its holder is gone, however that happened. The one
+// holder that would keep it for ever is a stopped one (SIGSTOP, a debugger): a holder therefore touches its file while it
+// works, and who sees no sign of life for Patience goes on to the next of a few files, where the same rules hold.
+package lock
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/gofrs/flock"
+)
+
+const (
+	heartbeat = time.Second
+	// Patience is how long a holder may show no sign of life.
+	Patience = 5 * time.Second
+	// How many holders may be found stopped before a lock counts as not to be had.
+	generations = 3
+)
+
+// ErrStuck means that every holder in turn was found stopped.
+var ErrStuck = errors.New("every holder of the lock is stopped")
+
+// Acquire waits for the lock called name in dir, which it makes where it isn't, and returns what releases it. It gives up
+// with ctx's error when ctx ends. Any other error means that this place can hold no locks, for instance as it's read-only.
+func Acquire(ctx context.Context, dir, name string) (release func(), err error) {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, err
+	}
+	for generation := 1; generation <= generations; generation++ {
+		path := filepath.Join(dir, name+".lock")
+		if generation > 1 {
+			path = filepath.Join(dir, fmt.Sprintf("%s.%d.lock", name, generation))
+		}
+		release, err := acquire(ctx, path)
+		if !errors.Is(err, ErrStuck) {
+			return release, err
+		}
+	}
+	return nil, ErrStuck
+}
+
+func acquire(ctx context.Context, path string) (func(), error) {
+	l := flock.New(path, flock.SetPermissions(0o600))
+	if ok, err := l.TryLock(); err != nil {
+		return nil, err
+	} else if ok {
+		return hold(l), nil
+	}
+
+	// The wait is the kernel's, not a loop of ours. It can't be called off: a waiter that leaves lets its goroutine
+	// release what it may still get.
+	got := make(chan error, 1)
+	go func() { got <- l.Lock() }()
+	leave := func() {
+		go func() {
+			if <-got == nil {
+				l.Close()
+			}
+		}()
+	}
+
+	look := time.NewTicker(heartbeat)
+	defer look.Stop()
+	var seen time.Time // the last sign of life, by the file's clock
+	var quiet time.Duration
+	for {
+		select {
+		case err := <-got:
+			if err != nil {
+				return nil, err
+			}
+			return hold(l), nil
+		case <-ctx.Done():
+			leave()
+			return nil, ctx.Err()
+		case <-look.C:
+			info, err := os.Stat(path)
+			if err != nil {
+				leave()
+				return nil, err
+			}
+			if info.ModTime().Equal(seen) {
+				quiet += heartbeat
+			} else {
+				seen, quiet = info.ModTime(), 0
+			}
+			if quiet >= Patience {
+				leave()
+				return nil, ErrStuck
+			}
+		}
+	}
+}
+
+// hold shows signs of life until released.
+func hold(l *flock.Flock) (release func()) {
+	done, ended := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(ended)
+		beat := time.NewTicker(heartbeat)
+		defer beat.Stop()
+		for {
+			select {
+			case <-done:
+				return
+			case now := <-beat.C:
+				os.Chtimes(l.Path(), now, now) // best effort: without it a waiter gives up early
+			}
+		}
+	}()
+	return func() {
+		close(done)
+		<-ended
+		l.Close()
+	}
+}

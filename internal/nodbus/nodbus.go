@@ -1,0 +1,11 @@
+// Package nodbus keeps the keyring library from starting a message bus.
+//
+// Importing github.com/99designs/keyring dials the D-Bus session bus in an init function, whatever command was given. Where
+// no bus is running (a server, a container, cron) its D-Bus library then runs `dbus-launch`, which forks a dbus-daemon that
+// nobody ends, once for each of our processes, and reports the empty bus as a working keychain.
+//
+// This package's init runs before that one and writes down what the library would find, or that there is nothing to find.
+// The order is the language's: packages that are ready are initialised in the order of their import paths, and this one,
+// which needs only os and the like, is ready before anything that needs D-Bus. A test holds it. Every importer of the
+// keyring library imports this package too and calls Restore.
+package nodbus

@@ -1,0 +1,64 @@
+// Package place knows where files live: ours by the XDG rules (on Windows by the known folders), AWS's by the SDKs' rules.
+//
+// It only computes paths. A place that can't be known, as without a home directory, is an error that names the variable
+// which would settle it.
+package place
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"runtime"
+
+	"aws-accounts/internal/hint"
+)
+
+const program = "aws-accounts"
+
+// AccountsFile returns the default place of the accounts file.
+func AccountsFile() (string, error) {
+	dir, err := base("XDG_CONFIG_HOME", "AppData", ".config")
+	return filepath.Join(dir, program, "accounts.json"), err
+}
+
+// State returns the folder of the access log, the locks and the file keychain.
+func State() (string, error) {
+	dir, err := base("XDG_STATE_HOME", "LocalAppData", ".local", "state")
+	return filepath.Join(dir, program), err
+}
+
+// AWSConfig returns the AWS config file that the SDKs read.
+func AWSConfig() (string, error) { return awsFile("AWS_CONFIG_FILE", "config") }
+
+// AWSCredentials returns the AWS shared credentials file that the SDKs read.
+func AWSCredentials() (string, error) { return awsFile("AWS_SHARED_CREDENTIALS_FILE", "credentials") }
+
+func awsFile(variable, name string) (string, error) {
+	if path := os.Getenv(variable); path != "" {
+		return path, nil
+	}
+	home, err := home()
+	return filepath.Join(home, ".aws", name), err
+}
+
+func base(xdg, windows string, underHome ...string) (string, error) {
+	// The XDG rules tell to ignore a relative path.
+	if dir := os.Getenv(xdg); filepath.IsAbs(dir) {
+		return dir, nil
+	}
+	if runtime.GOOS == "windows" {
+		if dir := os.Getenv(windows); filepath.IsAbs(dir) {
+			return dir, nil
+		}
+	}
+	home, err := home()
+	return filepath.Join(append([]string{home}, underHome...)...), err
+}
+
+func home() (string, error) {
+	dir, err := os.UserHomeDir()
+	if err != nil || !filepath.IsAbs(dir) {
+		return "", hint.New(errors.New("no home directory"), "set HOME to your home directory")
+	}
+	return dir, nil
+}

@@ -1,0 +1,148 @@
+// Package stage is where the real program is tried: built as users build it, in a home of its own, against the stand-in
+// AWS, a real keychain daemon and real SDKs. It is linked into tests only.
+package stage
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+
+	"aws-accounts/internal/standin"
+)
+
+// The accounts of World, as in the README's examples.
+const (
+	MainAccount = "123456789012"
+	DevAccount  = "987654321098"
+	DevRole     = "arn:aws:iam::987654321098:role/CrossAccountAdminRole"
+	ProdAccount = "555555555555"
+	ProdRole    = "arn:aws:iam::555555555555:role/CrossAccountAdminRole"
+	User        = "alice"
+)
+
+// World is the AWS that most tests need: a user in the main account, whom the roles in dev and prod trust.
+func World() standin.Config {
+	trust := standin.Trust{Principals: []string{MainAccount}}
+	return standin.Config{
+		Users: []standin.User{{Account: MainAccount, Name: User}},
+		Roles: []standin.Role{
+			{ARN: DevRole, Trust: trust, MaxSessionDuration: 12 * 3600},
+			{ARN: ProdRole, Trust: standin.Trust{Principals: []string{MainAccount, DevRole}}},
+		},
+		Buckets: []standin.Bucket{{Account: DevAccount, Name: "dev-bucket"}},
+	}
+}
+
+var built struct {
+	sync.Once
+	dir string
+	err error
+}
+
+// Binary builds the program once for the whole test run and returns its path.
+func Binary(t testing.TB) string {
+	t.Helper()
+	built.Do(func() {
+		if built.dir, built.err = os.MkdirTemp("", "aws-accounts-stage-"); built.err != nil {
+			return
+		}
+		cmd := exec.Command("go", "build", "-o", built.dir, "aws-accounts")
+		cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
+		if out, err := cmd.CombinedOutput(); err != nil {
+			built.err = fmt.Errorf("%w\n%s", err, out)
+		}
+	})
+	if built.err != nil {
+		t.Fatalf("building aws-accounts: %v", built.err)
+	}
+	return filepath.Join(built.dir, "aws-accounts")
+}
+
+// Cleanup removes the built program; TestMain calls it last.
+func Cleanup() {
+	if built.dir != "" {
+		os.RemoveAll(built.dir)
+	}
+}
+
+// Home is a private home directory and the environment of somebody who lives in it.
+type Home struct {
+	t   testing.TB
+	Dir string
+	Env []string
+}
+
+// NewHome returns an empty home whose SDKs talk to aws, with AWS's ~/.aws holding user's key as the default profile.
+func NewHome(t testing.TB, aws *standin.Server, extra ...string) *Home {
+	t.Helper()
+	h := &Home{t: t, Dir: t.TempDir()}
+	h.Env = []string{
+		"HOME=" + h.Dir,
+		"PATH=" + filepath.Dir(Binary(t)) + string(os.PathListSeparator) + os.Getenv("PATH"),
+		"USER=tester",
+		"TMPDIR=" + t.TempDir(),
+		"AWS_REGION=eu-west-1",
+		"LC_ALL=C.UTF-8",
+	}
+	h.Env = append(h.Env, aws.Env()...)
+	h.Env = append(h.Env, extra...)
+	key := aws.Key(User)
+	h.Write(".aws/credentials", fmt.Sprintf("[default]\naws_access_key_id = %s\naws_secret_access_key = %s\n", key.ID, key.Secret))
+	return h
+}
+
+// FileKeychain is the environment that chooses the file keychain, for tests that are about something else.
+func FileKeychain() []string {
+	return []string{"AWS_ACCOUNTS_KEYCHAIN=file", "AWS_ACCOUNTS_KEYCHAIN_PASSPHRASE=correct horse"}
+}
+
+// Write puts a file into the home.
+func (h *Home) Write(name, content string) {
+	h.t.Helper()
+	path := filepath.Join(h.Dir, name)
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		h.t.Fatal(err)
+	}
+	if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
+		h.t.Fatal(err)
+	}
+}
+
+// Accounts writes the accounts file.
+func (h *Home) Accounts(content string) { h.Write(".config/aws-accounts/accounts.json", content) }
+
+// Command returns a command that runs in the home, not started yet.
+func (h *Home) Command(name string, args ...string) *exec.Cmd {
+	if name == "aws-accounts" {
+		name = Binary(h.t)
+	}
+	cmd := exec.Command(name, args...)
+	cmd.Env, cmd.Dir = h.Env, h.Dir
+	return cmd
+}
+
+// Run runs a command and returns what it wrote and its exit status.
+func (h *Home) Run(name string, args ...string) (stdout, stderr string, status int) {
+	h.t.Helper()
+	var out, errs strings.Builder
+	cmd := h.Command(name, args...)
+	cmd.Stdout, cmd.Stderr = &out, &errs
+	if err := cmd.Run(); err != nil && cmd.ProcessState == nil {
+		h.t.Fatalf("%s: %v", name, err)
+	}
+	return out.String(), errs.String(), cmd.ProcessState.ExitCode()
+}
+
+// MustRun is Run for what has to succeed.
+func (h *Home) MustRun(name string, args ...string) string {
+	h.t.Helper()
+	out, errs, status := h.Run(name, args...)
+	if status != 0 {
+		h.t.Fatalf("%s %s: exit %d\n%s%s", name, strings.Join(args, " "), status, out, errs)
+	}
+	return out
+}

@@ -1,0 +1,116 @@
+package stage
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"aws-accounts/internal/standin"
+)
+
+func TestMain(m *testing.M) {
+	status := m.Run()
+	Cleanup()
+	os.Exit(status)
+}
+
+// Each promise of the README is a transcript in testdata: what is typed, what is seen. They run the built program against
+// the stand-in AWS. Beyond testscript's own words they know:
+//
+//	calls OPERATION N        the stand-in has been asked N times
+//	fault OPERATION KIND     from now on it goes wrong; `fault clear` mends it
+//	clock DURATION           AWS's clock is so far ahead of ours
+//	nosecrets                no file of the home but ~/.aws/credentials holds a secret, nor do the last outputs
+func TestTranscripts(t *testing.T) {
+	Binary(t)
+	testscript.Run(t, testscript.Params{
+		Dir:                 "testdata",
+		RequireExplicitExec: true,
+		RequireUniqueNames:  true,
+		Setup:               setUpTranscript,
+		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
+			"aws-accounts": func(ts *testscript.TestScript, neg bool, args []string) {
+				err := ts.Exec(Binary(t), args...)
+				switch {
+				case err != nil && !neg:
+					ts.Fatalf("unexpected failure: %v", err)
+				case err == nil && neg:
+					ts.Fatalf("unexpected success")
+				}
+			},
+			"calls": func(ts *testscript.TestScript, _ bool, args []string) {
+				want, err := strconv.Atoi(args[1])
+				ts.Check(err)
+				if got := server(ts).Calls(args[0]); got != want {
+					ts.Fatalf("%s: %d calls, want %d", args[0], got, want)
+				}
+			},
+			"fault": func(ts *testscript.TestScript, _ bool, args []string) {
+				if args[0] == "clear" {
+					server(ts).ClearFaults()
+					return
+				}
+				server(ts).Fault(standin.Fault{Operation: args[0], Kind: standin.Kind(args[1])})
+			},
+			"clock": func(ts *testscript.TestScript, _ bool, args []string) {
+				d, err := time.ParseDuration(args[0])
+				ts.Check(err)
+				server(ts).SetClockOffset(d)
+			},
+			"nosecrets": func(ts *testscript.TestScript, _ bool, _ []string) {
+				ts.Check(NoSecrets(ts.Getenv("HOME"), server(ts)))
+				ts.Check(hasNone(ts.ReadFile("stderr"), "stderr", server(ts)))
+			},
+		},
+	})
+}
+
+type serverKey struct{}
+
+func server(ts *testscript.TestScript) *standin.Server { return ts.Value(serverKey{}).(*standin.Server) }
+
+func setUpTranscript(env *testscript.Env) error {
+	tb := env.T().(testing.TB)
+	aws := standin.Start(tb, World())
+	env.Values[serverKey{}] = aws
+	home := NewHome(tb, aws, FileKeychain()...)
+	for _, v := range home.Env {
+		name, value, _ := strings.Cut(v, "=")
+		env.Setenv(name, value)
+	}
+	env.Setenv("KEY_ID", aws.Key(User).ID)
+	env.Setenv("KEY_SECRET", aws.Key(User).Secret)
+	env.Setenv("CONFIG", filepath.Join(home.Dir, ".aws", "config"))
+	env.Setenv("CREDENTIALS", filepath.Join(home.Dir, ".aws", "credentials"))
+	env.Setenv("ACCOUNTS", filepath.Join(home.Dir, ".config", "aws-accounts", "accounts.json"))
+	env.Setenv("LOG", filepath.Join(home.Dir, ".local", "state", "aws-accounts", "access_log.jsonl"))
+	return os.MkdirAll(filepath.Join(home.Dir, ".config", "aws-accounts"), 0o700)
+}
+
+// NoSecrets says which file below home holds a secret or token of aws, besides the user's own credentials file.
+func NoSecrets(home string, aws *standin.Server) error {
+	return filepath.WalkDir(home, func(path string, d os.DirEntry, err error) error {
+		if err != nil || !d.Type().IsRegular() || strings.HasSuffix(path, "/.aws/credentials") {
+			return err
+		}
+		data, err := os.ReadFile(path)
+		if err != nil {
+			return err
+		}
+		return hasNone(string(data), path, aws)
+	})
+}
+
+func hasNone(text, where string, aws *standin.Server) error {
+	if slices.ContainsFunc(aws.Secrets(), func(s string) bool { return strings.Contains(text, s) }) {
+		return fmt.Errorf("%s holds a secret", where)
+	}
+	return nil
+}

@@ -1,0 +1,160 @@
+// Package tui is how the program looks: colour, width, tables, and text of others made harmless.
+//
+// Invariant: what isn't written to a terminal is plain text, and no text from a file or from AWS reaches a terminal with
+// a control character or a direction override in it.
+package tui
+
+import (
+	"io"
+	"os"
+	"strings"
+	"unicode"
+
+	"github.com/mattn/go-runewidth"
+	"golang.org/x/term"
+)
+
+// Screen says what its writer can show.
+type Screen struct {
+	Colour bool
+	Width  int // in cells; 0 without a terminal, where nothing needs to fit
+}
+
+// ScreenOf looks at w: a terminal has a width, and colour unless NO_COLOR (https://no-color.org) or TERM forbid it.
+func ScreenOf(w io.Writer) Screen {
+	f, ok := w.(*os.File)
+	if !ok || !term.IsTerminal(int(f.Fd())) {
+		return Screen{}
+	}
+	width, _, err := term.GetSize(int(f.Fd()))
+	if err != nil {
+		width = 80
+	}
+	return Screen{Colour: os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb", Width: width}
+}
+
+// Style is how a cell looks on a screen with colour.
+type Style string
+
+// The styles in use; colours are the terminal's own, which its owner has chosen to be readable.
+const (
+	Plain  Style = ""
+	Bold   Style = "1"
+	Faint  Style = "2"
+	Red    Style = "31"
+	Green  Style = "32"
+	Yellow Style = "33"
+)
+
+// Paint returns s in the style, as far as the screen shows any.
+func (s Screen) Paint(style Style, text string) string {
+	if !s.Colour || style == Plain || text == "" {
+		return text
+	}
+	return "\x1b[" + string(style) + "m" + text + "\x1b[0m"
+}
+
+// Cell is one field of a table.
+type Cell struct {
+	Text  string
+	Style Style
+}
+
+// Table has rows below a header, aligned, and cut so that each row stays on one line of the screen.
+type Table struct {
+	Header []string
+	Rows   [][]Cell
+	// Shrink names the columns that may be cut, the first of them first. The others are always whole.
+	Shrink []int
+}
+
+const gap = 2
+
+// Write writes the table. Columns without any text are left out.
+func (t *Table) Write(w io.Writer, screen Screen) error {
+	widths := make([]int, len(t.Header))
+	for _, row := range t.Rows {
+		for i := range row {
+			row[i].Text = Harmless(row[i].Text)
+			widths[i] = max(widths[i], runewidth.StringWidth(row[i].Text))
+		}
+	}
+	for i, width := range widths {
+		if width > 0 {
+			widths[i] = max(width, len(t.Header[i]))
+		}
+	}
+	t.fit(widths, screen.Width)
+
+	var b strings.Builder
+	line := func(cells []Cell) {
+		pending := 0
+		for i, c := range cells {
+			if widths[i] == 0 {
+				continue
+			}
+			text := c.Text
+			if screen.Width > 0 {
+				text = runewidth.Truncate(text, widths[i], "…")
+			}
+			if text != "" {
+				b.WriteString(strings.Repeat(" ", pending))
+				b.WriteString(screen.Paint(c.Style, text))
+				pending = 0
+			}
+			pending += widths[i] - runewidth.StringWidth(text) + gap
+		}
+		b.WriteByte('\n')
+	}
+	header := make([]Cell, len(t.Header))
+	for i, h := range t.Header {
+		header[i] = Cell{h, Faint}
+	}
+	line(header)
+	for _, row := range t.Rows {
+		line(row)
+	}
+	_, err := io.WriteString(w, b.String())
+	return err
+}
+
+// fit cuts columns until a row is at most width cells wide, or nothing more can go.
+func (t *Table) fit(widths []int, width int) {
+	if width <= 0 {
+		return
+	}
+	over := -width - gap
+	for _, w := range widths {
+		if w > 0 {
+			over += w + gap
+		}
+	}
+	for _, i := range t.Shrink {
+		if over <= 0 {
+			return
+		}
+		if widths[i] == 0 {
+			continue
+		}
+		least := len(t.Header[i])
+		if cut := widths[i] - least; cut >= over {
+			widths[i] -= over
+			return
+		}
+		over -= widths[i] + gap // too narrow to be of use
+		widths[i] = 0
+	}
+}
+
+// Harmless returns s without what can move the cursor, change colours or reverse the direction of text.
+func Harmless(s string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r) || r == unicode.ReplacementChar {
+			return '?'
+		}
+		if unicode.In(r, unicode.Zl, unicode.Zp, unicode.Cf) {
+			return -1
+		}
+		return r
+	}, s)
+}

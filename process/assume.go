@@ -1,0 +1,62 @@
+package process
+
+import (
+	"context"
+	"fmt"
+	"io"
+
+	"aws-accounts/accounts"
+	"aws-accounts/cache"
+)
+
+// Assume is `aws-accounts assume NAME`: the session now, and how to use it.
+type Assume struct {
+	Name     string            `arg:"" help:"The account, by its name in the accounts file."`
+	Refresh  bool              `help:"Get a new session even if the cached one is fresh."`
+	Duration accounts.Duration `help:"How long this session lasts, instead of what the accounts file says (15m to 12h)." placeholder:"1h"`
+}
+
+// Run gets the session and says when it expires.
+func (c *Assume) Run(r *Resolver, stdout io.Writer) error {
+	ctx, cancel := context.WithTimeout(context.Background(), Timeout)
+	defer cancel()
+	file, err := r.Accounts.File()
+	if err != nil {
+		return err
+	}
+	a, err := file.Find(c.Name)
+	if err != nil {
+		return err
+	}
+	session := r.Session(a.Name)
+	if c.Duration != 0 {
+		// The account's own fingerprint stays: what the user asked for here is what every caller is then handed.
+		plan, err := session.Plan()
+		if err != nil {
+			return err
+		}
+		longer := *a
+		longer.Duration = c.Duration
+		changed, err := r.plan(file, &longer)
+		if err != nil {
+			return err
+		}
+		plan.Fetch = changed.Fetch
+		session.Plan = func() (cache.Plan, error) { return plan, nil }
+	}
+	session.Renew = c.Refresh || c.Duration != 0
+	credentials, err := session.Retrieve(ctx)
+	if err != nil {
+		return err
+	}
+
+	if credentials.CanExpire {
+		left := credentials.Expires.Sub(r.Sessions.Now())
+		fmt.Fprintf(stdout, "%s: account %s, session valid until %s (%s)\n", a.Name, credentials.AccountID,
+			credentials.Expires.Local().Format("15:04"), accounts.Left(left))
+	} else {
+		fmt.Fprintf(stdout, "%s: account %s, long-term keys as they are\n", a.Name, credentials.AccountID)
+	}
+	fmt.Fprintf(stdout, "\n  export AWS_PROFILE=%s\n", file.ProfileName(a))
+	return nil
+}

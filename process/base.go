@@ -1,0 +1,214 @@
+package process
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"slices"
+	"strings"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/aws/arn"
+	"github.com/aws/aws-sdk-go-v2/config"
+	"github.com/aws/aws-sdk-go-v2/credentials"
+	"github.com/aws/aws-sdk-go-v2/feature/ec2/imds"
+
+	"aws-accounts/accounts"
+	"aws-accounts/internal/awsfiles"
+	"aws-accounts/internal/hint"
+	"aws-accounts/internal/place"
+)
+
+// client returns a client of STS that acts with source's credentials on behalf of a; for a base account both are the same.
+func (r *Resolver) client(ctx context.Context, file *accounts.File, source, a *accounts.Account, hurry bool) (*client, error) {
+	var cfg aws.Config
+	var err error
+	if source.IsBase() {
+		cfg, err = baseConfig(ctx, file, source, file.EffectiveRegion(a))
+	} else {
+		provider := r.Session(source.Name)
+		provider.Hurry = hurry
+		cfg, err = loadConfig(ctx, noProfile, file.EffectiveRegion(a), config.WithCredentialsProvider(provider))
+	}
+	if err != nil {
+		return nil, err
+	}
+	return newClient(cfg, partitionOf(a), hurry), nil
+}
+
+func partitionOf(a *accounts.Account) string {
+	if role, err := arn.Parse(a.RoleARN); err == nil {
+		return role.Partition
+	}
+	return "aws"
+}
+
+// baseConfig loads the SDK's configuration with the credentials that a base account begins with.
+func baseConfig(ctx context.Context, file *accounts.File, base *accounts.Account, region string) (aws.Config, error) {
+	from := base.Credentials
+	switch {
+	case from == nil:
+		return unstatedConfig(ctx, file, base, region)
+	case from.Environment:
+		return environmentConfig(ctx, base, region)
+	default:
+		return profileConfig(ctx, file, base, from.Profile, region)
+	}
+}
+
+// unstatedConfig is for a base account that doesn't say where it begins: the profile `default`, as in the AWS CLI, or the
+// environment where there is no such profile, as in a pipeline.
+func unstatedConfig(ctx context.Context, file *accounts.File, base *accounts.Account, region string) (aws.Config, error) {
+	if beginsInEnvironment(base) {
+		return environmentConfig(ctx, base, region)
+	}
+	return profileConfig(ctx, file, base, accounts.DefaultProfile, region)
+}
+
+// beginsInEnvironment reports whether base takes the environment's credentials: as it says so, or as it says nothing and
+// only the environment has any.
+func beginsInEnvironment(base *accounts.Account) bool {
+	if base.Credentials != nil {
+		return base.Credentials.Environment
+	}
+	if os.Getenv("AWS_ACCESS_KEY_ID") == "" {
+		return false
+	}
+	cfg, err := loadConfig(context.Background(), accounts.DefaultProfile, "")
+	return err != nil || !hasCredentials(cfg)
+}
+
+func of(base *accounts.Account) string {
+	if base.Name == "" {
+		return ""
+	}
+	return base.Name + ": "
+}
+
+func environmentConfig(ctx context.Context, base *accounts.Account, region string) (aws.Config, error) {
+	id, secret := os.Getenv("AWS_ACCESS_KEY_ID"), os.Getenv("AWS_SECRET_ACCESS_KEY")
+	if id == "" || secret == "" {
+		return aws.Config{}, hint.New(fmt.Errorf("%sno credentials in the environment", of(base)),
+			"set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or begin with a profile: \"credentials\": {\"profile\": \"default\"}")
+	}
+	return loadConfig(ctx, noProfile, region, config.WithCredentialsProvider(
+		credentials.NewStaticCredentialsProvider(id, secret, os.Getenv("AWS_SESSION_TOKEN"))))
+}
+
+// Whoever runs below us and comes back to the same base account, through a wrapper that we can't see through, would go
+// round until the machine is full. This variable breaks the circle (99designs/aws-vault#1180).
+const resolvingVariable = "AWS_ACCOUNTS_RESOLVING"
+
+// profileConfig loads an ordinary profile of ~/.aws, whatever AWS_PROFILE says, and refuses one that would call us again.
+func profileConfig(ctx context.Context, file *accounts.File, base *accounts.Account, profile, region string) (aws.Config, error) {
+	calls, err := profileCallsUs(profile)
+	if err != nil {
+		return aws.Config{}, err
+	}
+	resolving := strings.Fields(os.Getenv(resolvingVariable))
+	if calls || slices.Contains(resolving, profile) {
+		return aws.Config{}, hint.New(
+			fmt.Errorf("%sthe profile %q it begins with calls aws-accounts itself", of(base), profile),
+			"name a profile with credentials of its own in %s: \"credentials\": {\"profile\": \"…\"}", file.Path)
+	}
+
+	cfg, err := loadConfig(ctx, profile, region)
+	if _, missing := errors.AsType[config.SharedConfigProfileNotExistError](err); missing {
+		return cfg, hint.New(fmt.Errorf("%s%w: there is no profile %q in ~/.aws", of(base), errNoCredentials, profile),
+			"%s", elsewhere(profile, file))
+	}
+	if err != nil {
+		return cfg, fmt.Errorf("%sloading profile %q: %w", of(base), profile, err)
+	}
+	if !hasCredentials(cfg) {
+		return cfg, hint.New(fmt.Errorf("%s%w in profile %q of ~/.aws", of(base), errNoCredentials, profile),
+			"%s", elsewhere(profile, file))
+	}
+	cfg.Credentials = guarded{cfg.Credentials, strings.Join(append(resolving, profile), " ")}
+	return cfg, nil
+}
+
+func elsewhere(profile string, file *accounts.File) string {
+	return fmt.Sprintf("run `aws configure --profile %s`, or name another profile in %s: \"credentials\": {\"profile\": \"…\"}", profile, file.Path)
+}
+
+// guarded marks the environment of what the SDK starts while it resolves the profile.
+type guarded struct {
+	aws.CredentialsProvider
+	resolving string
+}
+
+func (g guarded) Retrieve(ctx context.Context) (aws.Credentials, error) {
+	before, set := os.LookupEnv(resolvingVariable)
+	os.Setenv(resolvingVariable, g.resolving)
+	defer func() {
+		if set {
+			os.Setenv(resolvingVariable, before)
+		} else {
+			os.Unsetenv(resolvingVariable)
+		}
+	}()
+	return g.CredentialsProvider.Retrieve(ctx)
+}
+
+// noProfile keeps the SDK away from ~/.aws, and with it from AWS_PROFILE.
+const noProfile = ""
+
+// loadConfig loads the SDK's configuration from one profile, or from the environment alone. Instance metadata is never
+// asked: neither for credentials nor for a region.
+func loadConfig(ctx context.Context, profile, region string, options ...func(*config.LoadOptions) error) (aws.Config, error) {
+	options = append(options, config.WithEC2IMDSClientEnableState(imds.ClientDisabled))
+	if profile == noProfile {
+		options = append(options, config.WithSharedConfigFiles([]string{}), config.WithSharedCredentialsFiles([]string{}))
+	} else {
+		options = append(options, config.WithSharedConfigProfile(profile))
+	}
+	if region != "" {
+		options = append(options, config.WithRegion(region))
+	}
+	return config.LoadDefaultConfig(ctx, options...)
+}
+
+// hasCredentials reports whether the loaded profile says where its credentials come from. Without that the SDK goes on to
+// container and instance metadata, which only an account that asks for it may use.
+func hasCredentials(cfg aws.Config) bool {
+	for _, source := range cfg.ConfigSources {
+		if s, ok := source.(config.SharedConfig); ok {
+			return s.Credentials.HasKeys() || s.Source != nil || s.CredentialSource != "" || s.CredentialProcess != "" ||
+				s.WebIdentityTokenFile != "" || s.LoginSession != "" || s.SSOAccountID != ""
+		}
+	}
+	return false
+}
+
+// profileCallsUs reads ~/.aws as it is now.
+func profileCallsUs(profile string) (bool, error) {
+	config, err := readAWS(place.AWSConfig)
+	if err != nil {
+		return false, err
+	}
+	credentials, err := readAWS(place.AWSCredentials)
+	if err != nil {
+		return false, err
+	}
+	files, err := awsfiles.Profiles(config, credentials)
+	if err != nil {
+		return false, err
+	}
+	_, calls := files.CallsUs(profile)
+	return calls, nil
+}
+
+func readAWS(where func() (string, error)) ([]byte, error) {
+	path, err := where()
+	if err != nil {
+		return nil, err
+	}
+	data, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	return data, err
+}

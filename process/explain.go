@@ -1,0 +1,249 @@
+package process
+
+import (
+	"context"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"net"
+	"net/url"
+	"regexp"
+	"strings"
+	"time"
+
+	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
+	smithy "github.com/aws/smithy-go"
+
+	"aws-accounts/accounts"
+	"aws-accounts/cache"
+	"aws-accounts/internal/hint"
+)
+
+// refusal is AWS's answer in our words. It keeps the code and the request id for the log, and of AWS's own message only
+// what can't hold a secret.
+type refusal struct {
+	message   string
+	Code      string
+	RequestID string
+	definite  bool
+	cause     error
+}
+
+func (r *refusal) Error() string {
+	if r.Code == "" {
+		return r.message
+	}
+	return fmt.Sprintf("%s (%s)", r.message, r.Code)
+}
+
+func (r *refusal) Unwrap() error { return r.cause }
+
+func (r *refusal) Is(target error) bool { return r.definite && target == cache.ErrRefused }
+
+// explain says in one sentence what AWS, or the way to it, had against getting a's credentials, and one next step. Errors
+// that have a next step already, as from an account's source, stay as they are.
+func explain(err error, file *accounts.File, a *accounts.Account) error {
+	if err == nil || hint.Of(err) != "" {
+		return err
+	}
+	name := a.Name
+	if name == "" {
+		name = "the base account"
+	}
+	doctor := fmt.Sprintf("`aws-accounts whoami %s` shows whether it is this account alone", a.Name)
+	r := &refusal{RequestID: requestID(err)}
+
+	api, isAPI := errors.AsType[smithy.APIError](err)
+	if !isAPI {
+		r.cause = unsecret(err)
+		switch {
+		case errors.Is(err, context.DeadlineExceeded) || isTimeout(err):
+			r.message = name + ": AWS didn't answer in time"
+			return hint.New(r, "check the network and the proxy (HTTPS_PROXY), then try again")
+		case errors.Is(err, context.Canceled):
+			r.message = name + ": called off"
+			return hint.New(r, "try again")
+		case isCertificate(err):
+			r.message = fmt.Sprintf("%s: the certificate of %s isn't trusted", name, host(err))
+			return hint.New(r, "if a proxy inspects TLS here, set AWS_CA_BUNDLE to its CA certificate")
+		case host(err) != "":
+			r.message = fmt.Sprintf("%s: can't reach %s: %s", name, host(err), networkReason(err))
+			return hint.New(r, "check the network and the proxy (HTTPS_PROXY), then try again")
+		default:
+			r.message = fmt.Sprintf("%s: %s", name, plain(err))
+			return hint.New(r, "%s", doctor)
+		}
+	}
+
+	r.Code = api.ErrorCode()
+	source := "your base credentials"
+	if s := file.SourceOf(a); s != nil && s.Name != "" {
+		source = "the credentials of " + s.Name
+	} else if a.IsBase() {
+		source = "the credentials of " + name
+	}
+	switch r.Code {
+	case "AccessDenied", "AccessDeniedException":
+		r.definite = true
+		if a.IsBase() {
+			r.message = name + ": AWS refused a session token"
+			return hint.New(r, "ask an administrator for sts:GetSessionToken, or set \"session\": \"none\" for %s in %s", a.Name, file.Path)
+		}
+		r.message = fmt.Sprintf("%s: not allowed to assume %s", name, a.RoleARN)
+		if who := principal.FindString(api.ErrorMessage()); who != "" {
+			r.message = fmt.Sprintf("%s: %s is not allowed to assume %s", name, who, a.RoleARN)
+		}
+		return hint.New(r, "check that the role exists, that its trust policy names %s%s, and that the caller has sts:AssumeRole; `aws-accounts whoami %s` shows the caller",
+			source, conditions(a), sourceName(file, a))
+	case "ExpiredToken", "ExpiredTokenException":
+		r.message = fmt.Sprintf("%s: %s have expired", name, source)
+		return hint.New(r, "renew them (for instance `aws sso login`), then try again")
+	case "InvalidClientTokenId", "UnrecognizedClientException":
+		r.definite = true
+		r.message = fmt.Sprintf("%s: AWS doesn't know %s: the access key is deleted, inactive or mistyped", name, source)
+		return hint.New(r, "run `aws configure` with a valid access key, or correct \"credentials\" in %s", file.Path)
+	case "SignatureDoesNotMatch", "RequestExpired", "RequestTimeTooSkewed", "InvalidSignatureException":
+		if skewed(api.ErrorMessage()) {
+			r.message = name + ": this computer's clock differs from AWS's by more than 5 minutes" + skew(err)
+			return hint.New(r, "set the clock (`timedatectl set-ntp true`), then try again")
+		}
+		r.definite = true
+		r.message = fmt.Sprintf("%s: the secret access key of %s is wrong", name, source)
+		return hint.New(r, "run `aws configure` and type the key again")
+	case "RegionDisabledException":
+		r.message = fmt.Sprintf("%s: STS is not enabled in the region %s", name, file.EffectiveRegion(a))
+		return hint.New(r, "set another \"region\" for %s in %s, or enable the region in the account's settings", a.Name, file.Path)
+	case "MalformedPolicyDocument", "MalformedPolicyDocumentException", "PackedPolicyTooLarge", "PackedPolicyTooLargeException":
+		r.definite = true
+		r.message = fmt.Sprintf("%s: AWS doesn't accept the policy or the tags: %s", name, plain(err))
+		return hint.New(r, "correct \"policy\", \"policy_arns\" or \"session_tags\" of %s in %s", a.Name, file.Path)
+	case "ValidationError", "ValidationException":
+		r.definite = true
+		if strings.Contains(api.ErrorMessage(), "DurationSeconds exceeds") {
+			r.message = fmt.Sprintf("%s: %s is longer than the role allows", name, file.EffectiveDuration(a))
+			return hint.New(r, "set \"duration\": \"1h\" for %s in %s, or raise the role's maximum session duration", a.Name, file.Path)
+		}
+		r.message = fmt.Sprintf("%s: AWS doesn't accept the request: %s", name, plain(err))
+		return hint.New(r, "run `aws-accounts validate`, then correct %s in %s", a.Name, file.Path)
+	case "Throttling", "ThrottlingException", "TooManyRequestsException", "RequestLimitExceeded", "SlowDown":
+		r.message = name + ": AWS is throttling these calls"
+		return hint.New(r, "wait a minute, then try again")
+	}
+	r.message = fmt.Sprintf("%s: %s", name, plain(err))
+	if response, ok := errors.AsType[*awshttp.ResponseError](err); ok && response.HTTPStatusCode() >= 500 {
+		r.message = fmt.Sprintf("%s: AWS has trouble of its own (HTTP %d)", name, response.HTTPStatusCode())
+		return hint.New(r, "wait a minute, then try again")
+	}
+	return hint.New(r, "%s", doctor)
+}
+
+// The caller's ARN in AWS's message, which is worth more than the rest of it.
+var principal = regexp.MustCompile(`arn:aws[a-z-]*:(iam|sts)::[0-9]{12}:[\w+=,.@/-]+`)
+
+func conditions(a *accounts.Account) string {
+	if a.ExternalID != "" {
+		return " with this external ID"
+	}
+	return ""
+}
+
+func sourceName(file *accounts.File, a *accounts.Account) string {
+	if s := file.SourceOf(a); s != nil {
+		return s.Name
+	}
+	return a.Name
+}
+
+func skewed(message string) bool {
+	return strings.Contains(message, "Signature expired") || strings.Contains(message, "Signature not yet current") ||
+		strings.Contains(message, "Request has expired") || strings.Contains(message, "too large")
+}
+
+// skew reads how far off the clock is from the answer's own date.
+func skew(err error) string {
+	response, ok := errors.AsType[*awshttp.ResponseError](err)
+	if !ok || response.Response == nil {
+		return ""
+	}
+	date, err := time.Parse(time.RFC1123, response.Response.Header.Get("Date"))
+	if err != nil {
+		return ""
+	}
+	off := time.Since(date).Round(time.Minute)
+	if off < 0 {
+		return fmt.Sprintf(": it is %s behind", -off)
+	}
+	return fmt.Sprintf(": it is %s ahead", off)
+}
+
+func requestID(err error) string {
+	if response, ok := errors.AsType[*awshttp.ResponseError](err); ok {
+		return response.ServiceRequestID()
+	}
+	return ""
+}
+
+func isTimeout(err error) bool {
+	timeout, ok := errors.AsType[net.Error](err)
+	return ok && timeout.Timeout()
+}
+
+func isCertificate(err error) bool {
+	_, unknown := errors.AsType[x509.UnknownAuthorityError](err)
+	_, wrong := errors.AsType[x509.HostnameError](err)
+	_, invalid := errors.AsType[x509.CertificateInvalidError](err)
+	return unknown || wrong || invalid
+}
+
+// host returns where the failed call went, or "" if err isn't one of the network.
+func host(err error) string {
+	if call, ok := errors.AsType[*url.Error](err); ok {
+		if u, err := url.Parse(call.URL); err == nil {
+			return u.Host
+		}
+	}
+	return ""
+}
+
+func networkReason(err error) string {
+	if dns, ok := errors.AsType[*net.DNSError](err); ok {
+		return "the name " + dns.Name + " isn't known"
+	}
+	if op, ok := errors.AsType[*net.OpError](err); ok {
+		return op.Err.Error()
+	}
+	call, _ := errors.AsType[*url.Error](err)
+	return call.Err.Error()
+}
+
+// plain is the innermost message of err, on one line: the SDK wraps each in the names of its layers.
+func plain(err error) string {
+	if api, ok := errors.AsType[smithy.APIError](err); ok && api.ErrorMessage() != "" {
+		return oneLine(api.ErrorMessage())
+	}
+	for {
+		inner := errors.Unwrap(err)
+		if inner == nil {
+			return oneLine(err.Error())
+		}
+		err = inner
+	}
+}
+
+func oneLine(s string) string {
+	s = strings.Join(strings.Fields(s), " ")
+	if len(s) > 300 {
+		s = s[:300] + "…"
+	}
+	return s
+}
+
+// unsecret keeps what is asked of a cause later: its kind. Its text may quote what a credential process wrote.
+func unsecret(err error) error {
+	for _, kind := range []error{context.DeadlineExceeded, context.Canceled} {
+		if errors.Is(err, kind) {
+			return kind
+		}
+	}
+	return nil
+}

@@ -1,0 +1,55 @@
+package process
+
+import (
+	"context"
+	"encoding/json"
+	"io"
+	"os/signal"
+	"syscall"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+)
+
+// Command is `aws-accounts process NAME`, which SDKs start through credential_process.
+type Command struct {
+	Name string `arg:"" help:"The account, by its name in the accounts file."`
+}
+
+// Run writes the credentials of the account as the one JSON document that SDKs expect, or returns why it can't.
+func (c *Command) Run(r *Resolver, stdout io.Writer) error {
+	// What was obtained is cached even if the caller has gone away: neither its closed pipe nor its terminal ends us.
+	signal.Ignore(syscall.SIGPIPE, syscall.SIGHUP)
+	ctx, cancel := context.WithTimeout(context.Background(), Timeout)
+	defer cancel()
+
+	credentials, err := r.Session(c.Name).Retrieve(ctx)
+	if err != nil {
+		return err
+	}
+	return Write(stdout, credentials)
+}
+
+// Write writes credentials in the format of credential_process, version 1, in one write: a caller that reads a part of it
+// reads no whole document. Credentials that can't expire carry no Expiration.
+//
+// Source: https://docs.aws.amazon.com/sdkref/latest/guide/feature-process-credentials.html
+func Write(w io.Writer, c aws.Credentials) error {
+	document := struct {
+		Version         int
+		AccessKeyId     string
+		SecretAccessKey string
+		SessionToken    string `json:",omitempty"`
+		Expiration      string `json:",omitempty"`
+		AccountId       string `json:",omitempty"`
+	}{1, c.AccessKeyID, c.SecretAccessKey, c.SessionToken, "", c.AccountID}
+	if c.CanExpire {
+		document.Expiration = c.Expires.UTC().Format(time.RFC3339)
+	}
+	data, err := json.Marshal(document)
+	if err != nil {
+		return err
+	}
+	_, err = w.Write(append(data, '\n'))
+	return err
+}

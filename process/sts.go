@@ -1,0 +1,191 @@
+package process
+
+import (
+	"context"
+	"errors"
+	"maps"
+	"os/user"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/aws/arn"
+	"github.com/aws/aws-sdk-go-v2/aws/retry"
+	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
+	"github.com/aws/aws-sdk-go-v2/service/sts"
+	"github.com/aws/aws-sdk-go-v2/service/sts/types"
+
+	"aws-accounts/accounts"
+)
+
+// client calls STS for one account with the credentials of its source.
+type client struct {
+	config aws.Config
+	sts    *sts.Client
+}
+
+// Identity is who some credentials belong to.
+type Identity struct {
+	AccountID string `json:"account_id"`
+	ARN       string `json:"arn"`
+	UserID    string `json:"user_id"`
+}
+
+// How long one HTTP call may take, and how often it's tried. Together they stay well inside of Timeout, and in a hurry a
+// chain of two links answers within three seconds.
+const (
+	callTimeout, calls               = 6 * time.Second, 3
+	callTimeoutHurried, callsHurried = 1400 * time.Millisecond, 1
+)
+
+// newClient returns a client in config's region, or in one of partition's if config has none there.
+func newClient(config aws.Config, partition string, hurry bool) *client {
+	timeout, attempts := callTimeout, calls
+	if hurry {
+		timeout, attempts = callTimeoutHurried, callsHurried
+	}
+	config.HTTPClient = withTimeout(config.HTTPClient, timeout)
+	config.Retryer = func() aws.Retryer {
+		return retry.NewStandard(func(o *retry.StandardOptions) {
+			o.MaxAttempts = attempts
+			o.MaxBackoff = 2 * time.Second
+		})
+	}
+	config.Region = regionIn(partition, config.Region)
+	return &client{config: config, sts: sts.NewFromConfig(config)}
+}
+
+// withTimeout bounds each call of the client that the SDK made, which knows about ca_bundle and proxies.
+func withTimeout(c aws.HTTPClient, timeout time.Duration) aws.HTTPClient {
+	if b, ok := c.(*awshttp.BuildableClient); ok {
+		return b.WithTimeout(timeout)
+	}
+	return awshttp.NewBuildableClient().WithTimeout(timeout)
+}
+
+func (c *client) credentials(ctx context.Context) (aws.Credentials, error) {
+	return c.config.Credentials.Retrieve(ctx)
+}
+
+func (c *client) whoami(ctx context.Context) (Identity, error) {
+	out, err := c.sts.GetCallerIdentity(ctx, &sts.GetCallerIdentityInput{})
+	if err != nil {
+		return Identity{}, err
+	}
+	return Identity{aws.ToString(out.Account), aws.ToString(out.Arn), aws.ToString(out.UserId)}, nil
+}
+
+func (c *client) assumeRole(ctx context.Context, file *accounts.File, a *accounts.Account) (aws.Credentials, error) {
+	in := &sts.AssumeRoleInput{
+		RoleArn:           aws.String(a.RoleARN),
+		RoleSessionName:   aws.String(sessionName(a)),
+		DurationSeconds:   seconds(file.EffectiveDuration(a)),
+		ExternalId:        optional(a.ExternalID),
+		SourceIdentity:    optional(a.SourceIdentity),
+		TransitiveTagKeys: a.TransitiveTagKeys,
+		Policy:            optional(string(a.Policy)),
+	}
+	for _, key := range slices.Sorted(maps.Keys(a.SessionTags)) {
+		in.Tags = append(in.Tags, types.Tag{Key: aws.String(key), Value: aws.String(a.SessionTags[key])})
+	}
+	for _, policy := range a.PolicyARNs {
+		in.PolicyArns = append(in.PolicyArns, types.PolicyDescriptorType{Arn: aws.String(policy)})
+	}
+	out, err := c.sts.AssumeRole(ctx, in)
+	if err != nil {
+		return aws.Credentials{}, err
+	}
+	credentials, err := temporary(out.Credentials)
+	if err != nil {
+		return aws.Credentials{}, err
+	}
+	if out.AssumedRoleUser != nil {
+		if assumed, err := arn.Parse(aws.ToString(out.AssumedRoleUser.Arn)); err == nil {
+			credentials.AccountID = assumed.AccountID
+		}
+	}
+	return credentials, nil
+}
+
+func (c *client) sessionToken(ctx context.Context, duration time.Duration) (aws.Credentials, error) {
+	out, err := c.sts.GetSessionToken(ctx, &sts.GetSessionTokenInput{DurationSeconds: seconds(duration)})
+	if err != nil {
+		return aws.Credentials{}, err
+	}
+	return temporary(out.Credentials)
+}
+
+var errIncomplete = errors.New("AWS answered without a whole set of credentials")
+
+func temporary(c *types.Credentials) (aws.Credentials, error) {
+	if c == nil || aws.ToString(c.AccessKeyId) == "" || aws.ToString(c.SecretAccessKey) == "" ||
+		aws.ToString(c.SessionToken) == "" || c.Expiration == nil {
+		return aws.Credentials{}, errIncomplete
+	}
+	return aws.Credentials{
+		AccessKeyID:     *c.AccessKeyId,
+		SecretAccessKey: *c.SecretAccessKey,
+		SessionToken:    *c.SessionToken,
+		CanExpire:       true,
+		Expires:         *c.Expiration,
+	}, nil
+}
+
+func seconds(d time.Duration) *int32 { return aws.Int32(int32(d / time.Second)) }
+
+func optional(s string) *string {
+	if s == "" {
+		return nil
+	}
+	return &s
+}
+
+var notInSessionName = regexp.MustCompile(`[^\w+=,.@-]+`)
+
+// sessionName is what shows in CloudTrail: as the account says, or the OS user, made valid.
+func sessionName(a *accounts.Account) string {
+	if a.SessionName != "" {
+		return a.SessionName
+	}
+	name := "aws-accounts"
+	if u, err := user.Current(); err == nil {
+		_, login, found := strings.Cut(u.Username, `\`) // DOMAIN\user on Windows
+		if !found {
+			login = u.Username
+		}
+		if login = notInSessionName.ReplaceAllString(login, "-"); len(login) >= 2 {
+			name = login
+		}
+	}
+	return name[:min(len(name), 64)]
+}
+
+// regionIn returns region if it lies in partition, else the partition's own default.
+func regionIn(partition, region string) string {
+	for _, p := range []struct{ partition, prefix, region string }{
+		{"aws-cn", "cn-", "cn-north-1"},
+		{"aws-us-gov", "us-gov-", "us-gov-west-1"},
+		{"aws-iso-b", "us-isob-", "us-isob-east-1"},
+		{"aws-iso-e", "eu-isoe-", "eu-isoe-west-1"},
+		{"aws-iso-f", "us-isof-", "us-isof-south-1"},
+		{"aws-iso", "us-iso-", "us-iso-east-1"},
+		{"aws-eusc", "eusc-", "eusc-de-east-1"},
+	} {
+		inside := strings.HasPrefix(region, p.prefix)
+		if p.partition == partition {
+			if inside {
+				return region
+			}
+			return p.region
+		}
+		if inside {
+			region = "" // of another partition
+		}
+	}
+	if region == "" {
+		return "us-east-1"
+	}
+	return region
+}

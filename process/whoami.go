@@ -1,0 +1,112 @@
+package process
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/config"
+	"github.com/aws/aws-sdk-go-v2/feature/ec2/imds"
+
+	"aws-accounts/accounts"
+	"aws-accounts/internal/hint"
+)
+
+// Whoami is `aws-accounts whoami [NAME]`: who the credentials belong to, as AWS sees it.
+type Whoami struct {
+	Name string `arg:"" optional:"" help:"The account; without it, the AWS credentials in use here (AWS_PROFILE, environment)."`
+	JSON bool   `name:"json" help:"Write one JSON document."`
+}
+
+// Run asks AWS, since only AWS knows.
+func (c *Whoami) Run(r *Resolver, stdout io.Writer) error {
+	ctx, cancel := context.WithTimeout(context.Background(), Timeout)
+	defer cancel()
+	var who Identity
+	var credentials aws.Credentials
+	var err error
+	if c.Name == "" {
+		who, credentials, err = currentIdentity(ctx)
+	} else {
+		who, credentials, err = r.identity(ctx, c.Name)
+	}
+	if err != nil {
+		return err
+	}
+
+	document := struct {
+		Account string `json:"account,omitempty"` // our name for it
+		Identity
+		Expiration *time.Time `json:"expiration,omitempty"`
+	}{c.Name, who, nil}
+	if credentials.CanExpire {
+		document.Expiration = aws.Time(credentials.Expires.UTC())
+	}
+	if c.JSON {
+		return json.NewEncoder(stdout).Encode(document)
+	}
+	fmt.Fprintf(stdout, "Account  %s\nARN      %s\nUser ID  %s\n", who.AccountID, who.ARN, who.UserID)
+	if credentials.CanExpire {
+		fmt.Fprintf(stdout, "Left     %s\n", accounts.Left(credentials.Expires.Sub(r.Sessions.Now())))
+	}
+	return nil
+}
+
+// identity asks who the credentials that the account called name hands out belong to.
+func (r *Resolver) identity(ctx context.Context, name string) (Identity, aws.Credentials, error) {
+	file, err := r.Accounts.File()
+	if err != nil {
+		return Identity{}, aws.Credentials{}, err
+	}
+	a, err := file.Find(name)
+	if err != nil {
+		return Identity{}, aws.Credentials{}, err
+	}
+	credentials, err := r.Session(a.Name).Retrieve(ctx)
+	if err != nil {
+		return Identity{}, aws.Credentials{}, err
+	}
+	cfg, err := loadConfig(ctx, noProfile, file.EffectiveRegion(a), config.WithCredentialsProvider(static(credentials)))
+	if err != nil {
+		return Identity{}, aws.Credentials{}, err
+	}
+	who, err := newClient(cfg, partitionOf(a), false).whoami(ctx)
+	return who, credentials, explain(err, file, a)
+}
+
+// currentIdentity asks who the credentials belong to that an SDK would use here and now.
+func currentIdentity(ctx context.Context) (Identity, aws.Credentials, error) {
+	cfg, err := config.LoadDefaultConfig(ctx, config.WithEC2IMDSClientEnableState(imds.ClientDisabled))
+	if err != nil {
+		return Identity{}, aws.Credentials{}, fmt.Errorf("loading the AWS configuration: %w", err)
+	}
+	var none accounts.Account
+	c := newClient(cfg, "aws", false)
+	credentials, err := c.credentials(ctx)
+	if err != nil {
+		if requestID(err) == "" && host(err) == "" {
+			err = hint.New(fmt.Errorf("no AWS credentials in use here: %s", plain(err)),
+				"name an account (`aws-accounts whoami NAME`), or set AWS_PROFILE")
+		}
+		return Identity{}, credentials, explain(err, &accounts.File{}, &none)
+	}
+	who, err := c.whoami(ctx)
+	return who, credentials, explain(err, &accounts.File{}, &none)
+}
+
+// Current returns the account ID that the AWS credentials in use belong to, for a first accounts file.
+func Current(ctx context.Context) (accountID string, err error) {
+	who, _, err := currentIdentity(ctx)
+	if err == nil && who.AccountID == "" {
+		err = errors.New("AWS didn't say which account this is")
+	}
+	return who.AccountID, err
+}
+
+func static(c aws.Credentials) aws.CredentialsProvider {
+	return aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) { return c, nil })
+}

@@ -212,7 +212,7 @@ func (c *Setup) tellShadows(w io.Writer, file *File, config []byte) error {
 			continue
 		}
 		for _, shadow := range p.Shadows() {
-			fmt.Fprintf(w, "warning: %s of profile %s (%s file, line %d) wins over the stanza: take that line out\n",
+			fmt.Fprintf(w, "warning: %s of profile %s (%s, line %d) wins over the stanza: take that line out\n",
 				shadow.Key, p.Name, shadow.File, shadow.Line)
 		}
 	}

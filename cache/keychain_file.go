@@ -14,6 +14,7 @@ import (
 	"runtime"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/99designs/keyring"
 
@@ -26,7 +27,7 @@ import (
 // the passphrase), and what the library does badly is done around it:
 //
 //   - It writes in place, so that readers see half a file: here it writes into a folder of its own beside, and the file is
-//     renamed into place. Writers hold a lock; readers need none.
+//     renamed into place. Neither readers nor writers need a lock.
 //   - It writes under whatever passphrase it is given: here an item that is always there, the canary, must open first.
 //   - It names files after their keys, and ':' or case are trouble on some systems: here a name is the key's SHA-256.
 //     The key itself is the encrypted item's label, so that neither a listing nor a backup tells account names, and a file
@@ -83,33 +84,32 @@ func (s *fileStore) set(ctx context.Context, key string, data []byte) error {
 	if err := s.checkDir(); err != nil && !errors.Is(err, ErrNotFound) {
 		return err
 	}
-	ring, err := s.ring(ctx) // before the lock: it may wait for the user
+	ring, err := s.ring(ctx)
 	if err != nil {
 		return err
 	}
-	return s.locked(ctx, func() error {
-		err := s.checkCanary(ring)
-		if errors.Is(err, ErrNotFound) {
-			err = s.plantCanary(ring)
-		}
-		if err != nil {
-			return err
-		}
-		return s.write(keyring.Item{Key: fileName(key), Label: key, Data: data})
-	})
+	if err := makePrivateDir(s.dir); err != nil {
+		return fmt.Errorf("%w: %w", ErrUnavailable, err)
+	}
+	err = s.checkCanary(ring)
+	if errors.Is(err, ErrNotFound) {
+		err = s.plantCanary(ctx, ring)
+	}
+	if err != nil {
+		return err
+	}
+	return s.write(keyring.Item{Key: fileName(key), Label: key, Data: data})
 }
 
-func (s *fileStore) remove(ctx context.Context, key string) error {
+func (s *fileStore) remove(_ context.Context, key string) error {
 	if err := s.checkDir(); err != nil {
 		return err
 	}
-	return s.locked(ctx, func() error {
-		err := os.Remove(filepath.Join(s.dir, fileName(key)))
-		if errors.Is(err, fs.ErrNotExist) {
-			return ErrNotFound
-		}
-		return err
-	})
+	err := os.Remove(filepath.Join(s.dir, fileName(key)))
+	if errors.Is(err, fs.ErrNotExist) {
+		return ErrNotFound
+	}
+	return err
 }
 
 func (s *fileStore) keys(ctx context.Context) ([]string, error) {
@@ -241,8 +241,19 @@ func errWrongPassphrase(dir string) error {
 		"give the passphrase that it was made with; whoever has lost it deletes that folder and starts anew")
 }
 
-// plantCanary writes the canary of a new store. Where items are there already but their canary is not, one of them has to open.
-func (s *fileStore) plantCanary(ring keyring.Keyring) error {
+// plantCanary writes the canary of a new store, of which two first writers must not have one each: it is done under a lock.
+// Where items are there already but their canary is not, one of them has to open.
+func (s *fileStore) plantCanary(ctx context.Context, ring keyring.Keyring) error {
+	ctx, cancel := context.WithTimeout(ctx, lock.Patience+patience) // outlasts one writer that was stopped
+	defer cancel()
+	release, err := lock.Acquire(ctx, s.dir, "canary")
+	if err != nil {
+		return fmt.Errorf("locking %s: %w", s.dir, err)
+	}
+	defer release()
+	if err := s.checkCanary(ring); !errors.Is(err, ErrNotFound) {
+		return err // somebody was faster
+	}
 	names, err := s.itemNames()
 	if err != nil {
 		return err
@@ -262,36 +273,10 @@ func (s *fileStore) plantCanary(ring keyring.Keyring) error {
 	return s.write(keyring.Item{Key: fileCanary, Label: fileCanary})
 }
 
-// locked runs a change while no other process makes one. The lock is the kernel's and dies with the process.
-func (s *fileStore) locked(ctx context.Context, change func() error) error {
-	if err := s.checkDir(); errors.Is(err, ErrNotFound) {
-		if err := makePrivateDir(s.dir); err != nil {
-			return fmt.Errorf("%w: %w", ErrUnavailable, err)
-		}
-	} else if err != nil {
-		return err
-	}
-	ctx, cancel := context.WithTimeout(ctx, lock.Patience+patience) // outlasts one writer that was stopped
-	defer cancel()
-	release, err := lock.Acquire(ctx, s.dir, "write")
-	if err != nil {
-		return fmt.Errorf("locking %s: %w", s.dir, err)
-	}
-	defer release()
-	return change()
-}
-
-// write puts an item in place in one step. It needs the lock, which makes it safe to clear away what a killed writer left.
+// write puts an item in place in one step: of two writers one wins, and readers see either. The library writes to a folder
+// of its own, where nobody reads.
 func (s *fileStore) write(item keyring.Item) error {
-	entries, err := os.ReadDir(s.dir)
-	if err != nil {
-		return err
-	}
-	for _, e := range entries {
-		if strings.HasPrefix(e.Name(), fileTemp) {
-			os.RemoveAll(filepath.Join(s.dir, e.Name()))
-		}
-	}
+	s.clearLeftovers()
 	temp, err := os.MkdirTemp(s.dir, fileTemp)
 	if err != nil {
 		return err
@@ -318,6 +303,19 @@ func (s *fileStore) write(item keyring.Item) error {
 		}
 	}
 	return atomicfile.Write(to, written, 0o600)
+}
+
+// clearLeftovers removes what killed writers left, which is encrypted like everything here. No writer takes an hour.
+func (s *fileStore) clearLeftovers() {
+	entries, err := os.ReadDir(s.dir)
+	if err != nil {
+		return
+	}
+	for _, e := range entries {
+		if info, err := e.Info(); err == nil && strings.HasPrefix(e.Name(), fileTemp) && time.Since(info.ModTime()) > time.Hour {
+			os.RemoveAll(filepath.Join(s.dir, e.Name()))
+		}
+	}
 }
 
 // makePrivateDir is os.MkdirAll, but the last folder is 0700 even under a umask that takes the owner's bits away.

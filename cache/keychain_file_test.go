@@ -127,7 +127,7 @@ func TestFileAsksOnce(t *testing.T) {
 		t.Error("asked for the passphrase of an empty store")
 	}
 	var all sync.WaitGroup
-	for n := range 8 {
+	for n := range 4 {
 		all.Go(func() {
 			if err := k.Set(t.Context(), fmt.Sprintf("session/%d", n), []byte("x")); err != nil {
 				t.Error(err)
@@ -252,6 +252,14 @@ func TestFileLeftoversAreCleared(t *testing.T) {
 		t.Fatal(err)
 	}
 	mustSet(t, k, "session/dev", "y")
+	if _, err := os.Stat(left); err != nil {
+		t.Errorf("a writer that may still live lost its folder: %v", err)
+	}
+	past := time.Now().Add(-2 * time.Hour)
+	if err := os.Chtimes(left, past, past); err != nil {
+		t.Fatal(err)
+	}
+	mustSet(t, k, "session/dev", "y")
 	if _, err := os.Stat(left); !errors.Is(err, fs.ErrNotExist) {
 		t.Error("what a killed writer left is still there")
 	}
@@ -283,12 +291,9 @@ func TestFileReadersSeeNoHalf(t *testing.T) {
 	for range 50 {
 		readers.Go(func() {
 			k := openFile(dir, "x")
-			for range 4 {
-				data, err := k.Get(t.Context(), "session/dev")
-				if err != nil || len(data) == 0 || !bytes.Equal(data, bytes.Repeat(data[:1], len(data))) {
-					t.Errorf("torn: %d bytes, %v", len(data), err)
-					return
-				}
+			data, err := k.Get(t.Context(), "session/dev")
+			if err != nil || len(data) == 0 || !bytes.Equal(data, bytes.Repeat(data[:1], len(data))) {
+				t.Errorf("torn: %d bytes, %v", len(data), err)
 			}
 		})
 	}

@@ -52,6 +52,7 @@ func TestKeychainProcess(t *testing.T) {
 	if err := json.Unmarshal([]byte(config), &c); err != nil {
 		t.Fatal(err)
 	}
+	prepareProcess(t)
 	k := OpenKeychain(KeychainConfig{Backend: c.Backend, Dir: c.Dir, Unlock: c.Unlock, Timeout: c.Timeout,
 		Passphrase: func() (string, error) { return c.Passphrase, nil }})
 	in, out := json.NewDecoder(os.Stdin), json.NewEncoder(os.NewFile(3, "answers"))
@@ -99,6 +100,12 @@ type remote struct {
 
 func startRemote(t testing.TB, c remoteConfig, env ...string) *remote {
 	t.Helper()
+	return startRemoteAs(t, c, func(cmd *exec.Cmd) { cmd.Env = append(cmd.Env, env...) })
+}
+
+// startRemoteAs lets the caller change how the process is started.
+func startRemoteAs(t testing.TB, c remoteConfig, change func(*exec.Cmd)) *remote {
+	t.Helper()
 	config, err := json.Marshal(c)
 	if err != nil {
 		t.Fatal(err)
@@ -108,9 +115,10 @@ func startRemote(t testing.TB, c remoteConfig, env ...string) *remote {
 		t.Fatal(err)
 	}
 	cmd := exec.Command(os.Args[0], "-test.run=^TestKeychainProcess$")
-	cmd.Env = append(append(os.Environ(), "KEYCHAIN_PROCESS="+string(config)), env...)
+	cmd.Env = append(os.Environ(), "KEYCHAIN_PROCESS="+string(config))
 	cmd.ExtraFiles = []*os.File{theirs}
 	cmd.Stderr = &mustBeEmpty{t: t}
+	change(cmd)
 	stdin, err := cmd.StdinPipe()
 	if err == nil {
 		err = cmd.Start()
@@ -179,4 +187,13 @@ func (a response) want(t testing.TB, kind string, within time.Duration) {
 	if a.Took > within {
 		t.Errorf("it took %s, want %s at most", a.Took, within)
 	}
+}
+
+// cannotTest skips what this machine can't do, and says so; in CI, where it should be able to, it fails.
+func cannotTest(t testing.TB, why string) {
+	t.Helper()
+	if os.Getenv("CI") == "true" {
+		t.Fatalf("CANNOT RUN: %s", why)
+	}
+	t.Skipf("NOT TESTED: %s", why)
 }

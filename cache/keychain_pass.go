@@ -105,10 +105,11 @@ func (s *passStore) run(ctx context.Context, stdin []byte, args ...string) ([]by
 	cmd := exec.CommandContext(ctx, "pass", args...)
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = bytes.NewReader(stdin), &stdout, &stderr
 	cmd.WaitDelay = 200 * time.Millisecond // pass is a script: killing it leaves gpg behind with our pipes
-	cmd.Env = append(os.Environ(), "PASSWORD_STORE_DIR="+s.dir, "LC_ALL=C")
+	options := os.Getenv("PASSWORD_STORE_GPG_OPTS") + " --status-fd=2" // what gpg means, in no language
 	if !s.unlock {
-		cmd.Env = append(cmd.Env, "PASSWORD_STORE_GPG_OPTS="+os.Getenv("PASSWORD_STORE_GPG_OPTS")+" --pinentry-mode=error")
+		options += " --pinentry-mode=error"
 	}
+	cmd.Env = append(os.Environ(), "PASSWORD_STORE_DIR="+s.dir, "PASSWORD_STORE_GPG_OPTS="+options)
 	err := cmd.Run()
 	if err == nil {
 		return stdout.Bytes(), nil
@@ -119,14 +120,14 @@ func (s *passStore) run(ctx context.Context, stdin []byte, args ...string) ([]by
 	return nil, passFailure(stderr.String(), err)
 }
 
-// passFailure finds out what gpg meant. Its messages name keys and files, never what is encrypted.
+// passFailure finds out what gpg meant, from its status lines (doc/DETAILS in GnuPG).
 func passFailure(stderr string, err error) error {
 	switch {
-	case strings.Contains(stderr, "No pinentry"), strings.Contains(stderr, "Operation cancelled"), strings.Contains(stderr, "Timeout"):
-		return hint.New(fmt.Errorf("%w: gpg needs the passphrase of its key", ErrLocked), "unlock the key: `pass show` any entry, or run `aws-accounts doctor`")
-	case strings.Contains(stderr, "No secret key"), strings.Contains(stderr, "No public key"), strings.Contains(stderr, "Bad passphrase"):
-		return fmt.Errorf("%w: gpg has no usable key for the password store", ErrDenied)
-	case strings.Contains(stderr, "no valid OpenPGP data"), strings.Contains(stderr, "invalid packet"), strings.Contains(stderr, "unexpected end"):
+	case strings.Contains(stderr, "] NO_SECKEY "), strings.Contains(stderr, "] INV_RECP "):
+		return hint.New(fmt.Errorf("%w: gpg has no usable key for the password store", ErrDenied), "`pass show` any entry says more")
+	case strings.Contains(stderr, "] ERROR pkdecrypt_failed "):
+		return hint.New(fmt.Errorf("%w: gpg needs the passphrase of its key", ErrLocked), "unlock the key with `pass show` of any entry, and try again")
+	case strings.Contains(stderr, "] NODATA "), strings.Contains(stderr, "] DECRYPTION_FAILED"), strings.Contains(stderr, "] BADMDC"):
 		return ErrCorrupt
 	}
 	return fmt.Errorf("pass failed: %w", err)

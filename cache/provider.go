@@ -82,7 +82,7 @@ func (p *Provider) Retrieve(ctx context.Context) (aws.Credentials, error) {
 	}
 
 	now := p.Now()
-	if answers(stored) && stored.Fresh(now) && !(p.Renew && stored.Issued.Before(began.Truncate(time.Second))) {
+	if answers(stored) && stored.Fresh(now) && !(p.Renew && !stored.Issued.After(began)) {
 		return stored.Credentials(), nil
 	}
 	spare := answers(stored) && stored.Valid(now)

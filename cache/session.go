@@ -65,7 +65,7 @@ func newSession(account, fingerprint, stamp string, c aws.Credentials, now time.
 		Account:     account,
 		Fingerprint: fingerprint,
 		Stamp:       stamp,
-		Issued:      now.UTC().Truncate(time.Second),
+		Issued:      now.UTC(),
 
 		AccessKeyID:     c.AccessKeyID,
 		SecretAccessKey: c.SecretAccessKey,

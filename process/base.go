@@ -35,7 +35,7 @@ func (r *Resolver) client(ctx context.Context, file *accounts.File, source, a *a
 	if err != nil {
 		return nil, err
 	}
-	return newClient(cfg, partitionOf(a), hurry), nil
+	return newClient(cfg, partitionOf(a), hurry, r.Sessions.Report), nil
 }
 
 func partitionOf(a *accounts.Account) string {

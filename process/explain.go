@@ -104,7 +104,7 @@ func explain(err error, file *accounts.File, a *accounts.Account) error {
 		return hint.New(r, "run `aws configure` with a valid access key, or correct \"credentials\" in %s", file.Path)
 	case "SignatureDoesNotMatch", "RequestExpired", "RequestTimeTooSkewed", "InvalidSignatureException":
 		if skewed(api.ErrorMessage()) {
-			r.message = name + ": this computer's clock differs from AWS's by more than 5 minutes" + skew(err)
+			r.message = fmt.Sprintf("%s: AWS refuses the request since this computer's clock is %s", name, skew(err))
 			return hint.New(r, "set the clock (`timedatectl set-ntp true`), then try again")
 		}
 		r.definite = true
@@ -163,17 +163,13 @@ func skewed(message string) bool {
 func skew(err error) string {
 	response, ok := errors.AsType[*awshttp.ResponseError](err)
 	if !ok || response.Response == nil {
-		return ""
+		return "off"
 	}
 	date, err := time.Parse(time.RFC1123, response.Response.Header.Get("Date"))
 	if err != nil {
-		return ""
+		return "off"
 	}
-	off := time.Since(date).Round(time.Minute)
-	if off < 0 {
-		return fmt.Sprintf(": it is %s behind", -off)
-	}
-	return fmt.Sprintf(": it is %s ahead", off)
+	return offBy(time.Since(date))
 }
 
 func requestID(err error) string {

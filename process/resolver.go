@@ -72,6 +72,10 @@ func (r *Resolver) fetch(ctx context.Context, file *accounts.File, a *accounts.A
 		err = hint.New(fmt.Errorf("%s: the credentials belong to account %s, not to %s", a.Name, credentials.AccountID, a.AccountID),
 			"correct account_id of %s in %s, or the credentials it begins with", a.Name, file.Path)
 	}
+	if err == nil && credentials.CanExpire && !credentials.Expires.After(r.Sessions.Now()) {
+		err = hint.New(fmt.Errorf("%s: the session is over by this computer's clock, which must be wrong", a.Name),
+			"set the clock (`timedatectl set-ntp true`), then try again")
+	}
 	attempt.End(credentials, err)
 	if err != nil {
 		return aws.Credentials{}, err

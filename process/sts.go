@@ -3,6 +3,7 @@ package process
 import (
 	"context"
 	"errors"
+	"fmt"
 	"maps"
 	"os/user"
 	"regexp"
@@ -12,10 +13,12 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/aws/arn"
+	awsmiddleware "github.com/aws/aws-sdk-go-v2/aws/middleware"
 	"github.com/aws/aws-sdk-go-v2/aws/retry"
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 	"github.com/aws/aws-sdk-go-v2/service/sts/types"
+	"github.com/aws/smithy-go/middleware"
 
 	"aws-accounts/accounts"
 )
@@ -24,6 +27,7 @@ import (
 type client struct {
 	config aws.Config
 	sts    *sts.Client
+	report func(error) // told of trouble that doesn't keep AWS from answering
 }
 
 // Identity is who some credentials belong to.
@@ -41,7 +45,7 @@ const (
 )
 
 // newClient returns a client in config's region, or in one of partition's if config has none there.
-func newClient(config aws.Config, partition string, hurry bool) *client {
+func newClient(config aws.Config, partition string, hurry bool, report func(error)) *client {
 	timeout, attempts := callTimeout, calls
 	if hurry {
 		timeout, attempts = callTimeoutHurried, callsHurried
@@ -54,7 +58,7 @@ func newClient(config aws.Config, partition string, hurry bool) *client {
 		})
 	}
 	config.Region = regionIn(partition, config.Region)
-	return &client{config: config, sts: sts.NewFromConfig(config)}
+	return &client{config: config, sts: sts.NewFromConfig(config), report: report}
 }
 
 // withTimeout bounds each call of the client that the SDK made, which knows about ca_bundle and proxies.
@@ -97,7 +101,7 @@ func (c *client) assumeRole(ctx context.Context, file *accounts.File, a *account
 	if err != nil {
 		return aws.Credentials{}, err
 	}
-	credentials, err := temporary(out.Credentials)
+	credentials, err := c.temporary(out.Credentials, out.ResultMetadata)
 	if err != nil {
 		return aws.Credentials{}, err
 	}
@@ -114,23 +118,38 @@ func (c *client) sessionToken(ctx context.Context, duration time.Duration) (aws.
 	if err != nil {
 		return aws.Credentials{}, err
 	}
-	return temporary(out.Credentials)
+	return c.temporary(out.Credentials, out.ResultMetadata)
 }
 
 var errIncomplete = errors.New("AWS answered without a whole set of credentials")
 
-func temporary(c *types.Credentials) (aws.Credentials, error) {
-	if c == nil || aws.ToString(c.AccessKeyId) == "" || aws.ToString(c.SecretAccessKey) == "" ||
-		aws.ToString(c.SessionToken) == "" || c.Expiration == nil {
+// temporary checks what AWS answered, and puts the expiration on this computer's clock, by which callers will judge it. A
+// clock that is behind would have them use the session beyond its end; one that is ahead only has them ask early.
+func (c *client) temporary(answer *types.Credentials, meta middleware.Metadata) (aws.Credentials, error) {
+	if answer == nil || aws.ToString(answer.AccessKeyId) == "" || aws.ToString(answer.SecretAccessKey) == "" ||
+		aws.ToString(answer.SessionToken) == "" || answer.Expiration == nil {
 		return aws.Credentials{}, errIncomplete
 	}
+	expires := *answer.Expiration
+	if skew, ok := awsmiddleware.GetAttemptSkew(meta); ok && skew.Abs() > time.Minute {
+		c.report(errors.New("this computer's clock is " + offBy(-skew)))
+		expires = expires.Add(-max(skew, 0))
+	}
 	return aws.Credentials{
-		AccessKeyID:     *c.AccessKeyId,
-		SecretAccessKey: *c.SecretAccessKey,
-		SessionToken:    *c.SessionToken,
+		AccessKeyID:     *answer.AccessKeyId,
+		SecretAccessKey: *answer.SecretAccessKey,
+		SessionToken:    *answer.SessionToken,
 		CanExpire:       true,
-		Expires:         *c.Expiration,
+		Expires:         expires,
 	}, nil
+}
+
+// offBy says how far the clock is ahead of AWS's, or behind.
+func offBy(ahead time.Duration) string {
+	if ahead < 0 {
+		return fmt.Sprintf("%s behind AWS's", accounts.Duration((-ahead).Round(time.Minute)))
+	}
+	return fmt.Sprintf("%s ahead of AWS's", accounts.Duration(ahead.Round(time.Minute)))
 }
 
 func seconds(d time.Duration) *int32 { return aws.Int32(int32(d / time.Second)) }

@@ -74,7 +74,7 @@ func (r *Resolver) identity(ctx context.Context, name string) (Identity, aws.Cre
 	if err != nil {
 		return Identity{}, aws.Credentials{}, err
 	}
-	who, err := newClient(cfg, partitionOf(a), false).whoami(ctx)
+	who, err := newClient(cfg, partitionOf(a), false, r.Sessions.Report).whoami(ctx)
 	return who, credentials, explain(err, file, a)
 }
 
@@ -85,7 +85,7 @@ func currentIdentity(ctx context.Context) (Identity, aws.Credentials, error) {
 		return Identity{}, aws.Credentials{}, fmt.Errorf("loading the AWS configuration: %w", err)
 	}
 	var none accounts.Account
-	c := newClient(cfg, "aws", false)
+	c := newClient(cfg, "aws", false, func(error) {})
 	credentials, err := c.credentials(ctx)
 	if err != nil {
 		if requestID(err) == "" && host(err) == "" {

@@ -294,7 +294,7 @@ func (s *Section) seenBy(st Setting) (by Reader) {
 
 // hasMore: the section holds anything but our two keys and blank lines.
 func (e *editor) hasMore(s *Section) bool {
-	for i := s.Line; i <= s.last; i++ {
+	for i := s.Line; i <= e.body(s); i++ {
 		if k := keyOf(e.text(i)); !e.blank(i) && (k != keyProcess && k != keyRegion || e.comment(i)) {
 			return true
 		}

@@ -3,6 +3,7 @@ package awsfiles
 import (
 	"bytes"
 	"fmt"
+	"math/rand/v2"
 	"slices"
 	"strings"
 	"testing"
@@ -12,6 +13,57 @@ func seed(f *testing.F, dir string, add func([]byte)) {
 	for _, b := range testFiles(f, dir) {
 		add(b)
 	}
+}
+
+// pieces are what a file is made of where each byte of the input stands for one: so the fuzzer comes much deeper than
+// by flipping bits.
+var pieces = []string{
+	"\n", "\r\n", " ", "\t", "  ", "# c\n", "; c\n", " # c", "\r", "\xef\xbb\xbf", "'", "\"", "=", ":", "[", "]", "x",
+	"[default]\n", "[profile default]\n", "[profile dev]\n", "[profile dev]\r\n", "[profile \"dev\"]\n", "[ profile dev ]\n",
+	"[profile prod]\n", "[profile other] # c\n", "[profile other] garbage\n", "[DEFAULT]\n", "[sso-session corp]\n", "[dev]\n", "[q]\n", "[old]\n",
+	"credential_process = /opt/aws-accounts process dev\n", "credential_process = /opt/aws-accounts process dev",
+	"Credential_Process=aws-accounts process prod\r\n", "credential_process = aws-accounts process main # c\n",
+	"credential_process: other\n", "credential_process =\n", "region = eu-west-1\n", "region = eu-west-1", "region=us-east-1 ; c\n", "region =\n",
+	"output = json\n", "s3 =\n", "  a = b\n", "    deeper\n", "role_arn = r\n", "source_profile = dev\n", "nonsense\n",
+	"aws_access_key_id = AKIA\n", "AWS_SECRET_ACCESS_KEY=s3cr3t\r\n", "aws_session_token : t\n", "aws_access_key_id = AKIA", "  more\n", "\u00a0", "\x1c",
+}
+
+func compose(b []byte) []byte {
+	var out []byte
+	for _, c := range b {
+		out = append(out, pieces[int(c)%len(pieces)]...)
+	}
+	return out
+}
+
+// FuzzStanza: whatever a profile, a region or a command holds, the file gains one section that says just that, or
+// there is an error.
+func FuzzStanza(f *testing.F) {
+	f.Add("dev", "eu-west-1", "/opt/aws-accounts process dev")
+	f.Add("a]\n[b", "x\ny", "/a/aws-accounts process x\nrole_arn = y")
+	f.Add("a b", "'", "'/a b/aws-accounts' process x ")
+	f.Add("profile", "x#y", "/a/aws-accounts process x #")
+	f.Fuzz(func(t *testing.T, profile, region, command string) {
+		for _, old := range []string{"", "[profile x]\nsource_profile = y\n", "[default]\r\ns3 =\r\n  a = b"} {
+			w := Stanza{Profile: profile, Region: region, Command: command}
+			got, report, err := EditConfig([]byte(old), []Stanza{w}, nil)
+			if err != nil || len(report.Conflicts) > 0 {
+				continue
+			}
+			before, _ := parse([]byte(old), Config)
+			after, err := parse(got, Config)
+			if err != nil || len(after.sections) != len(before.sections)+1 || len(after.problems) > 0 {
+				t.Fatalf("%+v made %q", w, got)
+			}
+			n := 2
+			if region == "" {
+				n = 1
+			}
+			if s := after.sections[len(before.sections)]; !w.readsBack(s) || len(s.Settings) != n {
+				t.Fatalf("%+v made %q", w, got)
+			}
+		}
+	})
 }
 
 // FuzzProfiles: the model of Go's reader is Go's reader.
@@ -38,71 +90,87 @@ func FuzzProfiles(f *testing.F) {
 // read back by the SDK.
 func FuzzEditConfig(f *testing.F) {
 	seed(f, "config", func(b []byte) {
-		f.Add(b, "dev", "eu-west-1", "prod")
-		f.Add(b, "fresh", "", "")
-		f.Add(b, "default", "us-east-1", "dev")
+		for _, pick := range []byte{0, 9, 18, 27, 31} {
+			f.Add(b, pick, false)
+		}
 	})
-	f.Fuzz(func(t *testing.T, old []byte, profile, region, gone string) {
-		want := []Stanza{stanza(profile, region), stanza("second", "")}
-		want[0].Command = "/opt/aws-accounts process dev"
-		remove := func(_, account string) bool { return account == gone }
-		got, report, err := EditConfig(old, want, remove)
-		if err != nil {
-			return
+	for i := range 64 {
+		f.Add(bytes.Repeat([]byte{byte(i), byte(5 * i), 3, byte(i + 9)}, 4), byte(i), true)
+	}
+	f.Fuzz(func(t *testing.T, old []byte, pick byte, composed bool) {
+		if composed {
+			old = compose(old)
 		}
-		if !report.Changed() && !bytes.Equal(got, old) {
-			t.Fatalf("nothing changed, but %q became %q", old, got)
-		}
-		twice, again, err := EditConfig(got, want, remove)
-		if err != nil || !bytes.Equal(twice, got) || again.Changed() {
-			t.Fatalf("%q\nbecame %q\nthen   %q %+v, %v", old, got, twice, again, err)
-		}
-		before, after := outside(t, old), outside(t, got)
-		if !slices.Equal(before, after) {
-			t.Fatalf("%q\nbecame %q\noutside %q\nbecame  %q", old, got, before, after)
-		}
-		wasIn, isIn := inside(t, old), inside(t, got)
-		removed := map[string]bool{}
-		for _, c := range report.Changes {
-			removed[c.Profile] = c.Action == Removed
-		}
-		for name, lines := range wasIn {
-			if !removed[name] && !subsequence(lines, isIn[name]) {
-				t.Fatalf("%q\nbecame %q\nin %s: %q\nbecame %q", old, got, name, lines, isIn[name])
-			}
-		}
-		oldFiles, _ := Profiles(old, nil)
-		newFiles, _ := Profiles(got, nil)
-		touched := map[string]bool{}
-		for _, c := range report.Changes {
-			touched[c.Profile] = true
-		}
-		for _, name := range oldFiles.Names() {
-			if !touched[name] && meaning(oldFiles, name) != meaning(newFiles, name) {
-				t.Fatalf("%q\nbecame %q\nprofile %q: %s became %s", old, got, name, meaning(oldFiles, name), meaning(newFiles, name))
-			}
-		}
-		for _, w := range want {
-			if slices.ContainsFunc(report.Conflicts, func(c Conflict) bool { return c.Profile == w.Profile }) {
-				continue
-			}
-			p, ok := newFiles.Profile(w.Profile)
-			if !ok || len(p.Config) != 1 || !w.readsBack(p.Config[0]) {
-				t.Fatalf("%q\nbecame %q, where %+v isn't read back", old, got, w)
-			}
-			if bytes.HasPrefix(got, utf8BOM) {
-				continue
-			}
-			cfg, err, ok := sdk(t, got, nil, w.Profile)
-			if ok && err == nil && cfg.SourceProfileName == "" && (cfg.CredentialProcess != w.Command || w.Region != "" && cfg.Region != w.Region) {
-				t.Fatalf("%q\nbecame %q, of which the SDK reads %q, %q", old, got, cfg.CredentialProcess, cfg.Region)
-			}
-		}
+		checkEdit(t, old, pick)
 	})
 }
 
+func checkEdit(t *testing.T, old []byte, pick byte) {
+	profiles := []string{"dev", "fresh", "default", "prod"}
+	want := []Stanza{stanza(profiles[pick&3], []string{"eu-west-1", ""}[pick>>2&1]), stanza("second", "")}
+	gone := []string{"", "dev", "prod", "main"}[pick>>3&3]
+	remove := func(_, account string) bool { return account == gone }
+	got, report, err := EditConfig(old, want, remove)
+	if err != nil {
+		return
+	}
+	if !report.Changed() && !bytes.Equal(got, old) {
+		t.Fatalf("nothing changed, but %q became %q", old, got)
+	}
+	twice, again, err := EditConfig(got, want, remove)
+	if err != nil || !bytes.Equal(twice, got) || again.Changed() {
+		t.Fatalf("%q\nbecame %q\nthen   %q %+v, %v", old, got, twice, again, err)
+	}
+	removed := map[int]bool{}
+	for _, c := range report.Changes {
+		removed[c.Line] = c.Action == Removed
+	}
+	before, after := outside(t, old, removed), outside(t, got, nil)
+	if !slices.Equal(before, after) {
+		t.Fatalf("%q\nbecame %q\noutside %q\nbecame  %q", old, got, before, after)
+	}
+	wasIn, isIn := inside(t, old), inside(t, got)
+	gonePr := map[string]bool{}
+	for _, c := range report.Changes {
+		gonePr[c.Profile] = c.Action == Removed
+	}
+	for name, lines := range wasIn {
+		if !gonePr[name] && !subsequence(lines, isIn[name]) {
+			t.Fatalf("%q\nbecame %q\nin %s: %q\nbecame %q", old, got, name, lines, isIn[name])
+		}
+	}
+	oldFiles, _ := Profiles(old, nil)
+	newFiles, _ := Profiles(got, nil)
+	touched := map[string]bool{}
+	for _, c := range report.Changes {
+		touched[c.Profile] = true
+	}
+	for _, name := range oldFiles.Names() {
+		if !touched[name] && meaning(oldFiles, name) != meaning(newFiles, name) {
+			t.Fatalf("%q\nbecame %q\nprofile %q: %s became %s", old, got, name, meaning(oldFiles, name), meaning(newFiles, name))
+		}
+	}
+	for _, w := range want {
+		if slices.ContainsFunc(report.Conflicts, func(c Conflict) bool { return c.Profile == w.Profile }) {
+			continue
+		}
+		p, ok := newFiles.Profile(w.Profile)
+		if !ok || len(p.Config) != 1 || !w.readsBack(p.Config[0]) {
+			t.Fatalf("%q\nbecame %q, where %+v isn't read back", old, got, w)
+		}
+		if bytes.HasPrefix(got, utf8BOM) || pick&0xe0 != 0 { // files on a disk are slow
+			continue
+		}
+		cfg, err, ok := sdk(t, got, nil, w.Profile)
+		if ok && err == nil && cfg.SourceProfileName == "" && (cfg.CredentialProcess != w.Command || w.Region != "" && cfg.Region != w.Region) {
+			t.Fatalf("%q\nbecame %q, of which the SDK reads %q, %q", old, got, cfg.CredentialProcess, cfg.Region)
+		}
+	}
+}
+
 // outside are the lines of a file that no stanza of ours holds, blank ones left out, as the separating ones are ours.
-func outside(t *testing.T, src []byte) (lines []string) {
+// Comments below a stanza's last setting count as outside unless the stanza, known by its line, is removed.
+func outside(t *testing.T, src []byte, removed map[int]bool) (lines []string) {
 	d, err := parse(src, Config)
 	if err != nil {
 		t.Fatal(err)
@@ -111,7 +179,11 @@ func outside(t *testing.T, src []byte) (lines []string) {
 	mine := make([]bool, len(d.lines))
 	for _, s := range d.sections {
 		if _, ours := Ours(s); ours {
-			for i := s.Line - 1; i <= e.body(s); i++ {
+			end := e.body(s)
+			for !removed[s.Line] && e.comment(end) {
+				end--
+			}
+			for i := s.Line - 1; i <= end; i++ {
 				mine[i] = true
 			}
 		}
@@ -194,60 +266,84 @@ func meaning(f *Files, name string) string {
 // else's profile changes its meaning; and then there are no keys.
 func FuzzRemoveKeys(f *testing.F) {
 	seed(f, "credentials", func(b []byte) {
-		f.Add(b, "default")
-		f.Add(b, "old")
-		f.Add(b, "dev")
+		for pick := range byte(4) {
+			f.Add(b, pick, false)
+		}
 	})
-	f.Fuzz(func(t *testing.T, old []byte, profile string) {
-		got, removed, err := RemoveKeys(old, profile)
-		if err != nil {
-			return
+	for i := range 64 {
+		f.Add(bytes.Repeat([]byte{byte(i), byte(5 * i), 40, byte(i + 9)}, 4), byte(i), true)
+	}
+	f.Fuzz(func(t *testing.T, old []byte, pick byte, composed bool) {
+		if composed {
+			old = compose(old)
 		}
-		if removed == 0 && !bytes.Equal(got, old) {
-			t.Fatalf("nothing removed, but %q became %q", old, got)
-		}
-		if twice, n, err := RemoveKeys(got, profile); err != nil || n != 0 || !bytes.Equal(twice, got) {
-			t.Fatalf("%q\nbecame %q\nthen   %q, %d, %v", old, got, twice, n, err)
-		}
-		if id, secret, _, err := Keys(got, profile); err == nil {
-			t.Fatalf("%q\nbecame %q, where there still are keys %q, %q", old, got, id, secret)
-		}
-		d, err := parse(old, Credentials)
-		if err != nil {
-			t.Fatal(err)
-		}
-		rest := bytes.TrimPrefix(got, utf8BOM)
-		level, keys := -1, 0
-		for i := range d.lines {
-			l := d.src[d.lines[i].start:d.lines[i].next]
-			header := d.at[i]
-			gone := !bytes.HasPrefix(rest, l) || len(l) == 0
-			if !gone { // equal lines may follow one another: a key never stays where its section is meant
-				rest = rest[len(l):]
-				if !d.blank(i) && !d.comment(i) {
-					level = -1
-				}
-				continue
-			}
-			switch k := keyOf(d.text(i)); {
-			case header != nil && header.goProfile == profile && header.botoPr == profile:
+		checkRemoveKeys(t, old, pick)
+	})
+}
+
+func checkRemoveKeys(t *testing.T, old []byte, pick byte) {
+	profile := []string{"default", "old", "dev", "q"}[pick&3]
+	got, removed, err := RemoveKeys(old, profile)
+	if err != nil {
+		return
+	}
+	if removed == 0 && !bytes.Equal(got, old) {
+		t.Fatalf("nothing removed, but %q became %q", old, got)
+	}
+	if twice, n, err := RemoveKeys(got, profile); err != nil || n != 0 || !bytes.Equal(twice, got) {
+		t.Fatalf("%q\nbecame %q\nthen   %q, %d, %v", old, got, twice, n, err)
+	}
+	if id, secret, _, err := Keys(got, profile); err == nil {
+		t.Fatalf("%q\nbecame %q, where there still are keys %q, %q", old, got, id, secret)
+	}
+	d, err := parse(old, Credentials)
+	if err != nil {
+		t.Fatal(err)
+	}
+	rest := bytes.TrimPrefix(got, utf8BOM)
+	level, keys := -1, 0
+	for i := range d.lines {
+		l := d.src[d.lines[i].start:d.lines[i].next]
+		header := d.at[i]
+		gone := !bytes.HasPrefix(rest, l) || len(l) == 0
+		if !gone { // equal lines may follow one another: a key never stays where its section is meant
+			rest = rest[len(l):]
+			if !d.blank(i) && !d.comment(i) {
 				level = -1
-			case slices.Contains(keyNames, k) && !d.comment(i):
-				level, keys = indent(d.text(i)), keys+1
-			case level >= 0 && indent(d.text(i)) > level && k == "" && !d.comment(i) && !d.blank(i):
-			default:
-				t.Fatalf("%q\nbecame %q: line %d is gone", old, got, i+1)
 			}
+			continue
 		}
-		if len(rest) > 0 || keys != removed {
-			t.Fatalf("%q\nbecame %q: %q too much, %d keys, said %d", old, got, rest, keys, removed)
+		switch k := keyOf(d.text(i)); {
+		case header != nil && header.goProfile == profile && header.botoPr == profile:
+			level = -1
+		case slices.Contains(keyNames, k) && !d.comment(i):
+			level, keys = indent(d.text(i)), keys+1
+		case level >= 0 && indent(d.text(i)) > level && k == "" && !d.comment(i) && !d.blank(i):
+		default:
+			t.Fatalf("%q\nbecame %q: line %d is gone", old, got, i+1)
 		}
-		was, _ := Profiles(nil, old)
-		is, _ := Profiles(nil, got)
-		for _, name := range was.Names() {
-			if name != profile && meaning(was, name) != meaning(is, name) {
-				t.Fatalf("%q\nbecame %q\nprofile %q: %s became %s", old, got, name, meaning(was, name), meaning(is, name))
-			}
+	}
+	if len(rest) > 0 || keys != removed {
+		t.Fatalf("%q\nbecame %q: %q too much, %d keys, said %d", old, got, rest, keys, removed)
+	}
+	was, _ := Profiles(nil, old)
+	is, _ := Profiles(nil, got)
+	for _, name := range was.Names() {
+		if name != profile && meaning(was, name) != meaning(is, name) {
+			t.Fatalf("%q\nbecame %q\nprofile %q: %s became %s", old, got, name, meaning(was, name), meaning(is, name))
 		}
-	})
+	}
+}
+
+// TestRandomFiles is what the fuzz tests hold, over files of random pieces, the same at each run.
+func TestRandomFiles(t *testing.T) {
+	r := rand.New(rand.NewPCG(7, 8))
+	for range 400000 {
+		b := make([]byte, 1+r.IntN(14))
+		for i := range b {
+			b[i] = byte(r.IntN(len(pieces)))
+		}
+		checkEdit(t, compose(b), byte(r.IntN(256)))
+		checkRemoveKeys(t, compose(b), byte(r.IntN(256)))
+	}
 }

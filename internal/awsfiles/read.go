@@ -156,7 +156,7 @@ func (d *document) readGo() {
 		case ok: // an indented property below one with a value, or below a header, counts as an ordinary one
 			add(i, k, strings.TrimSpace(goTrimComment(goUnquote(v))))
 		case key >= 0 && cur.Settings[key].Value != "":
-			more = append(more, strings.TrimLeft(t, " \t"))
+			more = append(more, strings.TrimRight(strings.TrimLeft(t, " \t"), "\r")) // the SDK keeps a CRLF's \r here
 		}
 	}
 	flush()
@@ -278,6 +278,7 @@ func (d *document) readBotocore() {
 		j := strings.IndexAny(v, "=:")
 		if j <= 0 {
 			fail(i, "neither a section nor a setting")
+			key = -1
 			continue
 		}
 		k := strings.ToLower(strings.TrimRightFunc(v[:j], isSpace))

@@ -148,6 +148,7 @@ func (f *Fault) after(x *exchange, r *reply) (done bool) {
 		x.fault(f)
 		x.writeHead(*r)
 		x.w.Write(r.body[:len(r.body)/2])
+		http.NewResponseController(x.w).Flush()
 		panic(http.ErrAbortHandler)
 	case ResetMidAnswer:
 		x.fault(f)

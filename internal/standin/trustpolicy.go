@@ -6,26 +6,39 @@ import (
 	"strings"
 )
 
-// texts is a JSON string or list of strings, as policies have them.
-type texts []string
+// oneOrMore is what policies allow nearly everywhere: a value, or a list of such.
+type oneOrMore[T any] []T
 
-func (t *texts) UnmarshalJSON(data []byte) error {
-	var one string
+func (l *oneOrMore[T]) UnmarshalJSON(data []byte) error {
+	var one T
 	if json.Unmarshal(data, &one) == nil {
-		*t = texts{one}
+		*l = oneOrMore[T]{one}
 		return nil
 	}
-	return json.Unmarshal(data, (*[]string)(t))
+	return json.Unmarshal(data, (*[]T)(l))
+}
+
+type texts = oneOrMore[string]
+
+// principals is {"AWS": …, "Federated": …} or "*".
+type principals map[string]texts
+
+func (p *principals) UnmarshalJSON(data []byte) error {
+	if string(data) == `"*"` {
+		*p = principals{"AWS": {"*"}}
+		return nil
+	}
+	return json.Unmarshal(data, (*map[string]texts)(p))
 }
 
 type trustDocument struct {
 	Version   string
-	Statement []trustStatement
+	Statement oneOrMore[trustStatement]
 }
 
 type trustStatement struct {
 	Effect    string
-	Principal map[string]texts            `json:"Principal"`
+	Principal principals                  `json:"Principal"`
 	Action    texts                       `json:"Action"`
 	Condition map[string]map[string]texts `json:"Condition,omitempty"`
 }
@@ -96,7 +109,7 @@ func (t *Trust) conditions(all map[string]map[string]texts) bool {
 
 // document writes the trust of a role of the Config as a policy.
 func (t Trust) document(partition string) string {
-	s := trustStatement{Effect: "Allow", Action: t.Actions, Principal: map[string]texts{"AWS": {}}}
+	s := trustStatement{Effect: "Allow", Action: t.Actions, Principal: principals{"AWS": {}}}
 	for _, p := range t.Principals {
 		if p != "*" && !strings.HasPrefix(p, "arn:") {
 			p = "arn:" + partition + ":iam::" + p + ":root"
@@ -124,7 +137,7 @@ func (t Trust) document(partition string) string {
 	for _, key := range t.Tags {
 		condition("StringLike", "aws:RequestTag/"+key, "*")
 	}
-	out, err := json.Marshal(trustDocument{"2012-10-17", []trustStatement{s}})
+	out, err := json.Marshal(trustDocument{"2012-10-17", oneOrMore[trustStatement]{s}})
 	if err != nil {
 		panic(err)
 	}

@@ -1,0 +1,7 @@
+//go:build !linux
+
+package cache
+
+import "testing"
+
+func prepareProcess(*testing.T) {}

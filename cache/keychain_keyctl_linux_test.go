@@ -1,0 +1,111 @@
+package cache
+
+import (
+	"errors"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+
+	"golang.org/x/sys/unix"
+)
+
+// keyctlUser returns the credential of a user without keys of its own, so that the tester's are left alone.
+func keyctlUser(t *testing.T) *syscall.Credential {
+	t.Helper()
+	if _, err := unix.KeyctlGetKeyringID(unix.KEY_SPEC_USER_KEYRING, true); err != nil {
+		cannotTest(t, "the kernel allows no keyrings here: "+err.Error())
+	}
+	if os.Geteuid() != 0 {
+		cannotTest(t, "only root can be another user, whose keys may be used up")
+	}
+	if _, err := os.Stat("/proc/keys"); err != nil {
+		cannotTest(t, "/proc/keys cannot be read")
+	}
+	return &syscall.Credential{Uid: 54321, Gid: 54321}
+}
+
+// prepareProcess gives the process of TestKeychainProcess a session keyring that leads nowhere, as cron and su do: it does
+// not possess the user's keys.
+func prepareProcess(t *testing.T) {
+	if os.Getenv("KEYCHAIN_NEW_KEYRING_SESSION") == "" {
+		return
+	}
+	// The library's calls come from any thread, and a session keyring is a thread's: replace it before there are others, by starting anew.
+	runtime.LockOSThread()
+	if _, err := unix.KeyctlJoinSessionKeyring(""); err != nil {
+		t.Fatal(err)
+	}
+	os.Unsetenv("KEYCHAIN_NEW_KEYRING_SESSION")
+	t.Fatal(syscall.Exec("/proc/self/exe", os.Args, os.Environ()))
+}
+
+// TestKeyctl runs both of its processes in kernel sessions of their own, as two logins would be.
+func TestKeyctl(t *testing.T) {
+	user := keyctlUser(t)
+	program := copyOfThisTest(t)
+	start := func() *remote {
+		return startRemoteAs(t, remoteConfig{Backend: "keyctl"}, func(cmd *exec.Cmd) {
+			cmd.Path, cmd.Dir = program, "/"
+			cmd.SysProcAttr = &syscall.SysProcAttr{Credential: user, Setsid: true}
+			cmd.Env = append(cmd.Env, "KEYCHAIN_NEW_KEYRING_SESSION=1")
+		})
+	}
+	roundTrip(t, start, 9_000)
+
+	r := start()
+	r.set("session/large", make([]byte, 32_701)).want(t, "too large", soon)
+	// A user may hold 20,000 bytes.
+	var last response
+	for _, key := range []string{"session/a", "session/b", "session/c"} {
+		if last = r.set(key, make([]byte, 9_000)); last.Failed {
+			break
+		}
+	}
+	last.want(t, "too large", soon)
+	if !strings.Contains(last.Text, "full") || last.Hint == "" {
+		t.Errorf("it does not say why: %q", last.Text)
+	}
+	if a := r.keys(); !slices.Equal(a.Keys, []string{"session/a", "session/b"}) {
+		t.Errorf("%+v", a)
+	}
+	for _, key := range r.keys().Keys {
+		r.remove(key).want(t, "", soon)
+	}
+}
+
+// copyOfThisTest is the test binary where another user may run it.
+func copyOfThisTest(t *testing.T) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "keyctl")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	program, err := os.ReadFile("/proc/self/exe")
+	to := filepath.Join(dir, "test")
+	if err := errors.Join(err, os.Chmod(dir, 0o755), os.WriteFile(to, program, 0o755)); err != nil {
+		t.Fatal(err)
+	}
+	return to
+}
+
+func TestKeyctlFailure(t *testing.T) {
+	t.Parallel()
+	for err, want := range map[error]error{
+		syscall.EDQUOT: ErrTooLarge,
+		errors.New("adding key to session failed: disk quota exceeded"): ErrTooLarge,
+		syscall.EACCES: ErrDenied,
+	} {
+		if got := keyctlFailure(err); !errors.Is(got, want) {
+			t.Errorf("%v: %v", err, got)
+		}
+	}
+	if err := keyctlFailure(syscall.EINVAL); !errors.Is(err, syscall.EINVAL) {
+		t.Error(err)
+	}
+}

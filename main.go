@@ -109,7 +109,8 @@ func dependencies(g *grammar) []kong.Option {
 				return nil, err
 			}
 			r, err := reader()
-			return &process.Resolver{Accounts: r, Sessions: s, Log: log()}, err
+			mfa := &process.MFA{Asker: &ask.Asker{Never: g.NoInput}, Dir: inState("locks"), Now: time.Now}
+			return &process.Resolver{Accounts: r, Sessions: s, Log: log(), MFA: mfa}, err
 		}),
 		kong.BindToProvider(func() (accounts.States, error) {
 			s, err := sessions()

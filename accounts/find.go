@@ -12,7 +12,8 @@ import (
 // Lifetimes of sessions for which the file says nothing, or too much.
 const (
 	DefaultDuration = time.Hour
-	ChainedDuration = time.Hour // the most that AWS gives to a role assumed by a role
+	MFADuration     = 12 * time.Hour // of a base account's session with MFA, unless the account says otherwise
+	ChainedDuration = time.Hour      // the most that AWS gives to a role assumed by a role
 )
 
 // index makes looking up cost the same with 3 accounts or 10,000.
@@ -119,6 +120,8 @@ func (f *File) EffectiveDuration(a *Account) time.Duration {
 		return 0
 	case a.Duration != 0:
 		d = time.Duration(a.Duration)
+	case a.IsBase() && a.MFASerial != "":
+		return MFADuration // a default that suits roles would have the code asked for all day
 	case f.Defaults.Duration != 0:
 		d = time.Duration(f.Defaults.Duration)
 	}

@@ -85,7 +85,7 @@ func (p *Provider) Retrieve(ctx context.Context) (aws.Credentials, error) {
 	if answers(stored) && stored.Fresh(now) && !(p.Renew && !stored.Issued.After(began)) {
 		return stored.Credentials(), nil
 	}
-	spare := answers(stored) && stored.Valid(now)
+	spare := answers(stored) && stored.Valid(now) && !p.Renew // who wants a new session is told that there is none
 	if past := p.lastFailure(plan.Fingerprint); past != nil {
 		since := now.Sub(past.At)
 		if past.At.After(began) || spare && since >= 0 && since < failureMemory {

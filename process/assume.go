@@ -14,6 +14,7 @@ type Assume struct {
 	Name     string            `arg:"" help:"The account, by its name in the accounts file."`
 	Refresh  bool              `help:"Get a new session even if the cached one is fresh."`
 	Duration accounts.Duration `help:"How long this session lasts, instead of what the accounts file says (15m to 12h)." placeholder:"1h"`
+	MFACode  string            `name:"mfa-code" help:"The six digits of the MFA device, instead of asking for them." placeholder:"123456"`
 }
 
 // Run gets the session and says when it expires.
@@ -28,6 +29,7 @@ func (c *Assume) Run(r *Resolver, stdout io.Writer) error {
 	if err != nil {
 		return err
 	}
+	r.MFA.Code = c.MFACode
 	session := r.Session(a.Name)
 	if c.Duration != 0 {
 		// The account's own fingerprint stays: what the user asked for here is what every caller is then handed.

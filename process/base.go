@@ -13,7 +13,9 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws/arn"
 	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/credentials"
+	"github.com/aws/aws-sdk-go-v2/credentials/stscreds"
 	"github.com/aws/aws-sdk-go-v2/feature/ec2/imds"
+	"github.com/aws/aws-sdk-go-v2/service/sts"
 
 	"aws-accounts/accounts"
 	"aws-accounts/internal/awsfiles"
@@ -25,7 +27,7 @@ import (
 func (r *Resolver) client(ctx context.Context, file *accounts.File, source, a *accounts.Account, hurry bool) (*client, error) {
 	var cfg aws.Config
 	var err error
-	if source.IsBase() {
+	if !actsWithSession(file, source, a) {
 		cfg, err = baseConfig(ctx, file, source, file.EffectiveRegion(a))
 	} else {
 		provider := r.Session(source.Name)
@@ -39,8 +41,10 @@ func (r *Resolver) client(ctx context.Context, file *accounts.File, source, a *a
 }
 
 func partitionOf(a *accounts.Account) string {
-	if role, err := arn.Parse(a.RoleARN); err == nil {
-		return role.Partition
+	for _, s := range []string{a.RoleARN, a.Way().RoleARN, a.MFASerial} {
+		if known, err := arn.Parse(s); err == nil {
+			return known.Partition
+		}
 	}
 	return "aws"
 }
@@ -53,6 +57,10 @@ func baseConfig(ctx context.Context, file *accounts.File, base *accounts.Account
 		return unstatedConfig(ctx, file, base, region)
 	case from.Environment:
 		return environmentConfig(ctx, base, region)
+	case from.Instance:
+		return instanceConfig(ctx, region)
+	case from.WebIdentityTokenFile != "":
+		return webIdentityConfig(ctx, file, base, region)
 	default:
 		return profileConfig(ctx, file, base, from.Profile, region)
 	}
@@ -95,6 +103,49 @@ func environmentConfig(ctx context.Context, base *accounts.Account, region strin
 	}
 	return loadConfig(ctx, noProfile, region, config.WithCredentialsProvider(
 		credentials.NewStaticCredentialsProvider(id, secret, os.Getenv("AWS_SESSION_TOKEN"))))
+}
+
+// instanceConfig takes the role of the container or instance that we run in: only an account that says so may.
+func instanceConfig(ctx context.Context, region string) (aws.Config, error) {
+	// The SDK prefers keys and web identities of the environment, which aren't what the account asks for.
+	defer withoutEnv("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_WEB_IDENTITY_TOKEN_FILE")()
+	return loadConfig(ctx, noProfile, region, config.WithEC2IMDSClientEnableState(imds.ClientDefaultEnableState))
+}
+
+func withoutEnv(names ...string) (restore func()) {
+	before := map[string]string{}
+	for _, name := range names {
+		if value, set := os.LookupEnv(name); set {
+			before[name] = value
+			os.Unsetenv(name)
+		}
+	}
+	return func() {
+		for name, value := range before {
+			os.Setenv(name, value)
+		}
+	}
+}
+
+// webIdentityConfig takes the role that a token in a file opens, as Kubernetes and CI systems provide one. The file is read
+// anew each time: its writer replaces it before it expires.
+func webIdentityConfig(ctx context.Context, file *accounts.File, base *accounts.Account, region string) (aws.Config, error) {
+	from := base.Credentials
+	if _, err := os.Stat(from.WebIdentityTokenFile); err != nil {
+		return aws.Config{}, hint.New(fmt.Errorf("%sthe web identity token file can't be read: %w", of(base), err),
+			"check where the token is mounted, and \"web_identity_token_file\" in %s", file.Path)
+	}
+	cfg, err := loadConfig(ctx, noProfile, region, config.WithCredentialsProvider(aws.AnonymousCredentials{}))
+	if err != nil {
+		return cfg, err
+	}
+	cfg.Region = regionIn(partitionOf(base), cfg.Region)
+	cfg.Credentials = stscreds.NewWebIdentityRoleProvider(sts.NewFromConfig(cfg), from.RoleARN, stscreds.IdentityTokenFile(from.WebIdentityTokenFile),
+		func(o *stscreds.WebIdentityRoleOptions) {
+			o.RoleSessionName = sessionName(base)
+			o.Duration = file.EffectiveDuration(base)
+		})
+	return cfg, nil
 }
 
 // Whoever runs below us and comes back to the same base account, through a wrapper that we can't see through, would go
@@ -156,10 +207,10 @@ func (g guarded) Retrieve(ctx context.Context) (aws.Credentials, error) {
 // noProfile keeps the SDK away from ~/.aws, and with it from AWS_PROFILE.
 const noProfile = ""
 
-// loadConfig loads the SDK's configuration from one profile, or from the environment alone. Instance metadata is never
-// asked: neither for credentials nor for a region.
+// loadConfig loads the SDK's configuration from one profile, or from the environment alone. Instance metadata isn't asked,
+// neither for credentials nor for a region, unless an option says so.
 func loadConfig(ctx context.Context, profile, region string, options ...func(*config.LoadOptions) error) (aws.Config, error) {
-	options = append(options, config.WithEC2IMDSClientEnableState(imds.ClientDisabled))
+	options = append([]func(*config.LoadOptions) error{config.WithEC2IMDSClientEnableState(imds.ClientDisabled)}, options...)
 	if profile == noProfile {
 		options = append(options, config.WithSharedConfigFiles([]string{}), config.WithSharedCredentialsFiles([]string{}))
 	} else {

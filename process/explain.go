@@ -43,8 +43,11 @@ func (r *refusal) Is(target error) bool { return r.definite && target == cache.E
 // explain says in one sentence what AWS, or the way to it, had against getting a's credentials, and one next step. Errors
 // that have a next step already, as from an account's source, stay as they are.
 func explain(err error, file *accounts.File, a *accounts.Account) error {
-	if err == nil || hint.Of(err) != "" {
-		return err
+	if err == nil {
+		return nil
+	}
+	if ours := hint.From(err); ours != nil {
+		return ours
 	}
 	name := a.Name
 	if name == "" {
@@ -85,6 +88,14 @@ func explain(err error, file *accounts.File, a *accounts.Account) error {
 	switch r.Code {
 	case "AccessDenied", "AccessDeniedException":
 		r.definite = true
+		if strings.Contains(api.ErrorMessage(), "MultiFactorAuthentication failed") {
+			r.message = fmt.Sprintf("%s: AWS doesn't accept the MFA device %s", name, mfaDevice(file, a))
+			return hint.New(r, "check that it is a device of the user that %s belongs to, and correct \"mfa_serial\" in %s", source, file.Path)
+		}
+		if a.Way().WebIdentityTokenFile != "" {
+			r.message = fmt.Sprintf("%s: the web identity token doesn't open %s", name, a.Way().RoleARN)
+			return hint.New(r, "check that the role's trust policy names the token's issuer, audience and subject")
+		}
 		if a.IsBase() {
 			r.message = name + ": AWS refused a session token"
 			return hint.New(r, "ask an administrator for sts:GetSessionToken, or set \"session\": \"none\" for %s in %s", a.Name, file.Path)
@@ -94,7 +105,7 @@ func explain(err error, file *accounts.File, a *accounts.Account) error {
 			r.message = fmt.Sprintf("%s: %s is not allowed to assume %s", name, who, a.RoleARN)
 		}
 		return hint.New(r, "check that the role exists, that its trust policy names %s%s, and that the caller has sts:AssumeRole; `aws-accounts whoami %s` shows the caller",
-			source, conditions(a), sourceName(file, a))
+			source, conditions(a, file), sourceName(file, a))
 	case "ExpiredToken", "ExpiredTokenException":
 		r.message = fmt.Sprintf("%s: %s have expired", name, source)
 		return hint.New(r, "renew them (for instance `aws sso login`), then try again")
@@ -110,6 +121,9 @@ func explain(err error, file *accounts.File, a *accounts.Account) error {
 		r.definite = true
 		r.message = fmt.Sprintf("%s: the secret access key of %s is wrong", name, source)
 		return hint.New(r, "run `aws configure` and type the key again")
+	case "InvalidIdentityToken", "IDPRejectedClaim":
+		r.message = fmt.Sprintf("%s: AWS doesn't accept the web identity token in %s", name, a.Way().WebIdentityTokenFile)
+		return hint.New(r, "check that whoever writes the file still renews it, and that its issuer is an identity provider of the account")
 	case "RegionDisabledException":
 		r.message = fmt.Sprintf("%s: STS is not enabled in the region %s", name, file.EffectiveRegion(a))
 		return hint.New(r, "set another \"region\" for %s in %s, or enable the region in the account's settings", a.Name, file.Path)
@@ -140,11 +154,22 @@ func explain(err error, file *accounts.File, a *accounts.Account) error {
 // The caller's ARN in AWS's message, which is worth more than the rest of it.
 var principal = regexp.MustCompile(`arn:aws[a-z-]*:(iam|sts)::[0-9]{12}:[\w+=,.@/-]+`)
 
-func conditions(a *accounts.Account) string {
+func conditions(a *accounts.Account, file *accounts.File) string {
+	with := ""
 	if a.ExternalID != "" {
-		return " with this external ID"
+		with = " with this external ID"
 	}
-	return ""
+	if mfaDevice(file, a) == "" && !file.IsChained(a) {
+		with += " (and if it demands MFA, set \"mfa_serial\")"
+	}
+	return with
+}
+
+func mfaDevice(file *accounts.File, a *accounts.Account) string {
+	if source := file.SourceOf(a); a.MFASerial == "" && source != nil {
+		return source.MFASerial
+	}
+	return a.MFASerial
 }
 
 func sourceName(file *accounts.File, a *accounts.Account) string {

@@ -22,6 +22,7 @@ type Resolver struct {
 	Accounts *accounts.Reader
 	Sessions *cache.Sessions
 	Log      *AccessLog
+	MFA      *MFA
 }
 
 // Session returns the provider of the credentials that the account called name hands out. It doesn't look into the
@@ -69,7 +70,7 @@ func (r *Resolver) fetch(ctx context.Context, file *accounts.File, a *accounts.A
 		credentials, err = r.fetchRole(ctx, file, a, hurry)
 	}
 	if err == nil && a.AccountID != "" && credentials.AccountID != a.AccountID {
-		err = hint.New(fmt.Errorf("%s: the credentials belong to account %s, not to %s", a.Name, credentials.AccountID, a.AccountID),
+		err = hint.New(&refusal{message: fmt.Sprintf("%s: the credentials belong to account %s, not to %s", a.Name, credentials.AccountID, a.AccountID), definite: true},
 			"correct account_id of %s in %s, or the credentials it begins with", a.Name, file.Path)
 	}
 	if err == nil && credentials.CanExpire && !credentials.Expires.After(r.Sessions.Now()) {
@@ -84,12 +85,18 @@ func (r *Resolver) fetch(ctx context.Context, file *accounts.File, a *accounts.A
 }
 
 func (r *Resolver) fetchRole(ctx context.Context, file *accounts.File, a *accounts.Account, hurry bool) (aws.Credentials, error) {
-	source := file.SourceOf(a)
-	client, err := r.client(ctx, file, source, a, hurry)
+	client, err := r.client(ctx, file, file.SourceOf(a), a, hurry)
 	if err != nil {
 		return aws.Credentials{}, err
 	}
-	credentials, err := client.assumeRole(ctx, file, a)
+	var credentials aws.Credentials
+	if owner := codeWithRole(file, a); owner != nil {
+		credentials, err = r.MFA.with(ctx, owner, a.Name, func(code string) (aws.Credentials, error) {
+			return client.assumeRole(ctx, file, a, owner.MFASerial, code)
+		})
+	} else {
+		credentials, err = client.assumeRole(ctx, file, a, "", "")
+	}
 	return credentials, explain(err, file, a)
 }
 
@@ -114,12 +121,49 @@ func (r *Resolver) fetchBase(ctx context.Context, file *accounts.File, a *accoun
 	if a.Session == accounts.SessionNone || credentials.SessionToken != "" {
 		return credentials, nil
 	}
-	session, err := client.sessionToken(ctx, file.EffectiveDuration(a))
+	get := func(code string) (aws.Credentials, error) {
+		return client.sessionToken(ctx, file.EffectiveDuration(a), a.MFASerial, code)
+	}
+	var session aws.Credentials
+	if a.MFASerial != "" {
+		session, err = r.MFA.with(ctx, a, a.Name, get)
+	} else {
+		session, err = get("")
+	}
 	if err != nil {
 		return aws.Credentials{}, explain(err, file, a)
 	}
 	session.AccountID = credentials.AccountID
 	return session, nil
+}
+
+// codeWithRole returns the account whose device's code goes along with AssumeRole itself, nil if none does: the role's
+// own, or that of its source where the source's MFA session can't serve. A session from GetSessionToken counts as
+// chaining, which AWS limits to an hour (99designs/aws-vault#263), and an account that hands out its keys has none.
+func codeWithRole(file *accounts.File, a *accounts.Account) *accounts.Account {
+	source := file.SourceOf(a)
+	switch {
+	case a.MFASerial != "":
+		return a
+	case source.MFASerial == "":
+		return nil
+	case source.Session == accounts.SessionNone || file.EffectiveDuration(a) > accounts.ChainedDuration:
+		return source
+	}
+	return nil
+}
+
+// actsWithSession reports whether roles are assumed with the session that source hands out, and not with the credentials
+// that it begins with: a role or Identity Center has nothing else, MFA is part of the session, and a web identity costs a
+// call to AWS each time.
+func actsWithSession(file *accounts.File, source, a *accounts.Account) bool {
+	if source == a {
+		return false
+	}
+	if !source.IsBase() || source.Way().WebIdentityTokenFile != "" {
+		return true
+	}
+	return source.MFASerial != "" && codeWithRole(file, a) == nil
 }
 
 // supported refuses an account that uses what isn't built yet, rather than ignore it.
@@ -129,14 +173,8 @@ func supported(file *accounts.File, a *accounts.Account) error {
 		switch c := link.Credentials; {
 		case link.SSO != nil:
 			field = "sso"
-		case link.MFASerial != "":
-			field = "mfa_serial"
 		case c != nil && c.Keychain:
 			field = "credentials.keychain"
-		case c != nil && c.WebIdentityTokenFile != "":
-			field = "credentials.web_identity_token_file"
-		case c != nil && c.Instance:
-			field = "credentials.instance"
 		default:
 			continue
 		}

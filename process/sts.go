@@ -81,8 +81,10 @@ func (c *client) whoami(ctx context.Context) (Identity, error) {
 	return Identity{aws.ToString(out.Account), aws.ToString(out.Arn), aws.ToString(out.UserId)}, nil
 }
 
-func (c *client) assumeRole(ctx context.Context, file *accounts.File, a *accounts.Account) (aws.Credentials, error) {
+func (c *client) assumeRole(ctx context.Context, file *accounts.File, a *accounts.Account, device, code string) (aws.Credentials, error) {
 	in := &sts.AssumeRoleInput{
+		SerialNumber:      optional(device),
+		TokenCode:         optional(code),
 		RoleArn:           aws.String(a.RoleARN),
 		RoleSessionName:   aws.String(sessionName(a)),
 		DurationSeconds:   seconds(file.EffectiveDuration(a)),
@@ -113,8 +115,12 @@ func (c *client) assumeRole(ctx context.Context, file *accounts.File, a *account
 	return credentials, nil
 }
 
-func (c *client) sessionToken(ctx context.Context, duration time.Duration) (aws.Credentials, error) {
-	out, err := c.sts.GetSessionToken(ctx, &sts.GetSessionTokenInput{DurationSeconds: seconds(duration)})
+func (c *client) sessionToken(ctx context.Context, duration time.Duration, device, code string) (aws.Credentials, error) {
+	in := &sts.GetSessionTokenInput{DurationSeconds: seconds(duration)}
+	if code != "" {
+		in.SerialNumber, in.TokenCode = optional(device), optional(code)
+	}
+	out, err := c.sts.GetSessionToken(ctx, in)
 	if err != nil {
 		return aws.Credentials{}, err
 	}

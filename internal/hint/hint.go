@@ -31,3 +31,12 @@ func Of(err error) string {
 	}
 	return ""
 }
+
+// From returns the outermost error in err's chain that has a hint, without what is wrapped around it, or nil. It is for
+// errors of ours that come back through a library which wraps them in the names of its layers.
+func From(err error) error {
+	if h, ok := errors.AsType[*hinted](err); ok {
+		return h
+	}
+	return nil
+}

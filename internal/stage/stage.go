@@ -21,16 +21,19 @@ const (
 	DevRole     = "arn:aws:iam::987654321098:role/CrossAccountAdminRole"
 	ProdAccount = "555555555555"
 	ProdRole    = "arn:aws:iam::555555555555:role/CrossAccountAdminRole"
+	MFARole     = "arn:aws:iam::987654321098:role/OnlyWithMFA"
 	User        = "alice"
+	MFASerial   = "arn:aws:iam::123456789012:mfa/alice"
 )
 
 // World is the AWS that most tests need: a user in the main account, whom the roles in dev and prod trust.
 func World() standin.Config {
 	trust := standin.Trust{Principals: []string{MainAccount}}
 	return standin.Config{
-		Users: []standin.User{{Account: MainAccount, Name: User}},
+		Users: []standin.User{{Account: MainAccount, Name: User, MFA: []standin.MFADevice{{Serial: MFASerial}}}},
 		Roles: []standin.Role{
 			{ARN: DevRole, Trust: trust, MaxSessionDuration: 12 * 3600},
+			{ARN: MFARole, Trust: standin.Trust{Principals: []string{MainAccount}, MFA: true}, MaxSessionDuration: 12 * 3600},
 			{ARN: ProdRole, Trust: standin.Trust{Principals: []string{MainAccount, DevRole}}},
 		},
 		Buckets: []standin.Bucket{{Account: DevAccount, Name: "dev-bucket"}},

@@ -27,6 +27,7 @@ func TestMain(m *testing.M) {
 //	calls OPERATION N        the stand-in has been asked N times
 //	fault OPERATION KIND     from now on it goes wrong; `fault clear` mends it
 //	clock DURATION           AWS's clock is so far ahead of ours
+//	mfa FILE                 puts a code that the user's MFA device shows, and that is new, into the file and $CODE
 //	nosecrets                no file of the home but ~/.aws/credentials holds a secret, nor do the last outputs
 func TestTranscripts(t *testing.T) {
 	Binary(t)
@@ -63,6 +64,11 @@ func TestTranscripts(t *testing.T) {
 				d, err := time.ParseDuration(args[0])
 				ts.Check(err)
 				server(ts).SetClockOffset(d)
+			},
+			"mfa": func(ts *testscript.TestScript, _ bool, args []string) {
+				code := server(ts).MFACode(MFASerial)
+				ts.Setenv("CODE", code)
+				ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(code+"\n"), 0o600))
 			},
 			"nosecrets": func(ts *testscript.TestScript, _ bool, _ []string) {
 				ts.Check(NoSecrets(ts.Getenv("HOME"), server(ts)))

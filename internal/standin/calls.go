@@ -91,12 +91,15 @@ func (s *Server) WaitCalls(ctx context.Context, operation string, n int) error {
 	}
 }
 
-func (s *Server) record(c *Call) {
+// record logs the arrival of a call and finds its fault, in one step: a test that has waited for the call can clear the fault
+// without letting the call off.
+func (s *Server) record(c *Call) *Fault {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.calls = append(s.calls, c)
 	close(s.changed)
 	s.changed = make(chan struct{})
+	return s.takeFault(c)
 }
 
 func (s *Server) outcome(c *Call, outcome string, status int, message string) {

@@ -74,10 +74,8 @@ func (s *Server) ClearFaults() {
 	s.faults = nil
 }
 
-// takeFault finds the fault for a call and counts it down.
+// takeFault finds the fault for a call and counts it down; s.mu is held.
 func (s *Server) takeFault(c *Call) *Fault {
-	s.mu.Lock()
-	defer s.mu.Unlock()
 	for i, f := range s.faults {
 		if !c.is(f.Operation) || f.Resource != "" && !matches(f.Resource, c.Resource) {
 			continue

@@ -49,7 +49,8 @@ var motoClient = &http.Client{
 // ErrNoMoto says that moto_server isn't on PATH.
 var ErrNoMoto = errors.New("moto_server is not on PATH: install moto[server] to test with it")
 
-// StartMoto runs moto_server on a free port until ctx ends, and returns once it answers. wait gives up the process.
+// StartMoto runs moto_server on a free port until ctx ends, and returns once it answers. wait, called after that, returns when
+// the process is gone.
 func StartMoto(ctx context.Context) (url string, wait func() error, err error) {
 	path, err := exec.LookPath("moto_server")
 	if err != nil {

@@ -27,9 +27,9 @@ func TestMoto(t *testing.T) {
 		wantCode(t, err, "IllegalLocationConstraintException", "")
 	}
 	key := "a b/c+d/é%20&=?#;"
-	make := userConfig(s, "stranger")
-	make.Region = "us-east-1"
-	client = s3Of(make)
+	cfgUS := userConfig(s, "stranger")
+	cfgUS.Region = "us-east-1"
+	client = s3Of(cfgUS)
 	if _, err := client.CreateBucket(bounded(t), &s3.CreateBucketInput{Bucket: aws.String("in-moto")}); err != nil {
 		t.Fatal(err)
 	}

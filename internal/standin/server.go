@@ -123,9 +123,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		Time: x.now, Service: x.service, Operation: x.operation, Resource: x.resource(), UserAgent: r.UserAgent(),
 		RequestID: x.requestID, Params: x.form,
 	}
-	s.record(x.call)
-
-	fault := s.takeFault(x.call)
+	fault := s.record(x.call)
 	answer, err := x.answer(fault)
 	if errors.Is(err, errAnswered) {
 		return

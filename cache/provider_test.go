@@ -1,0 +1,293 @@
+package cache
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"path/filepath"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+
+	"aws-accounts/internal/hint"
+)
+
+// bench is a provider over a real file keychain, with a clock and an AWS of its own.
+type scene struct {
+	*Sessions
+	now      time.Time
+	fetches  atomic.Int32
+	lifetime time.Duration
+	err      error
+	troubles []error
+	mu       sync.Mutex
+}
+
+func newScene(t *testing.T) *scene {
+	s := &scene{now: time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC), lifetime: time.Hour}
+	dir := t.TempDir()
+	s.Sessions = &Sessions{
+		Keychain: OpenKeychain(KeychainConfig{Backend: "file", Dir: filepath.Join(dir, "keychain"), Passphrase: func() (string, error) { return "p", nil }}),
+		Dir:      filepath.Join(dir, "locks"),
+		Now:      func() time.Time { s.mu.Lock(); defer s.mu.Unlock(); return s.now },
+		Report:   func(err error) { s.mu.Lock(); defer s.mu.Unlock(); s.troubles = append(s.troubles, err) },
+	}
+	return s
+}
+
+func (s *scene) pass(d time.Duration) { s.mu.Lock(); defer s.mu.Unlock(); s.now = s.now.Add(d) }
+
+func (s *scene) provider(fingerprint, stamp string) *Provider {
+	return &Provider{Sessions: s.Sessions, Account: "Dev", Stamp: stamp, Plan: func() (Plan, error) {
+		return Plan{fingerprint, func(context.Context, bool) (aws.Credentials, error) {
+			s.fetches.Add(1)
+			if s.err != nil {
+				return aws.Credentials{}, s.err
+			}
+			return aws.Credentials{AccessKeyID: "ASIAEXAMPLE", SecretAccessKey: "secret", SessionToken: "token", AccountID: "987654321098",
+				CanExpire: true, Expires: s.Now().Add(s.lifetime)}, nil
+		}}, nil
+	}}
+}
+
+// want retrieves and checks how often AWS was asked in all, and how much lifetime came of it.
+func (s *scene) want(t *testing.T, p *Provider, fetches int32, left time.Duration) {
+	t.Helper()
+	c, err := p.Retrieve(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := s.fetches.Load(); got != fetches {
+		t.Errorf("AWS was asked %d times, want %d", got, fetches)
+	}
+	if got := c.Expires.Sub(s.Now()); got != left {
+		t.Errorf("%s left, want %s", got, left)
+	}
+}
+
+func TestFreshIsHandedOutAndStaleIsRenewed(t *testing.T) {
+	s := newScene(t)
+	p := s.provider("f", "")
+	s.want(t, p, 1, time.Hour)
+	s.pass(44 * time.Minute)
+	s.want(t, p, 1, 16*time.Minute)
+	s.pass(time.Second) // botocore would ask again for every request from here on
+	s.want(t, p, 2, time.Hour)
+
+	// Of a short session half of the lifetime will do.
+	s.lifetime = 15 * time.Minute
+	s.pass(time.Hour)
+	s.want(t, p, 3, 15*time.Minute)
+	s.pass(7*time.Minute + 30*time.Second)
+	s.want(t, p, 3, 7*time.Minute+30*time.Second)
+	s.pass(time.Second)
+	s.want(t, p, 4, 15*time.Minute)
+}
+
+func TestAnotherFingerprintNeverGetsTheSession(t *testing.T) {
+	s := newScene(t)
+	s.want(t, s.provider("one", "stamp"), 1, time.Hour)
+	s.want(t, s.provider("one", "another stamp"), 1, time.Hour)
+	s.want(t, s.provider("two", "another stamp"), 2, time.Hour)
+	s.want(t, s.provider("one", ""), 3, time.Hour)
+}
+
+func TestTheSameStampNeedsNoPlan(t *testing.T) {
+	s := newScene(t)
+	s.want(t, s.provider("f", "stamp"), 1, time.Hour)
+	p := s.provider("f", "stamp")
+	p.Plan = func() (Plan, error) { t.Error("asked for a plan"); return Plan{}, errors.New("no plan") }
+	s.want(t, p, 1, time.Hour)
+	p.Stamp = "" // not known for sure
+	p.Plan = func() (Plan, error) { return Plan{}, errors.New("no plan") }
+	if _, err := p.Retrieve(t.Context()); err == nil || err.Error() != "no plan" {
+		t.Errorf("err = %v, want the plan's", err)
+	}
+}
+
+func TestStaleIfError(t *testing.T) {
+	s := newScene(t)
+	p := s.provider("f", "")
+	s.want(t, p, 1, time.Hour)
+	s.pass(50 * time.Minute)
+	s.err = errors.New("no network")
+	s.want(t, p, 2, 10*time.Minute)
+	s.want(t, p, 2, 10*time.Minute) // remembered for a moment, so that others don't wait for it too
+	s.pass(failureMemory)
+	s.want(t, p, 3, 10*time.Minute-failureMemory)
+
+	// Who wants a new one is told.
+	p.Renew = true
+	if _, err := p.Retrieve(t.Context()); !errors.Is(err, s.err) {
+		t.Errorf("err = %v, want %v", err, s.err)
+	}
+	p.Renew = false
+
+	// So is everybody when AWS has refused, or when the session is over.
+	s.pass(failureMemory)
+	s.err = hint.New(refusal{"not allowed"}, "ask")
+	for range 2 { // from AWS, then from memory
+		if _, err := p.Retrieve(t.Context()); !errors.Is(err, ErrRefused) || err.Error() != "not allowed" || hint.Of(err) != "ask" {
+			t.Errorf("err = %v", err)
+		}
+	}
+	s.pass(time.Hour)
+	s.err = errors.New("no network")
+	if _, err := p.Retrieve(t.Context()); err == nil {
+		t.Error("an expired session was handed out")
+	}
+	s.err = nil
+	s.want(t, p, s.fetches.Load()+1, time.Hour)
+}
+
+func TestWhoRenewsGetsANewSession(t *testing.T) {
+	s := newScene(t)
+	p := s.provider("f", "stamp")
+	s.want(t, p, 1, time.Hour)
+	p.Renew = true
+	s.want(t, p, 2, time.Hour)
+}
+
+func TestManyAtOnceFetchOnce(t *testing.T) {
+	s := newScene(t)
+	var all sync.WaitGroup
+	for range 50 {
+		all.Go(func() {
+			if c, err := s.provider("f", "").Retrieve(t.Context()); err != nil || c.AccessKeyID == "" {
+				t.Errorf("%v, %v", c.AccessKeyID, err)
+			}
+		})
+	}
+	all.Wait()
+	if n := s.fetches.Load(); n != 1 {
+		t.Errorf("AWS was asked %d times", n)
+	}
+}
+
+func TestWaitersShareAFailure(t *testing.T) {
+	s := newScene(t)
+	held := make(chan struct{})
+	p := s.provider("f", "")
+	plan, _ := p.Plan()
+	p.Plan = func() (Plan, error) {
+		return Plan{"f", func(ctx context.Context, hurry bool) (aws.Credentials, error) {
+			<-held
+			s.pass(time.Second)
+			s.err = errors.New("no network")
+			return plan.Fetch(ctx, hurry)
+		}}, nil
+	}
+	var all sync.WaitGroup
+	var planned sync.WaitGroup
+	planned.Add(10)
+	for range 10 {
+		all.Go(func() {
+			q := *p
+			q.Plan = func() (Plan, error) { planned.Done(); return p.Plan() }
+			if _, err := q.Retrieve(t.Context()); err == nil || err.Error() != "no network" {
+				t.Errorf("err = %v", err)
+			}
+		})
+	}
+	planned.Wait()
+	close(held)
+	all.Wait()
+	if n := s.fetches.Load(); n != 1 {
+		t.Errorf("AWS was asked %d times", n)
+	}
+}
+
+func TestCredentialsWithoutEndAreNotKept(t *testing.T) {
+	s := newScene(t)
+	p := s.provider("f", "")
+	p.Plan = func() (Plan, error) {
+		return Plan{"f", func(context.Context, bool) (aws.Credentials, error) {
+			s.fetches.Add(1)
+			return aws.Credentials{AccessKeyID: "AKIAEXAMPLE", SecretAccessKey: "secret"}, nil
+		}}, nil
+	}
+	for range 2 {
+		if c, err := p.Retrieve(t.Context()); err != nil || c.CanExpire {
+			t.Fatal(c.CanExpire, err)
+		}
+	}
+	if n := s.fetches.Load(); n != 2 {
+		t.Errorf("%d fetches", n)
+	}
+}
+
+func TestTroubleWithTheKeychainIsReportedAndCredentialsCome(t *testing.T) {
+	s := newScene(t)
+	for name, item := range map[string]string{
+		"not JSON":         "nonsense secret",
+		"another account":  `{"layout":1,"account":"prod"}`,
+		"another layout":   `{"layout":99,"account":"dev"}`,
+		"half a session":   `{"layout":1,"account":"dev","fingerprint":"f","issued":"2026-11-22T12:00:00Z","expiration":"2026-11-22T13:00:00Z","access_key_id":"a"}`,
+		"over before born": `{"layout":1,"account":"dev","fingerprint":"f","issued":"2026-11-22T12:00:00Z","expiration":"2026-11-22T11:00:00Z","access_key_id":"a","secret_access_key":"b","session_token":"c"}`,
+		"empty":            "",
+	} {
+		t.Run(name, func(t *testing.T) {
+			if err := s.Keychain.Set(t.Context(), SessionKey("dev"), []byte(item)); err != nil {
+				t.Fatal(err)
+			}
+			s.troubles = nil
+			s.want(t, s.provider("f", ""), s.fetches.Load()+1, time.Hour)
+			if len(s.troubles) == 0 || !errors.Is(s.troubles[0], ErrCorrupt) {
+				t.Errorf("troubles: %v", s.troubles)
+			}
+			for _, trouble := range s.troubles {
+				if strings.Contains(trouble.Error(), "secret") {
+					t.Errorf("%q quotes the item", trouble)
+				}
+			}
+			s.want(t, s.provider("f", ""), s.fetches.Load(), time.Hour) // mended
+		})
+	}
+
+	s.Keychain = OpenKeychain(KeychainConfig{Backend: "file", Dir: filepath.Join(t.TempDir(), "k"), Passphrase: func() (string, error) { return "", errors.New("nobody knows") }})
+	s.troubles = nil
+	s.want(t, s.provider("g", ""), s.fetches.Load()+1, time.Hour)
+	if len(s.troubles) == 0 {
+		t.Error("nothing was reported")
+	}
+}
+
+func TestWithoutAPlaceForLocksCredentialsCome(t *testing.T) {
+	s := newScene(t)
+	s.Dir = "/proc/nowhere"
+	s.want(t, s.provider("f", ""), 1, time.Hour)
+	s.want(t, s.provider("f", ""), 1, time.Hour)
+	if len(s.troubles) != 1 {
+		t.Errorf("troubles: %v", s.troubles)
+	}
+}
+
+func FuzzParseSession(f *testing.F) {
+	good, _ := json.Marshal(newSession("dev", "f", "s", aws.Credentials{AccessKeyID: "a", SecretAccessKey: "b", SessionToken: "c", Expires: time.Unix(2e9, 0)}, time.Unix(1e9, 0)))
+	f.Add(good)
+	f.Add([]byte(`{"layout":1}`))
+	f.Add([]byte("\x00"))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		s, err := parseSession("dev", data)
+		if err != nil {
+			if !errors.Is(err, ErrCorrupt) {
+				t.Fatal(err)
+			}
+			return
+		}
+		if !strings.EqualFold(s.Account, "dev") || s.SecretAccessKey == "" || !s.Issued.Before(s.Expiration) {
+			t.Fatalf("accepted half a session")
+		}
+		again, err := json.Marshal(s)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := parseSession("dev", again); err != nil {
+			t.Fatalf("what was written isn't read: %v", err)
+		}
+	})
+}

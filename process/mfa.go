@@ -1,0 +1,194 @@
+package process
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	smithy "github.com/aws/smithy-go"
+
+	"aws-accounts/accounts"
+	"aws-accounts/internal/ask"
+	"aws-accounts/internal/hint"
+)
+
+// MFA gets the codes of MFA devices, and sees that none is sent twice: AWS takes each once (99designs/aws-vault#1110).
+type MFA struct {
+	Asker *ask.Asker
+	Code  string // of --mfa-code: given out once
+	Dir   string // of the notes about codes that were used
+	Now   func() time.Time
+}
+
+// How often a person may mistype, and how long before the end of the whole attempt a question is withdrawn: the calls to
+// AWS that follow need that time.
+const (
+	mfaTries  = 3
+	mfaMargin = 8 * time.Second
+)
+
+// A code of a time-based device (RFC 6238) holds for a step of so long.
+const mfaStep = 30 * time.Second
+
+var mfaCode = regexp.MustCompile(`^[0-9]{6}$`)
+
+// with calls use with a code of a's device, again with another where AWS says that it's wrong and somebody can be asked.
+func (m *MFA) with(ctx context.Context, a *accounts.Account, account string, use func(code string) (aws.Credentials, error)) (aws.Credentials, error) {
+	complaint := ""
+	for try := 1; ; try++ {
+		code, retry, err := m.code(ctx, a, account, complaint)
+		if err != nil {
+			return aws.Credentials{}, err
+		}
+		m.noteUsed(a.MFASerial, code)
+		credentials, err := use(code)
+		switch {
+		case err == nil || !wrongCode(err):
+			return credentials, err
+		case !retry || try == mfaTries:
+			return credentials, hint.New(&refusal{
+				message: fmt.Sprintf("%s: AWS doesn't accept the MFA code of %s", account, a.MFASerial), Code: "AccessDenied", RequestID: requestID(err)},
+				"check that it is the device named, and that its clock is right; then `aws-accounts assume %s`", account)
+		}
+		complaint = "AWS says that the code is wrong. "
+	}
+}
+
+// code returns a code that hasn't been used, and whether asking again may give a better one.
+func (m *MFA) code(ctx context.Context, a *accounts.Account, account, complaint string) (code string, retry bool, err error) {
+	if m.Code != "" {
+		code, m.Code = m.Code, ""
+		if m.used(a.MFASerial, code) {
+			return "", false, hint.New(fmt.Errorf("%s: this MFA code has been used, and AWS takes each once", account),
+				"wait for the next code, at most 30 seconds")
+		}
+		return code, false, m.check(code)
+	}
+	if a.MFAProcess != "" {
+		code, err = m.fromProcess(ctx, a, account)
+		return code, complaint == "", err
+	}
+
+	ctx, cancel := m.questionTime(ctx)
+	defer cancel()
+	for {
+		code, err = m.Asker.Secret(ctx, fmt.Sprintf("%saws-accounts: MFA code of %s for %s", complaint, device(a.MFASerial), account))
+		if err != nil {
+			return "", false, m.explainNoCode(err, a, account)
+		}
+		code = strings.ReplaceAll(code, " ", "")
+		switch {
+		case !mfaCode.MatchString(code):
+			complaint = "A code has six digits. "
+		case m.used(a.MFASerial, code):
+			complaint = "That code has been used; wait for the next. "
+		default:
+			return code, true, nil
+		}
+	}
+}
+
+// fromProcess runs mfa_process, and once more in the next step if it prints a code that was used.
+func (m *MFA) fromProcess(ctx context.Context, a *accounts.Account, account string) (string, error) {
+	for {
+		code, err := ask.Command(ctx, a.MFAProcess)
+		if err == nil {
+			code = strings.TrimSpace(code)
+			err = m.check(code)
+		}
+		if err != nil {
+			return "", hint.New(fmt.Errorf("%s: mfa_process gives no code: %w", account, err),
+				"run the command by hand; it must print the six digits on its first line")
+		}
+		if !m.used(a.MFASerial, code) {
+			return code, nil
+		}
+		select {
+		case <-time.After(m.untilNextStep()):
+		case <-ctx.Done():
+			return "", hint.New(fmt.Errorf("%s: mfa_process gives a code that has been used", account), "try again in 30 seconds")
+		}
+	}
+}
+
+func (m *MFA) check(code string) error {
+	if !mfaCode.MatchString(code) {
+		return errors.New("an MFA code has six digits")
+	}
+	return nil
+}
+
+func (m *MFA) questionTime(ctx context.Context) (context.Context, context.CancelFunc) {
+	end, ok := ctx.Deadline()
+	if !ok {
+		return context.WithCancel(ctx)
+	}
+	return context.WithDeadline(ctx, end.Add(-mfaMargin))
+}
+
+func (m *MFA) explainNoCode(err error, a *accounts.Account, account string) error {
+	what := fmt.Sprintf("%s needs an MFA code of %s", account, a.MFASerial)
+	run := fmt.Sprintf("run `aws-accounts assume %s` in a terminal", account)
+	switch {
+	case errors.Is(err, ask.ErrNobody):
+		return hint.New(fmt.Errorf("%s, and there is nobody to ask", what), "%s", run)
+	case errors.Is(err, context.DeadlineExceeded):
+		return hint.New(fmt.Errorf("%s, and nobody answered in time", what), "%s", run)
+	}
+	return hint.New(fmt.Errorf("%s: %w", what, err), "%s", run)
+}
+
+// device is the part of a serial that a person knows the device by.
+func device(serial string) string {
+	if !strings.HasPrefix(serial, "arn:") {
+		return serial
+	}
+	return serial[strings.LastIndexAny(serial, ":/")+1:]
+}
+
+// used reports whether the code was sent to AWS within the time for which it holds.
+func (m *MFA) used(serial, code string) bool {
+	data, err := os.ReadFile(m.notePath(serial))
+	if err != nil {
+		return false
+	}
+	var n usedCode
+	return json.Unmarshal(data, &n) == nil && n.Code == code && m.Now().Sub(n.At) < 3*mfaStep
+}
+
+// usedCode is worthless to others: AWS doesn't take it again.
+type usedCode struct {
+	Code string    `json:"code"`
+	At   time.Time `json:"at"`
+}
+
+// noteUsed is best effort: without the note AWS refuses the code, and another is asked for.
+func (m *MFA) noteUsed(serial, code string) {
+	data, _ := json.Marshal(usedCode{code, m.Now()})
+	os.WriteFile(m.notePath(serial), data, 0o600)
+}
+
+func (m *MFA) notePath(serial string) string {
+	sum := sha256.Sum256([]byte(serial))
+	return filepath.Join(m.Dir, "mfa-"+hex.EncodeToString(sum[:8])+".json")
+}
+
+func (m *MFA) untilNextStep() time.Duration {
+	now := m.Now()
+	return now.Truncate(mfaStep).Add(mfaStep).Sub(now)
+}
+
+// wrongCode tells AWS's refusal of the code from that of the role or the device.
+func wrongCode(err error) bool {
+	api, ok := errors.AsType[smithy.APIError](err)
+	return ok && strings.Contains(api.ErrorMessage(), "MultiFactorAuthentication failed with invalid MFA one time pass code")
+}

@@ -25,19 +25,26 @@ import (
 
 // client returns a client of STS that acts with source's credentials on behalf of a; for a base account both are the same.
 func (r *Resolver) client(ctx context.Context, file *accounts.File, source, a *accounts.Account, hurry bool) (*client, error) {
-	var cfg aws.Config
-	var err error
-	if !actsWithSession(file, source, a) {
-		cfg, err = baseConfig(ctx, file, source, file.EffectiveRegion(a))
-	} else {
-		provider := r.Session(source.Name)
-		provider.Hurry = hurry
-		cfg, err = loadConfig(ctx, noProfile, file.EffectiveRegion(a), config.WithCredentialsProvider(provider))
-	}
+	cfg, err := r.sourceConfig(ctx, file, source, a, hurry)
 	if err != nil {
 		return nil, err
 	}
 	return newClient(cfg, partitionOf(a), hurry, r.Sessions.Report), nil
+}
+
+func (r *Resolver) sourceConfig(ctx context.Context, file *accounts.File, source, a *accounts.Account, hurry bool) (aws.Config, error) {
+	region := file.EffectiveRegion(a)
+	if !actsWithSession(file, source, a) {
+		return baseConfig(ctx, file, source, region)
+	}
+	// Not through the SDK: it would get the session in the background and put its own errors in place of ours.
+	provider := r.Session(source.Name)
+	provider.Hurry = hurry
+	session, err := provider.Retrieve(ctx)
+	if err != nil {
+		return aws.Config{}, err
+	}
+	return loadConfig(ctx, noProfile, region, config.WithCredentialsProvider(static(session)))
 }
 
 func partitionOf(a *accounts.Account) string {
@@ -152,17 +159,35 @@ func webIdentityConfig(ctx context.Context, file *accounts.File, base *accounts.
 // round until the machine is full. This variable breaks the circle (99designs/aws-vault#1180).
 const resolvingVariable = "AWS_ACCOUNTS_RESOLVING"
 
+// resolving are the profiles that those above us are resolving just now.
+func resolving() []string {
+	return strings.FieldsFunc(os.Getenv(resolvingVariable), func(r rune) bool { return r == '\n' }) // names may have blanks
+}
+
+func circle(file *accounts.File, base *accounts.Account, profile string) error {
+	return hint.New(
+		fmt.Errorf("%sthe profile %q it begins with calls aws-accounts itself", of(base), profile),
+		"name a profile with credentials of its own in %s: \"credentials\": {\"profile\": \"…\"}", file.Path)
+}
+
+// inCircle refuses an account that begins with a profile which somebody above us is resolving. It is asked before a lock is
+// taken: they hold it, and would wait for us while we wait for them.
+func inCircle(file *accounts.File, a *accounts.Account) error {
+	begins := file.Chain(a)[0]
+	if profile := begins.Way().Profile; profile != "" && slices.Contains(resolving(), profile) {
+		return circle(file, begins, profile)
+	}
+	return nil
+}
+
 // profileConfig loads an ordinary profile of ~/.aws, whatever AWS_PROFILE says, and refuses one that would call us again.
 func profileConfig(ctx context.Context, file *accounts.File, base *accounts.Account, profile, region string) (aws.Config, error) {
 	calls, err := profileCallsUs(profile)
 	if err != nil {
 		return aws.Config{}, err
 	}
-	resolving := strings.Fields(os.Getenv(resolvingVariable))
-	if calls || slices.Contains(resolving, profile) {
-		return aws.Config{}, hint.New(
-			fmt.Errorf("%sthe profile %q it begins with calls aws-accounts itself", of(base), profile),
-			"name a profile with credentials of its own in %s: \"credentials\": {\"profile\": \"…\"}", file.Path)
+	if calls || slices.Contains(resolving(), profile) {
+		return aws.Config{}, circle(file, base, profile)
 	}
 
 	cfg, err := loadConfig(ctx, profile, region)
@@ -177,7 +202,7 @@ func profileConfig(ctx context.Context, file *accounts.File, base *accounts.Acco
 		return cfg, hint.New(fmt.Errorf("%s%w in profile %q of ~/.aws", of(base), errNoCredentials, profile),
 			"%s", elsewhere(profile, file))
 	}
-	cfg.Credentials = guarded{cfg.Credentials, strings.Join(append(resolving, profile), " ")}
+	cfg.Credentials = guarded{cfg.Credentials, strings.Join(append(resolving(), profile), "\n")}
 	return cfg, nil
 }
 

@@ -73,13 +73,12 @@ func (m *MFA) code(ctx context.Context, a *accounts.Account, account, complaint 
 		}
 		return code, false, m.check(code)
 	}
+	ctx, cancel := m.questionTime(ctx)
+	defer cancel()
 	if a.MFAProcess != "" {
 		code, err = m.fromProcess(ctx, a, account)
 		return code, complaint == "", err
 	}
-
-	ctx, cancel := m.questionTime(ctx)
-	defer cancel()
 	for {
 		code, err = m.Asker.Secret(ctx, fmt.Sprintf("%saws-accounts: MFA code of %s for %s", complaint, device(a.MFASerial), account))
 		if err != nil {

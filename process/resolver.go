@@ -51,6 +51,9 @@ func (r *Resolver) plan(file *accounts.File, a *accounts.Account) (cache.Plan, e
 	if err := supported(file, a); err != nil {
 		return cache.Plan{}, err
 	}
+	if err := inCircle(file, a); err != nil {
+		return cache.Plan{}, err
+	}
 	return cache.Plan{
 		Fingerprint: fingerprint(file, a),
 		Fetch: func(ctx context.Context, hurry bool) (aws.Credentials, error) {

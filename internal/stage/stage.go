@@ -22,8 +22,11 @@ const (
 	ProdAccount = "555555555555"
 	ProdRole    = "arn:aws:iam::555555555555:role/CrossAccountAdminRole"
 	MFARole     = "arn:aws:iam::987654321098:role/OnlyWithMFA"
+	MachineRole = "arn:aws:iam::123456789012:role/Machine"
 	User        = "alice"
 	MFASerial   = "arn:aws:iam::123456789012:mfa/alice"
+
+	WebIdentityToken = "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJyZXBvOmV4YW1wbGUvYXBwIn0.MARKSECRETsignature"
 )
 
 // World is the AWS that most tests need: a user in the main account, whom the roles in dev and prod trust.
@@ -34,9 +37,13 @@ func World() standin.Config {
 		Roles: []standin.Role{
 			{ARN: DevRole, Trust: trust, MaxSessionDuration: 12 * 3600},
 			{ARN: MFARole, Trust: standin.Trust{Principals: []string{MainAccount}, MFA: true}, MaxSessionDuration: 12 * 3600},
+			{ARN: MachineRole, Trust: standin.Trust{Principals: []string{MainAccount}, WebIdentity: &standin.WebIdentityTrust{Issuer: "https://ci.example.com"}}},
 			{ARN: ProdRole, Trust: standin.Trust{Principals: []string{MainAccount, DevRole}}},
 		},
-		Buckets: []standin.Bucket{{Account: DevAccount, Name: "dev-bucket"}},
+		WebIdentities: []standin.WebIdentity{{Token: WebIdentityToken, Issuer: "https://ci.example.com", Audience: "sts.amazonaws.com", Subject: "repo:example/app"}},
+		Container:     &standin.Container{Role: MachineRole},
+		Instance:      &standin.Instance{Role: MachineRole},
+		Buckets:       []standin.Bucket{{Account: DevAccount, Name: "dev-bucket"}},
 	}
 }
 

@@ -91,6 +91,11 @@ func setUpTranscript(env *testscript.Env) error {
 		name, value, _ := strings.Cut(v, "=")
 		env.Setenv(name, value)
 	}
+	for _, v := range append(aws.ContainerEnv(), aws.InstanceEnv()...) { // for `exec env $AS_CONTAINER …`
+		name, value, _ := strings.Cut(v, "=")
+		env.Setenv("STANDIN_"+name, value)
+	}
+	env.Setenv("TOKEN", WebIdentityToken)
 	env.Setenv("KEY_ID", aws.Key(User).ID)
 	env.Setenv("KEY_SECRET", aws.Key(User).Secret)
 	env.Setenv("CONFIG", filepath.Join(home.Dir, ".aws", "config"))

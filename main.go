@@ -14,6 +14,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"runtime/debug"
+	"strconv"
 	"sync"
 	"time"
 
@@ -32,15 +33,19 @@ type grammar struct {
 	NoInput      bool   `help:"Never ask anything: fail instead."`
 	Debug        bool   `help:"Say on stderr what is done. Never shows a secret."`
 
-	List     accounts.List      `cmd:"" firstuse:"" help:"Show the accounts and how long their sessions last."`
-	Whoami   process.Whoami     `cmd:"" firstuse:"" help:"Show whom the current credentials, or an account's, belong to."`
-	Assume   process.Assume     `cmd:"" firstuse:"" help:"Get a session now and say how to use it."`
-	Setup    accounts.Setup     `cmd:"" firstuse:"" help:"Write the [profile …] stanzas into ~/.aws/config."`
-	Validate accounts.Validate  `cmd:"" firstuse:"" help:"Check the accounts file."`
-	Clear    cache.Clear        `cmd:"" help:"Forget sessions."`
-	Log      process.LogCommand `cmd:"" help:"Show the attempts to obtain credentials."`
-	Process  process.Command    `cmd:"" help:"Write an account's credentials as JSON, for credential_process."`
-	Version  versionCommand     `cmd:"" help:"Show the version."`
+	person bool // the command is one that people type, not one that programs start
+
+	List     accounts.List       `cmd:"" firstuse:"" help:"Show the accounts and how long their sessions last."`
+	Whoami   process.Whoami      `cmd:"" firstuse:"" help:"Show whom the current credentials, or an account's, belong to."`
+	Assume   process.Assume      `cmd:"" firstuse:"" help:"Get a session now and say how to use it."`
+	Setup    accounts.Setup      `cmd:"" firstuse:"" help:"Write the [profile …] stanzas into ~/.aws/config."`
+	Validate accounts.Validate   `cmd:"" firstuse:"" help:"Check the accounts file."`
+	Keys     process.Keys        `cmd:"" help:"Long-term access keys in the keychain."`
+	SSO      process.SSOCommands `cmd:"" name:"sso" help:"Identity Center: sign in and out."`
+	Clear    cache.Clear         `cmd:"" help:"Forget sessions."`
+	Log      process.LogCommand  `cmd:"" help:"Show the attempts to obtain credentials."`
+	Process  process.Command     `cmd:"" help:"Write an account's credentials as JSON, for credential_process."`
+	Version  versionCommand      `cmd:"" help:"Show the version."`
 }
 
 func main() {
@@ -69,6 +74,7 @@ func run(args []string, stdout, stderr io.Writer) int {
 	if g.Debug {
 		slog.SetDefault(slog.New(slog.NewTextHandler(stderr, &slog.HandlerOptions{Level: slog.LevelDebug})))
 	}
+	g.person = command.Selected().Name != "process"
 	if command.Selected().Tag.Has("firstuse") {
 		if _, err := command.Call(func(r *accounts.Reader) error { return firstUse(r, stderr) }); err != nil {
 			return fail(stderr, err, 1)
@@ -109,8 +115,10 @@ func dependencies(g *grammar) []kong.Option {
 				return nil, err
 			}
 			r, err := reader()
-			mfa := &process.MFA{Asker: &ask.Asker{Never: g.NoInput}, Dir: inState("locks"), Now: time.Now}
-			return &process.Resolver{Accounts: r, Sessions: s, Log: log(), MFA: mfa}, err
+			asker := newAsker(g)
+			mfa := &process.MFA{Asker: asker, Dir: inState("locks"), Now: time.Now}
+			sso := &process.SSO{Asker: asker, Unattended: g.NoInput || inCI()}
+			return &process.Resolver{Accounts: r, Sessions: s, Log: log(), MFA: mfa, SSO: sso}, err
 		}),
 		kong.BindToProvider(func() (accounts.States, error) {
 			s, err := sessions()
@@ -150,12 +158,19 @@ func newSessions(g *grammar, reader *accounts.Reader, log *process.AccessLog) (*
 		Keychain: cache.OpenKeychain(cache.KeychainConfig{
 			Backend:    backend,
 			Dir:        inState("keychain"),
-			Passphrase: func() (string, error) { return passphrase(g, reader) },
+			Passphrase: func(ctx context.Context) (string, error) { return passphrase(ctx, g, reader) },
+			Unlock:     g.person && !g.NoInput,
 		}),
 		Dir:    inState("locks"),
 		Now:    time.Now,
 		Report: log.Trouble,
 	}, nil
+}
+
+// inCI reports whether a pipeline started us, as all of them say: nobody looks at its desktop or terminal.
+func inCI() bool {
+	ci, err := strconv.ParseBool(os.Getenv("CI"))
+	return ci || err != nil && os.Getenv("CI") != ""
 }
 
 // inState returns the path of one of our own files, "" if there is no place for them: all of them can be done without.
@@ -169,20 +184,23 @@ func inState(name string) string {
 }
 
 // passphrase is the file keychain's: from the environment, from the command that the accounts file names, or asked for.
-func passphrase(g *grammar, reader *accounts.Reader) (string, error) {
+func passphrase(ctx context.Context, g *grammar, reader *accounts.Reader) (string, error) {
 	if p := os.Getenv("AWS_ACCOUNTS_KEYCHAIN_PASSPHRASE"); p != "" {
 		return p, nil
 	}
 	if file, err := reader.File(); err == nil && file.Keychain != nil && file.Keychain.PassphraseCommand != "" {
-		p, err := ask.Command(context.Background(), file.Keychain.PassphraseCommand)
+		p, err := newAsker(g).Command(ctx, file.Keychain.PassphraseCommand)
 		if err != nil {
 			err = fmt.Errorf("the passphrase_command failed: %w", err)
 		}
 		return p, err
 	}
-	asker := ask.Asker{Never: g.NoInput}
-	p, err := asker.Secret(context.Background(), "Passphrase of the aws-accounts keychain")
+	p, err := newAsker(g).Secret(ctx, "Passphrase of the keychain")
 	return p, hint.New(err, "set AWS_ACCOUNTS_KEYCHAIN_PASSPHRASE, or \"passphrase_command\" in the accounts file")
+}
+
+func newAsker(g *grammar) *ask.Asker {
+	return &ask.Asker{Never: g.NoInput, Locks: inState("locks")}
 }
 
 // newProgram finds how a stanza should start us: by the path that the user started us by, as that of a package manager's

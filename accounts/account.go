@@ -4,6 +4,8 @@
 // exists, no chain is a cycle, and every value is one that AWS accepts as far as that can be known without asking.
 package accounts
 
+import "strings"
+
 // File is the accounts file. It is read by Load and Parse alone, which check it; it isn't changed afterwards, so that
 // any number of goroutines may read it.
 type File struct {
@@ -109,10 +111,10 @@ func (a *Account) Way() Credentials {
 	return *a.Credentials
 }
 
-// SSOSession returns the Identity Center of that name, nil if there is none.
+// SSOSession returns the Identity Center of that name, in whichever case it is written, nil if there is none.
 func (f *File) SSOSession(name string) *SSOSession {
 	for i := range f.SSOSessions {
-		if s := &f.SSOSessions[i]; s.Name == name {
+		if s := &f.SSOSessions[i]; strings.EqualFold(s.Name, name) {
 			return s
 		}
 	}

@@ -84,7 +84,7 @@ func (c *List) Run(r *Reader, states States, stdout io.Writer) error {
 			session.Text = l.Session
 		}
 		table.Rows = append(table.Rows, []tui.Cell{
-			{Text: l.Name, Style: tui.Bold}, {Text: l.AccountID}, session, {Text: role(l)}, {Text: l.Source}, {Text: l.Description},
+			{Text: l.Name, Style: tui.Bold}, {Text: l.AccountID}, session, {Text: RoleName(l.RoleARN)}, {Text: l.Source}, {Text: l.Description},
 		})
 	}
 	if err := table.Write(stdout, tui.ScreenOf(stdout)); err != nil {
@@ -99,7 +99,8 @@ func (c *List) Run(r *Reader, states States, stdout io.Writer) error {
 // soon is when a session is about to be refreshed.
 const soon = 16 * time.Minute
 
-func role(l listed) string { return l.RoleARN[strings.LastIndexByte(l.RoleARN, '/')+1:] }
+// RoleName is the last part of a role's ARN, which is how people call it.
+func RoleName(arn string) string { return arn[strings.LastIndexByte(arn, '/')+1:] }
 
 // Left says how much time that is, as people say it: 43m left, 1h05m left, expired.
 func Left(d time.Duration) string {

@@ -112,7 +112,7 @@ func notFound(path string, err error) error {
 	}
 	err = fmt.Errorf("reading %s: %w", showPath(path), cause(err))
 	if errors.Is(err, fs.ErrNotExist) {
-		return hint.New(err, "`aws-accounts init` makes an accounts file")
+		return hint.New(err, "`aws-accounts list` makes an accounts file")
 	}
 	return err
 }

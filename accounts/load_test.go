@@ -218,7 +218,7 @@ func TestLoadRefuses(t *testing.T) {
 	dir := t.TempDir()
 	missing := filepath.Join(dir, "missing.json")
 	_, err := Load(missing)
-	if !errors.Is(err, fs.ErrNotExist) || !strings.HasPrefix(err.Error(), "reading "+missing+": ") || strings.Count(err.Error(), missing) != 1 || hint.Of(err) != "`aws-accounts init` makes an accounts file" {
+	if !errors.Is(err, fs.ErrNotExist) || !strings.HasPrefix(err.Error(), "reading "+missing+": ") || strings.Count(err.Error(), missing) != 1 || hint.Of(err) != "`aws-accounts list` makes an accounts file" {
 		t.Errorf("missing: %v, hint %s", err, hint.Of(err))
 	}
 	if _, err := Stat(missing); !errors.Is(err, fs.ErrNotExist) {

@@ -35,6 +35,9 @@ const (
 	// prefix keeps our items apart from those of other programs that use the same library, and so the same attributes.
 	prefix = service + "/"
 
+	// maxItem is far above any session, and what the slowest store still hands back within patience.
+	maxItem = 256 << 10
+
 	// patience is how long a healthy keychain may take to answer; it answers in milliseconds.
 	patience = 2 * time.Second
 	// userPatience is how long somebody may take to type a password into the keychain's own dialog.
@@ -53,7 +56,7 @@ type KeychainConfig struct {
 	Dir string
 	// Passphrase is the file backend's. It is called once at most, and only when there is something to decrypt or encrypt.
 	// The time it takes is limited by the caller's context alone.
-	Passphrase func() (string, error)
+	Passphrase func(context.Context) (string, error)
 	// Unlock lets a call wait for the user to unlock the keychain in its own dialog. Without it a locked keychain is ErrLocked at once.
 	Unlock bool
 	// Timeout limits each call, besides its context. 0 is 2 s, or 60 s with Unlock.
@@ -116,8 +119,11 @@ func (k *Keychain) Get(ctx context.Context, key string) ([]byte, error) {
 	return keychainCall(ctx, k, key, func(ctx context.Context, s store) ([]byte, error) { return s.get(ctx, prefix+key) })
 }
 
-// Set stores data under the key, in place of what is there.
+// Set stores data under the key, in place of what is there. At most 256 KB fit into an item, in keyctl 32 KB, in wincred 128 KB.
 func (k *Keychain) Set(ctx context.Context, key string, data []byte) error {
+	if len(data) > maxItem {
+		return k.named(fmt.Errorf("%w: %d bytes, %d at most", ErrTooLarge, len(data), maxItem))
+	}
 	data = slices.Clone(data) // a store that hangs may still read it when the caller has moved on
 	_, err := keychainCall(ctx, k, key, func(ctx context.Context, s store) (struct{}, error) {
 		return struct{}{}, s.set(ctx, prefix+key, data)
@@ -254,7 +260,7 @@ func (k *Keychain) named(err error) error {
 	}
 	switch {
 	case errors.Is(err, ErrUnavailable):
-		return hint.New(named, "`aws-accounts doctor` looks closer; AWS_ACCOUNTS_KEYCHAIN chooses another keychain, such as file")
+		return hint.New(named, "`export AWS_ACCOUNTS_KEYCHAIN=file` chooses another keychain")
 	case errors.Is(err, ErrLocked):
 		return hint.New(named, "unlock the keychain and try again; AWS_ACCOUNTS_KEYCHAIN chooses another one, such as file")
 	}

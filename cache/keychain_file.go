@@ -34,7 +34,7 @@ import (
 //     copied over another is noticed. Listing the keys has to decrypt every item for it.
 type fileStore struct {
 	dir string
-	ask func() (string, error)
+	ask func(context.Context) (string, error)
 
 	mu         sync.Mutex
 	passphrase string
@@ -203,7 +203,7 @@ func (s *fileStore) ring(ctx context.Context) (keyring.Keyring, error) {
 		if s.ask == nil {
 			return nil, fmt.Errorf("%w: it needs a passphrase", ErrLocked)
 		}
-		passphrase, err := s.ask()
+		passphrase, err := s.ask(ctx)
 		if err != nil {
 			return nil, fmt.Errorf("%w: asking for the passphrase: %w", ErrLocked, err)
 		}

@@ -19,7 +19,7 @@ import (
 )
 
 func openFile(dir, passphrase string) *Keychain {
-	return OpenKeychain(KeychainConfig{Backend: "file", Dir: dir, Passphrase: func() (string, error) { return passphrase, nil }})
+	return OpenKeychain(KeychainConfig{Backend: "file", Dir: dir, Passphrase: func(context.Context) (string, error) { return passphrase, nil }})
 }
 
 func mustSet(t *testing.T, k *Keychain, key, data string) {
@@ -32,7 +32,7 @@ func mustSet(t *testing.T, k *Keychain, key, data string) {
 func TestFile(t *testing.T) {
 	t.Parallel()
 	c := remoteConfig{Backend: "file", Dir: filepath.Join(t.TempDir(), "a b", "käse"), Passphrase: "x"}
-	roundTrip(t, func() *remote { return startRemote(t, c) }, 1<<20)
+	roundTrip(t, func() *remote { return startRemote(t, c) }, maxItem)
 }
 
 func TestFileNamesTellNothing(t *testing.T) {
@@ -111,7 +111,7 @@ func TestFileAsksOnce(t *testing.T) {
 	var asked atomic.Int32
 	dir := filepath.Join(t.TempDir(), "store")
 	open := func() *Keychain {
-		return OpenKeychain(KeychainConfig{Backend: "file", Dir: dir, Passphrase: func() (string, error) { asked.Add(1); return "x", nil }})
+		return OpenKeychain(KeychainConfig{Backend: "file", Dir: dir, Passphrase: func(context.Context) (string, error) { asked.Add(1); return "x", nil }})
 	}
 	k := open()
 	if _, err := k.Get(t.Context(), "session/dev"); !errors.Is(err, ErrNotFound) {
@@ -140,14 +140,14 @@ func TestFileAsksOnce(t *testing.T) {
 	}
 	// The user may take longer than a keychain may.
 	slow := OpenKeychain(KeychainConfig{Backend: "file", Dir: dir, Timeout: time.Millisecond,
-		Passphrase: func() (string, error) { time.Sleep(20 * time.Millisecond); return "x", nil }})
+		Passphrase: func(context.Context) (string, error) { time.Sleep(20 * time.Millisecond); return "x", nil }})
 	if _, err := slow.Get(t.Context(), "session/1"); err != nil {
 		t.Error(err)
 	}
 	// But not longer than the caller.
 	never := make(chan struct{})
 	defer close(never)
-	silent := OpenKeychain(KeychainConfig{Backend: "file", Dir: dir, Passphrase: func() (string, error) { <-never; return "", nil }})
+	silent := OpenKeychain(KeychainConfig{Backend: "file", Dir: dir, Passphrase: func(context.Context) (string, error) { <-never; return "", nil }})
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
 	defer cancel()
 	if _, err := silent.Get(ctx, "session/1"); !errors.Is(err, context.DeadlineExceeded) {
@@ -157,7 +157,7 @@ func TestFileAsksOnce(t *testing.T) {
 	if _, err := none.Get(t.Context(), "session/1"); !errors.Is(err, ErrLocked) {
 		t.Error(err)
 	}
-	failing := OpenKeychain(KeychainConfig{Backend: "file", Dir: dir, Passphrase: func() (string, error) { return "", hint.New(errors.New("no terminal"), "run it there") }})
+	failing := OpenKeychain(KeychainConfig{Backend: "file", Dir: dir, Passphrase: func(context.Context) (string, error) { return "", hint.New(errors.New("no terminal"), "run it there") }})
 	if _, err := failing.Get(t.Context(), "session/1"); !errors.Is(err, ErrLocked) || hint.Of(err) != "run it there" {
 		t.Error(err, hint.Of(err))
 	}

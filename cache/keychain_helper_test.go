@@ -54,7 +54,7 @@ func TestKeychainProcess(t *testing.T) {
 	}
 	prepareProcess(t)
 	k := OpenKeychain(KeychainConfig{Backend: c.Backend, Dir: c.Dir, Unlock: c.Unlock, Timeout: c.Timeout,
-		Passphrase: func() (string, error) { return c.Passphrase, nil }})
+		Passphrase: func(context.Context) (string, error) { return c.Passphrase, nil }})
 	in, out := json.NewDecoder(os.Stdin), json.NewEncoder(os.NewFile(3, "answers"))
 	for {
 		var r request

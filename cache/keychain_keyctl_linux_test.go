@@ -35,9 +35,9 @@ func prepareProcess(t *testing.T) {
 	if os.Getenv("KEYCHAIN_NEW_KEYRING_SESSION") == "" {
 		return
 	}
-	// The library's calls come from any thread, and a session keyring is a thread's: replace it before there are others, by starting anew.
+	// A session keyring is a thread's and is inherited: start anew, so that all threads have the new one.
 	runtime.LockOSThread()
-	if _, err := unix.KeyctlJoinSessionKeyring(""); err != nil {
+	if _, err := unix.KeyctlInt(unix.KEYCTL_JOIN_SESSION_KEYRING, 0, 0, 0, 0); err != nil {
 		t.Fatal(err)
 	}
 	os.Unsetenv("KEYCHAIN_NEW_KEYRING_SESSION")

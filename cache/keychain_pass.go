@@ -104,7 +104,7 @@ func (s *passStore) run(ctx context.Context, stdin []byte, args ...string) ([]by
 	var stdout, stderr bytes.Buffer
 	cmd := exec.CommandContext(ctx, "pass", args...)
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = bytes.NewReader(stdin), &stdout, &stderr
-	cmd.WaitDelay = 200 * time.Millisecond // pass is a script: killing it leaves gpg behind with our pipes
+	cmd.WaitDelay = 200 * time.Millisecond                             // pass is a script: killing it leaves gpg behind with our pipes
 	options := os.Getenv("PASSWORD_STORE_GPG_OPTS") + " --status-fd=2" // what gpg means, in no language
 	if !s.unlock {
 		options += " --pinentry-mode=error"
@@ -122,13 +122,15 @@ func (s *passStore) run(ctx context.Context, stdin []byte, args ...string) ([]by
 
 // passFailure finds out what gpg meant, from its status lines (doc/DETAILS in GnuPG).
 func passFailure(stderr string, err error) error {
+	has := func(status string) bool { return strings.Contains(stderr, "[GNUPG:] "+status) }
 	switch {
-	case strings.Contains(stderr, "] NO_SECKEY "), strings.Contains(stderr, "] INV_RECP "):
-		return hint.New(fmt.Errorf("%w: gpg has no usable key for the password store", ErrDenied), "`pass show` any entry says more")
-	case strings.Contains(stderr, "] ERROR pkdecrypt_failed "):
-		return hint.New(fmt.Errorf("%w: gpg needs the passphrase of its key", ErrLocked), "unlock the key with `pass show` of any entry, and try again")
-	case strings.Contains(stderr, "] NODATA "), strings.Contains(stderr, "] DECRYPTION_FAILED"), strings.Contains(stderr, "] BADMDC"):
+	case has("NODATA"), has("DECRYPTION_FAILED") && has("DECRYPTION_INFO"):
 		return ErrCorrupt
+	case has("DECRYPTION_FAILED"): // it had no key to begin with; as pass runs it, gpg doesn't tell why
+		return hint.New(fmt.Errorf("%w: gpg needs the passphrase of its key, or does not have that key", ErrLocked),
+			"unlock the key with `pass show` of any entry, and try again")
+	case has("INV_RECP"):
+		return fmt.Errorf("%w: gpg does not have the key of the password store", ErrDenied)
 	}
 	return fmt.Errorf("pass failed: %w", err)
 }

@@ -48,7 +48,7 @@ func TestPass(t *testing.T) {
 	t.Parallel()
 	env := passwordStore(t, "")
 	c := remoteConfig{Backend: "pass", Timeout: 20 * time.Second}
-	roundTrip(t, func() *remote { return startRemote(t, c, env...) }, 1<<18)
+	roundTrip(t, func() *remote { return startRemote(t, c, env...) }, maxItem)
 
 	r := startRemote(t, c, env...)
 	data := bytes.Repeat([]byte("x"), 5000)

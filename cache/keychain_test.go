@@ -34,7 +34,7 @@ func roundTrip(t *testing.T, start func() *remote, large int) {
 	items := map[string][]byte{
 		"session/dev":      []byte(`{"a":1}`),
 		"keys/main":        []byte("line\nline\x00\xff"),
-		"sso/corp.x_y@z+-": {},
+		"sso/corp.x_y@z+-": {0}, // the kernel's keyring takes no empty items
 		"session/big":      big,
 		"session/dev2":     []byte("not dev"),
 	}
@@ -234,6 +234,14 @@ func TestKeychainThatCannotBe(t *testing.T) {
 	}
 	if b := OpenKeychain(KeychainConfig{}).Backend(); b == "" {
 		t.Error("no default")
+	}
+}
+
+func TestKeychainTooLarge(t *testing.T) {
+	t.Parallel()
+	f := &fakeStore{answer: func(context.Context) ([]byte, error) { return nil, nil }}
+	if err := openFake(f, KeychainConfig{}).Set(t.Context(), "session/dev", make([]byte, maxItem+1)); !errors.Is(err, ErrTooLarge) {
+		t.Errorf("error %v", err)
 	}
 }
 

@@ -65,6 +65,11 @@ func (p *Provider) Retrieve(ctx context.Context) (aws.Credentials, error) {
 	}
 	answers := func(s *Session) bool { return s != nil && s.Fingerprint == plan.Fingerprint }
 	if !p.Renew && answers(stored) && stored.Fresh(began) {
+		// The file has changed, this account in it has not: the next call needs no plan again.
+		if p.Stamp != "" {
+			stored.Stamp = p.Stamp
+			p.keep(ctx, stored)
+		}
 		return stored.Credentials(), nil
 	}
 
@@ -132,13 +137,30 @@ func (p *Provider) load(ctx context.Context) *Session {
 
 // keep stores s even if whoever asked for it has left meanwhile: the next caller is glad of it.
 func (p *Provider) keep(ctx context.Context, s *Session) {
+	end, bounded := ctx.Deadline()
+	ctx = context.WithoutCancel(ctx)
+	if bounded { // a passphrase may have to be asked for
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithDeadline(ctx, latest(end, time.Now().Add(keepTime)))
+		defer cancel()
+	}
 	data, err := json.Marshal(s)
 	if err == nil {
-		err = p.Keychain.Set(context.WithoutCancel(ctx), SessionKey(p.Account), data)
+		err = p.Keychain.Set(ctx, SessionKey(p.Account), data)
 	}
 	if err != nil {
 		p.Report(fmt.Errorf("keeping the session of %s: %w", p.Account, err))
 	}
+}
+
+// keepTime is what storing a session gets at the least, however late it came.
+const keepTime = 3 * time.Second
+
+func latest(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
 }
 
 func (p *Provider) lockName() string { return strings.ToLower(p.Account) }

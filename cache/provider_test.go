@@ -31,7 +31,7 @@ func newScene(t *testing.T) *scene {
 	s := &scene{now: time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC), lifetime: time.Hour}
 	dir := t.TempDir()
 	s.Sessions = &Sessions{
-		Keychain: OpenKeychain(KeychainConfig{Backend: "file", Dir: filepath.Join(dir, "keychain"), Passphrase: func() (string, error) { return "p", nil }}),
+		Keychain: OpenKeychain(KeychainConfig{Backend: "file", Dir: filepath.Join(dir, "keychain"), Passphrase: func(context.Context) (string, error) { return "p", nil }}),
 		Dir:      filepath.Join(dir, "locks"),
 		Now:      func() time.Time { s.mu.Lock(); defer s.mu.Unlock(); return s.now },
 		Report:   func(err error) { s.mu.Lock(); defer s.mu.Unlock(); s.troubles = append(s.troubles, err) },
@@ -92,7 +92,7 @@ func TestAnotherFingerprintNeverGetsTheSession(t *testing.T) {
 	s := newScene(t)
 	s.want(t, s.provider("one", "stamp"), 1, time.Hour)
 	s.want(t, s.provider("one", "another stamp"), 1, time.Hour)
-	s.want(t, s.provider("two", "another stamp"), 2, time.Hour)
+	s.want(t, s.provider("two", "third stamp"), 2, time.Hour)
 	s.want(t, s.provider("one", ""), 3, time.Hour)
 }
 
@@ -101,6 +101,9 @@ func TestTheSameStampNeedsNoPlan(t *testing.T) {
 	s.want(t, s.provider("f", "stamp"), 1, time.Hour)
 	p := s.provider("f", "stamp")
 	p.Plan = func() (Plan, error) { t.Error("asked for a plan"); return Plan{}, errors.New("no plan") }
+	s.want(t, p, 1, time.Hour)
+	s.want(t, s.provider("f", "next stamp"), 1, time.Hour)
+	p.Stamp = "next stamp"
 	s.want(t, p, 1, time.Hour)
 	p.Stamp = "" // not known for sure
 	p.Plan = func() (Plan, error) { return Plan{}, errors.New("no plan") }
@@ -248,7 +251,7 @@ func TestTroubleWithTheKeychainIsReportedAndCredentialsCome(t *testing.T) {
 		})
 	}
 
-	s.Keychain = OpenKeychain(KeychainConfig{Backend: "file", Dir: filepath.Join(t.TempDir(), "k"), Passphrase: func() (string, error) { return "", errors.New("nobody knows") }})
+	s.Keychain = OpenKeychain(KeychainConfig{Backend: "file", Dir: filepath.Join(t.TempDir(), "k"), Passphrase: func(context.Context) (string, error) { return "", errors.New("nobody knows") }})
 	s.troubles = nil
 	s.want(t, s.provider("g", ""), s.fetches.Load()+1, time.Hour)
 	if len(s.troubles) == 0 {

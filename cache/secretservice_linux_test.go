@@ -239,3 +239,20 @@ func TestSecretServiceWithoutLogin(t *testing.T) {
 	r = startRemote(t, secretServiceConfig, gnome.Env()...)
 	r.keys().want(t, "unavailable", soon)
 }
+
+// TestBusHangs: the library dials the bus before main, and would wait for ever.
+func TestBusHangs(t *testing.T) {
+	t.Parallel()
+	gnome := stage.Keyring(t)
+	gnome.HangBus()
+	began := time.Now()
+	a := startRemote(t, secretServiceConfig, gnome.Env()...).get("session/dev")
+	a.want(t, "unavailable", soon)
+	if took := time.Since(began); took > 4*time.Second {
+		t.Errorf("a hanging bus cost %s", took)
+	}
+	if !strings.Contains(a.Text, "does not answer") {
+		t.Errorf("it does not say why: %s", a.Text)
+	}
+	startRemote(t, remoteConfig{Backend: "file", Dir: t.TempDir()}, gnome.Env()...).get("session/dev").want(t, "not found", soon)
+}

@@ -35,7 +35,7 @@ func (r *Resolver) client(ctx context.Context, file *accounts.File, source, a *a
 func (r *Resolver) sourceConfig(ctx context.Context, file *accounts.File, source, a *accounts.Account, hurry bool) (aws.Config, error) {
 	region := file.EffectiveRegion(a)
 	if !actsWithSession(file, source, a) {
-		return baseConfig(ctx, file, source, region)
+		return r.baseConfig(ctx, file, source, region)
 	}
 	// Not through the SDK: it would get the session in the background and put its own errors in place of ours.
 	provider := r.Session(source.Name)
@@ -57,13 +57,15 @@ func partitionOf(a *accounts.Account) string {
 }
 
 // baseConfig loads the SDK's configuration with the credentials that a base account begins with.
-func baseConfig(ctx context.Context, file *accounts.File, base *accounts.Account, region string) (aws.Config, error) {
+func (r *Resolver) baseConfig(ctx context.Context, file *accounts.File, base *accounts.Account, region string) (aws.Config, error) {
 	from := base.Credentials
 	switch {
 	case from == nil:
 		return unstatedConfig(ctx, file, base, region)
 	case from.Environment:
 		return environmentConfig(ctx, base, region)
+	case from.Keychain:
+		return r.keychainConfig(ctx, base, region)
 	case from.Instance:
 		return instanceConfig(ctx, region)
 	case from.WebIdentityTokenFile != "":

@@ -7,24 +7,28 @@ import (
 	"strconv"
 )
 
-// Caller returns the name of the program that started us, for the access log. SDKs that go through a shell show as what
-// started the shell.
+// Caller returns the name of the program that started us, for the access log. A shell that was started only to start us,
+// as most SDKs do, is passed over.
 func Caller() string {
 	pid := os.Getppid()
-	for range 4 {
+	for range 3 {
 		name, parent := process(pid)
-		switch name {
-		case "sh", "dash", "bash", "zsh":
-			if parent > 1 {
-				if above, _ := process(parent); above != "" {
-					pid = parent
-					continue
-				}
-			}
+		if !onlyStartsUs(pid) || parent <= 1 {
+			return name
 		}
-		return name
+		pid = parent
 	}
 	return ""
+}
+
+// onlyStartsUs reports whether the process is `sh -c …`.
+func onlyStartsUs(pid int) bool {
+	line, err := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", pid))
+	if err != nil {
+		return false
+	}
+	words := bytes.SplitN(line, []byte{0}, 3)
+	return len(words) == 3 && bytes.HasSuffix(words[0], []byte("sh")) && string(words[1]) == "-c"
 }
 
 // process reads a process's name and parent from /proc.

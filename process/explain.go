@@ -112,7 +112,7 @@ func explain(err error, file *accounts.File, a *accounts.Account) error {
 	case "InvalidClientTokenId", "UnrecognizedClientException":
 		r.definite = true
 		r.message = fmt.Sprintf("%s: AWS doesn't know %s: the access key is deleted, inactive or mistyped", name, source)
-		return hint.New(r, "run `aws configure` with a valid access key, or correct \"credentials\" in %s", file.Path)
+		return hint.New(r, "%s, or correct \"credentials\" in %s", renewal(file, a), file.Path)
 	case "SignatureDoesNotMatch", "RequestExpired", "RequestTimeTooSkewed", "InvalidSignatureException":
 		if skewed(api.ErrorMessage()) {
 			r.message = fmt.Sprintf("%s: AWS refuses the request since this computer's clock is %s", name, skew(err))
@@ -120,7 +120,7 @@ func explain(err error, file *accounts.File, a *accounts.Account) error {
 		}
 		r.definite = true
 		r.message = fmt.Sprintf("%s: the secret access key of %s is wrong", name, source)
-		return hint.New(r, "run `aws configure` and type the key again")
+		return hint.New(r, "%s", renewal(file, a))
 	case "InvalidIdentityToken", "IDPRejectedClaim":
 		r.message = fmt.Sprintf("%s: AWS doesn't accept the web identity token in %s", name, a.Way().WebIdentityTokenFile)
 		return hint.New(r, "check that whoever writes the file still renews it, and that its issuer is an identity provider of the account")
@@ -134,7 +134,7 @@ func explain(err error, file *accounts.File, a *accounts.Account) error {
 	case "ValidationError", "ValidationException":
 		r.definite = true
 		if strings.Contains(api.ErrorMessage(), "DurationSeconds exceeds") {
-			r.message = fmt.Sprintf("%s: %s is longer than the role allows", name, file.EffectiveDuration(a))
+			r.message = fmt.Sprintf("%s: %s is longer than the role allows", name, accounts.Duration(file.EffectiveDuration(a)))
 			return hint.New(r, "set \"duration\": \"1h\" for %s in %s, or raise the role's maximum session duration", a.Name, file.Path)
 		}
 		r.message = fmt.Sprintf("%s: AWS doesn't accept the request: %s", name, plain(err))
@@ -163,6 +163,14 @@ func conditions(a *accounts.Account, file *accounts.File) string {
 		with += " (and if it demands MFA, set \"mfa_serial\")"
 	}
 	return with
+}
+
+// renewal is how to give a valid access key to where a's credentials begin.
+func renewal(file *accounts.File, a *accounts.Account) string {
+	if base := file.Chain(a)[0]; base.Way().Keychain {
+		return fmt.Sprintf("give it a valid access key: `aws-accounts keys add %s --replace`", base.Name)
+	}
+	return "run `aws configure` with a valid access key"
 }
 
 func mfaDevice(file *accounts.File, a *accounts.Account) string {

@@ -4,8 +4,12 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"time"
+
+	"aws-accounts/accounts"
+	"aws-accounts/internal/tui"
 )
 
 // LogCommand is `aws-accounts log`: reads the access log.
@@ -21,43 +25,45 @@ func (c *LogCommand) Run(log *AccessLog, stdout io.Writer) error {
 	if err != nil {
 		return fmt.Errorf("reading the access log: %w", err)
 	}
-	encode := json.NewEncoder(stdout)
-	for _, e := range entries {
-		if c.Since > 0 && log.Now().Sub(e.Time) > c.Since || c.Account != "" && !strings.EqualFold(c.Account, e.Account) {
-			continue
+	entries = slices.DeleteFunc(entries, func(e Entry) bool {
+		return c.Since > 0 && log.Now().Sub(e.Time) > c.Since || c.Account != "" && !strings.EqualFold(c.Account, e.Account)
+	})
+	if c.JSON {
+		encode := json.NewEncoder(stdout)
+		for _, e := range entries {
+			if err := encode.Encode(e); err != nil {
+				return err
+			}
 		}
-		if c.JSON {
-			err = encode.Encode(e)
-		} else {
-			_, err = fmt.Fprintln(stdout, e.line())
-		}
-		if err != nil {
-			return err
-		}
+		return nil
 	}
-	return nil
+	if len(entries) == 0 {
+		fmt.Fprintln(stdout, "No attempts logged")
+		return nil
+	}
+	table := tui.Table{Header: []string{"TIME", "ACCOUNT", "OUTCOME", "DETAIL", "TOOK", "CALLER"}, Shrink: []int{5, 4, 3}}
+	for _, e := range entries {
+		table.Rows = append(table.Rows, e.row())
+	}
+	return table.Write(stdout, tui.ScreenOf(stdout))
 }
 
-// line says an entry in one line: when, which account, what came of it, by whom, how long it took.
-func (e *Entry) line() string {
-	account := e.Account
-	if account == "" {
-		account = "-"
-	}
-	what := e.Error
+// row says when, which account, what came of it, how long it took, and by whom.
+func (e *Entry) row() []tui.Cell {
+	style := map[string]tui.Style{OutcomeOK: tui.Green, OutcomeRefused: tui.Red, OutcomeFailed: tui.Red, OutcomeTrouble: tui.Yellow}
+	detail := e.Error
 	if e.Outcome == OutcomeOK {
-		what = e.RoleARN
+		detail = accounts.RoleName(e.RoleARN)
 		if e.Expiration != nil {
-			what = strings.TrimSpace(what + " until " + e.Expiration.Local().Format("15:04"))
+			detail = strings.TrimSpace(detail + " until " + e.Expiration.Local().Format("15:04"))
 		}
 	}
-	line := fmt.Sprintf("%s  %-16s %-8s %s", e.Time.Local().Format(time.DateTime), account, e.Outcome, what)
+	took := ""
 	if e.DurationMS > 0 {
-		line += fmt.Sprintf(" (%d ms", e.DurationMS)
-		if e.Caller != "" {
-			line += ", " + e.Caller
-		}
-		line += ")"
+		took = fmt.Sprintf("%d ms", e.DurationMS)
 	}
-	return line
+	return []tui.Cell{
+		{Text: e.Time.Local().Format(time.DateTime), Style: tui.Faint}, {Text: e.Account, Style: tui.Bold},
+		{Text: e.Outcome, Style: style[e.Outcome]}, {Text: detail}, {Text: took, Style: tui.Faint}, {Text: e.Caller, Style: tui.Faint},
+	}
 }

@@ -80,7 +80,7 @@ func (m *MFA) code(ctx context.Context, a *accounts.Account, account, complaint 
 		return code, complaint == "", err
 	}
 	for {
-		code, err = m.Asker.Secret(ctx, fmt.Sprintf("%saws-accounts: MFA code of %s for %s", complaint, device(a.MFASerial), account))
+		code, err = m.Asker.Secret(ctx, fmt.Sprintf("%sMFA code of %s for %s", complaint, device(a.MFASerial), account))
 		if err != nil {
 			return "", false, m.explainNoCode(err, a, account)
 		}
@@ -99,7 +99,7 @@ func (m *MFA) code(ctx context.Context, a *accounts.Account, account, complaint 
 // fromProcess runs mfa_process, and once more in the next step if it prints a code that was used.
 func (m *MFA) fromProcess(ctx context.Context, a *accounts.Account, account string) (string, error) {
 	for {
-		code, err := ask.Command(ctx, a.MFAProcess)
+		code, err := m.Asker.Command(ctx, a.MFAProcess)
 		if err == nil {
 			code = strings.TrimSpace(code)
 			err = m.check(code)

@@ -23,6 +23,7 @@ type Resolver struct {
 	Sessions *cache.Sessions
 	Log      *AccessLog
 	MFA      *MFA
+	SSO      *SSO
 }
 
 // Session returns the provider of the credentials that the account called name hands out. It doesn't look into the
@@ -48,9 +49,6 @@ func (r *Resolver) Session(name string) *cache.Provider {
 
 // plan says how a's session comes about.
 func (r *Resolver) plan(file *accounts.File, a *accounts.Account) (cache.Plan, error) {
-	if err := supported(file, a); err != nil {
-		return cache.Plan{}, err
-	}
 	if err := inCircle(file, a); err != nil {
 		return cache.Plan{}, err
 	}
@@ -67,9 +65,12 @@ func (r *Resolver) fetch(ctx context.Context, file *accounts.File, a *accounts.A
 	attempt := r.Log.Begin(file, a)
 	var credentials aws.Credentials
 	var err error
-	if a.IsBase() {
+	switch {
+	case a.SSO != nil:
+		credentials, err = r.fetchSSO(ctx, file, a, hurry)
+	case a.IsBase():
 		credentials, err = r.fetchBase(ctx, file, a, hurry)
-	} else {
+	default:
 		credentials, err = r.fetchRole(ctx, file, a, hurry)
 	}
 	if err == nil && a.AccountID != "" && credentials.AccountID != a.AccountID {
@@ -167,23 +168,6 @@ func actsWithSession(file *accounts.File, source, a *accounts.Account) bool {
 		return true
 	}
 	return source.MFASerial != "" && codeWithRole(file, a) == nil
-}
-
-// supported refuses an account that uses what isn't built yet, rather than ignore it.
-func supported(file *accounts.File, a *accounts.Account) error {
-	for _, link := range file.Chain(a) {
-		field := ""
-		switch c := link.Credentials; {
-		case link.SSO != nil:
-			field = "sso"
-		case c != nil && c.Keychain:
-			field = "credentials.keychain"
-		default:
-			continue
-		}
-		return hint.New(fmt.Errorf("%s: %s of %s is not supported yet", a.Name, field, link.Name), "take it out of %s", file.Path)
-	}
-	return nil
 }
 
 // Timeout is how long an attempt may take in all: it ends before the 60 seconds after which the Go SDK throws our

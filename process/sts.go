@@ -46,6 +46,13 @@ const (
 
 // newClient returns a client in config's region, or in one of partition's if config has none there.
 func newClient(config aws.Config, partition string, hurry bool, report func(error)) *client {
+	config = bounded(config, hurry)
+	config.Region = regionIn(partition, config.Region)
+	return &client{config: config, sts: sts.NewFromConfig(config), report: report}
+}
+
+// bounded limits what clients made from config may take for a call.
+func bounded(config aws.Config, hurry bool) aws.Config {
 	timeout, attempts := callTimeout, calls
 	if hurry {
 		timeout, attempts = callTimeoutHurried, callsHurried
@@ -57,8 +64,7 @@ func newClient(config aws.Config, partition string, hurry bool, report func(erro
 			o.MaxBackoff = 2 * time.Second
 		})
 	}
-	config.Region = regionIn(partition, config.Region)
-	return &client{config: config, sts: sts.NewFromConfig(config), report: report}
+	return config
 }
 
 // withTimeout bounds each call of the client that the SDK made, which knows about ca_bundle and proxies.

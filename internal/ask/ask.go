@@ -1,79 +1,91 @@
-// Package ask asks the person at the terminal.
+// Package ask asks the person, and is the only place that does. It asks at the terminal device (/dev/tty, CONIN$), else by
+// a dialog on the desktop, else it says at once that there is nobody.
 //
 // Invariant: it never reads standard input and never writes to standard output or error, which belong to whoever started
-// us: the terminal device is opened by name.
+// us; none of its children inherits them, as callers wait for everybody who holds them. However a question ends, the
+// terminal is left as it was found, and no answer is ever in an argument list.
 package ask
 
 import (
 	"context"
 	"errors"
 	"fmt"
-	"os/exec"
-	"runtime"
 	"strings"
-	"time"
 
-	"golang.org/x/term"
+	"aws-accounts/internal/tui"
 )
 
-// ErrNobody means that there is no terminal to ask at, or that asking is forbidden.
-var ErrNobody = errors.New("nobody to ask")
+var (
+	// ErrNobody means that there is neither a terminal nor a desktop to ask at, or that asking is forbidden.
+	ErrNobody = errors.New("nobody to ask")
+	// ErrCancelled means that the person was asked and gave no answer: Ctrl-C, Ctrl-D, an empty one, a closed dialog.
+	ErrCancelled = errors.New("cancelled")
+)
 
-// Asker asks at the process's own terminal.
+// The name that stands before each question: a prompt in the middle of Terraform's output should say whose it is. Who
+// started us isn't named: it is mostly `sh` or `python`.
+const program = "aws-accounts"
+
+// Asker asks one question at a time. Its zero value asks.
 type Asker struct {
-	Never bool // --no-input
+	Never bool   // --no-input
+	Locks string // folder of the locks that keep the prompts of processes at one terminal apart; "" for none
 }
 
-// Secret asks for something that isn't shown while it is typed, until ctx ends.
+// Secret asks for a code, a key or a passphrase, at the terminal without showing what is typed (as the AWS CLI does for MFA
+// codes), else by a dialog. The question is a noun phrase without a mark at its end; it may hold text of others. The
+// answer has no blanks around it. If ctx ends first, the error is ctx's, in a person's words.
 func (a *Asker) Secret(ctx context.Context, question string) (string, error) {
-	if a.Never {
-		return "", ErrNobody
+	prompt := promptFor(question)
+	answer, err := a.atTerminal(ctx, prompt+": ", false)
+	if errors.Is(err, ErrNobody) && !a.Never {
+		return onDesktop(ctx, prompt)
 	}
-	in, out, err := openTerminal()
-	if err != nil {
-		return "", ErrNobody
-	}
-	defer in.Close()
-	defer out.Close()
-	before, err := term.GetState(int(in.Fd()))
-	if err != nil {
-		return "", ErrNobody
-	}
-	fmt.Fprintf(out, "%s: ", question)
+	return answer, err
+}
 
-	type answer struct {
-		line []byte
-		err  error
+// Line is Secret for what may be seen. It is asked at the terminal only: no command that needs it is started by an SDK.
+func (a *Asker) Line(ctx context.Context, question string) (string, error) {
+	answer, err := a.atTerminal(ctx, promptFor(question)+": ", true)
+	if err == nil && answer == "" {
+		err = ErrCancelled
 	}
-	got := make(chan answer, 1)
-	go func() {
-		line, err := term.ReadPassword(int(in.Fd()))
-		got <- answer{line, err}
-	}()
-	select {
-	case a := <-got:
-		fmt.Fprintln(out)
-		return strings.TrimSpace(string(a.line)), a.err
-	case <-ctx.Done():
-		term.Restore(int(in.Fd()), before) // the reader is still there and has turned the echo off
-		fmt.Fprintln(out)
-		return "", fmt.Errorf("no answer: %w", context.Cause(ctx))
+	return answer, err
+}
+
+// Confirm asks for yes or no at the terminal, where Enter alone means preset, and asks again until it is one of them.
+func (a *Asker) Confirm(ctx context.Context, question string, preset bool) (bool, error) {
+	choice := " [y/N] "
+	if preset {
+		choice = " [Y/n] "
+	}
+	for {
+		answer, err := a.atTerminal(ctx, promptFor(question)+choice, true)
+		if err != nil {
+			return false, err
+		}
+		switch strings.ToLower(answer) {
+		case "":
+			return preset, nil
+		case "y", "yes":
+			return true, nil
+		case "n", "no":
+			return false, nil
+		}
 	}
 }
 
-// Command runs a command of the user's own, by the shell, and returns the first line that it writes. It doesn't get our
-// standard output or error: callers wait for everybody who holds them.
-func Command(ctx context.Context, command string) (string, error) {
-	shell := []string{"sh", "-c"}
-	if runtime.GOOS == "windows" {
-		shell = []string{"cmd.exe", "/C"}
+func promptFor(question string) string { return program + ": " + tui.Harmless(question) }
+
+// late is the end of ctx in a person's words.
+type late struct{ error }
+
+func (late) Error() string   { return "nobody answered in time" }
+func (l late) Unwrap() error { return l.error }
+
+func ended(ctx context.Context) error {
+	if errors.Is(ctx.Err(), context.DeadlineExceeded) {
+		return late{ctx.Err()}
 	}
-	cmd := exec.CommandContext(ctx, shell[0], append(shell[1:], command)...)
-	cmd.WaitDelay = time.Second // a grandchild may hold the pipe
-	out, err := cmd.Output()
-	if err != nil {
-		return "", err // without the command, which may hold a secret
-	}
-	line, _, _ := strings.Cut(string(out), "\n")
-	return strings.TrimRight(line, "\r"), nil
+	return fmt.Errorf("%w: %w", ErrCancelled, context.Cause(ctx))
 }

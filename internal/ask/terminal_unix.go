@@ -2,11 +2,241 @@
 
 package ask
 
-import "os"
+import (
+	"bytes"
+	"context"
+	"errors"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
 
-func openTerminal() (in, out *os.File, err error) {
-	if in, err = os.OpenFile("/dev/tty", os.O_RDWR, 0); err != nil {
-		return nil, nil, err
+	"golang.org/x/sys/unix"
+)
+
+// terminal is the process's controlling terminal, opened anew: what we set on the descriptor is ours alone, and only the
+// modes of the device are shared.
+type terminal struct{ fd int }
+
+// openTerminal fails where a question would not be seen or would stop us: without a terminal, and in a job that isn't in
+// its foreground (SIGTTIN, SIGTTOU).
+func openTerminal() (*terminal, error) {
+	fd, err := unix.Open("/dev/tty", unix.O_RDWR|unix.O_NOCTTY|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return nil, err
 	}
-	return in, in, nil
+	t := &terminal{fd}
+	if !t.foreground() {
+		t.close()
+		return nil, unix.ENOTTY
+	}
+	return t, nil
+}
+
+func (t *terminal) close() { unix.Close(t.fd) }
+
+func (t *terminal) foreground() bool {
+	group, err := unix.IoctlGetInt(t.fd, unix.TIOCGPGRP)
+	return err == nil && group == unix.Getpgrp()
+}
+
+// id tells terminals apart: each is the controlling terminal of one session.
+func (t *terminal) id() uint {
+	id, _ := unix.Getsid(0)
+	return uint(id)
+}
+
+// errSuspended means that Ctrl-Z was pressed.
+var errSuspended = errors.New("suspended")
+
+func (t *terminal) ask(ctx context.Context, prompt string, echo bool) (string, error) {
+	for {
+		if !t.foreground() { // since we waited for our turn, or were continued by `bg`
+			return "", ErrNobody
+		}
+		answer, err := t.askOnce(ctx, prompt, echo)
+		if err != errSuspended {
+			return answer, err
+		}
+		suspend()
+	}
+}
+
+func (t *terminal) askOnce(ctx context.Context, prompt string, echo bool) (answer string, err error) {
+	before, err := unix.IoctlGetTermios(t.fd, getModes)
+	if err != nil {
+		return "", ErrNobody
+	}
+	wake, err := newWaker(ctx)
+	if err != nil {
+		return "", err
+	}
+	defer wake.stop()
+
+	asking := *before
+	asking.Lflag |= unix.ICANON | unix.ISIG | unix.ECHO | unix.ECHOE | unix.ECHOK
+	if !echo {
+		asking.Lflag &^= unix.ECHO | unix.ECHONL
+	}
+	asking.Iflag |= unix.ICRNL
+	// Ctrl-Z ends a line, so that we can restore the modes before we stop. To catch the signal instead would lose it for the
+	// rest of our life: Go doesn't give SIGTSTP its default action back.
+	suspendKey := before.Cc[unix.VSUSP]
+	asking.Cc[unix.VEOL], asking.Cc[unix.VSUSP] = suspendKey, noKey
+	asking.Oflag |= unix.OPOST | unix.ONLCR
+	if err := unix.IoctlSetTermios(t.fd, setModes, &asking); err != nil {
+		return "", ErrNobody
+	}
+	// What was typed before the question was meant for something else, and has been shown.
+	t.flush()
+	defer func() {
+		// Nor should the rest of what was pasted land in the shell.
+		t.flush()
+		t.restore(before)
+		switch {
+		case err != nil:
+			unix.Write(t.fd, []byte(farewell(err)))
+		case !echo:
+			unix.Write(t.fd, []byte("\n"))
+		}
+	}()
+
+	if err := t.write(prompt, wake); err != nil {
+		return "", err
+	}
+	return t.readLine(wake, suspendKey)
+}
+
+// restore sets the modes even if the shell has taken the terminal back meanwhile, which would otherwise stop us for ever.
+func (t *terminal) restore(modes *unix.Termios) {
+	if !t.foreground() {
+		signal.Ignore(unix.SIGTTOU)
+	}
+	unix.IoctlSetTermios(t.fd, setModes, modes)
+}
+
+// keep returns what brings the modes back that the terminal has now.
+func (t *terminal) keep() (restore func()) {
+	modes, err := unix.IoctlGetTermios(t.fd, getModes)
+	if err != nil {
+		return func() {}
+	}
+	return func() { t.restore(modes) }
+}
+
+// write waits where the terminal is still busy with somebody's output: a prompt must not get lost.
+func (t *terminal) write(text string, wake *waker) error {
+	for rest := []byte(text); len(rest) > 0; {
+		if err := t.ready(wake, true); err != nil {
+			return err
+		}
+		n, err := unix.Write(t.fd, rest)
+		if err != nil && err != unix.EINTR && err != unix.EAGAIN {
+			return ErrNobody
+		}
+		rest = rest[max(n, 0):]
+	}
+	return nil
+}
+
+func (t *terminal) readLine(wake *waker, suspendKey byte) (string, error) {
+	var line []byte
+	defer func() { clear(line) }()
+	chunk := make([]byte, 4096) // the longest line that a terminal takes
+	defer clear(chunk)
+	for {
+		if err := t.ready(wake, false); err != nil {
+			return "", err
+		}
+		n, err := unix.Read(t.fd, chunk)
+		switch {
+		case err == unix.EINTR || err == unix.EAGAIN:
+		case err != nil || n == 0: // Ctrl-D, or the terminal is gone
+			return "", ErrCancelled
+		default:
+			if suspendKey != noKey && chunk[n-1] == suspendKey {
+				return "", errSuspended
+			}
+			line = append(line, chunk[:n]...)
+			if before, _, whole := bytes.Cut(line, []byte("\n")); whole {
+				return string(before), nil
+			}
+		}
+	}
+}
+
+// ready waits until the terminal can be read or written, or what wake watches for. It is select, as poll doesn't know
+// terminals on macOS.
+func (t *terminal) ready(wake *waker, write bool) error {
+	if max(t.fd, wake.fd) >= unix.FD_SETSIZE {
+		return ErrNobody
+	}
+	for {
+		var reading, writing unix.FdSet
+		reading.Set(wake.fd)
+		if write {
+			writing.Set(t.fd)
+		} else {
+			reading.Set(t.fd)
+		}
+		_, err := unix.Select(max(t.fd, wake.fd)+1, &reading, &writing, nil, nil)
+		switch {
+		case err == unix.EINTR:
+		case err != nil:
+			return err
+		case reading.IsSet(wake.fd):
+			return <-wake.why
+		default:
+			return nil
+		}
+	}
+}
+
+// waker turns the end of a context, and the signals that would end or stop us with the echo still off, into something that
+// select sees.
+type waker struct {
+	fd   int        // readable as soon as there is a reason
+	why  chan error // the reason
+	stop func()
+}
+
+func newWaker(ctx context.Context) (*waker, error) {
+	r, w, err := os.Pipe()
+	if err != nil {
+		return nil, err
+	}
+	caught := make(chan os.Signal, 1)
+	// Ctrl-C is ours while our prompt is open, also in a job that a script started with it ignored.
+	signal.Notify(caught, unix.SIGINT, unix.SIGQUIT)
+	for _, s := range []syscall.Signal{unix.SIGTERM, unix.SIGHUP} {
+		if !signal.Ignored(s) {
+			signal.Notify(caught, s)
+		}
+	}
+	done, gone := make(chan struct{}), make(chan struct{})
+	why := make(chan error, 1)
+	go func() {
+		defer close(gone)
+		select {
+		case <-done:
+		case <-ctx.Done():
+			why <- ended(ctx)
+		case <-caught:
+			why <- ErrCancelled
+		}
+		w.Close()
+	}()
+	return &waker{int(r.Fd()), why, func() {
+		signal.Stop(caught)
+		close(done)
+		<-gone
+		r.Close()
+	}}, nil
+}
+
+// suspend does what the terminal would have done at Ctrl-Z: it stops the whole job, and returns some time after that is
+// continued. The kernel stops nobody whom no shell could continue; then it returns, too.
+func suspend() {
+	unix.Kill(0, unix.SIGTSTP)
+	time.Sleep(100 * time.Millisecond) // the stop comes within it
 }

@@ -1,14 +1,115 @@
 package ask
 
-import "os"
+import (
+	"bufio"
+	"context"
+	"errors"
+	"io"
+	"os"
+	"os/signal"
 
-func openTerminal() (in, out *os.File, err error) {
-	if in, err = os.OpenFile("CONIN$", os.O_RDWR, 0); err != nil {
-		return nil, nil, err
+	"golang.org/x/sys/windows"
+)
+
+// terminal is the process's console.
+type terminal struct {
+	in, out *os.File
+	window  uintptr
+}
+
+// openTerminal fails without a console, and at one without a window: that is what a program of the desktop gives to the
+// commands that it starts, and nobody would see the question.
+func openTerminal() (*terminal, error) {
+	window, _, _ := windows.NewLazySystemDLL("kernel32.dll").NewProc("GetConsoleWindow").Call()
+	if window == 0 {
+		return nil, errors.New("no console window")
 	}
-	if out, err = os.OpenFile("CONOUT$", os.O_RDWR, 0); err != nil {
+	in, err := os.OpenFile("CONIN$", os.O_RDWR, 0)
+	if err != nil {
+		return nil, err
+	}
+	out, err := os.OpenFile("CONOUT$", os.O_RDWR, 0)
+	if err != nil {
 		in.Close()
-		return nil, nil, err
+		return nil, err
 	}
-	return in, out, nil
+	return &terminal{in, out, window}, nil
+}
+
+func (t *terminal) close() {
+	if t.in != nil {
+		t.in.Close()
+	}
+	t.out.Close()
+}
+
+// id tells consoles apart.
+func (t *terminal) id() uint { return uint(t.window >> 4) } // handles of windows are numbers in steps
+
+// keep returns what brings the mode back that the console has now.
+func (t *terminal) keep() (restore func()) {
+	in := windows.Handle(t.in.Fd())
+	var mode uint32
+	if windows.GetConsoleMode(in, &mode) != nil {
+		return func() {}
+	}
+	return func() { windows.SetConsoleMode(in, mode) }
+}
+
+func (t *terminal) ask(ctx context.Context, prompt string, echo bool) (answer string, err error) {
+	in := windows.Handle(t.in.Fd())
+	var before uint32
+	if err := windows.GetConsoleMode(in, &before); err != nil {
+		return "", ErrNobody
+	}
+	interrupted := make(chan os.Signal, 1)
+	signal.Notify(interrupted, os.Interrupt)
+	defer signal.Stop(interrupted)
+
+	mode := before | windows.ENABLE_LINE_INPUT | windows.ENABLE_PROCESSED_INPUT | windows.ENABLE_ECHO_INPUT
+	if !echo {
+		mode &^= windows.ENABLE_ECHO_INPUT
+	}
+	if err := windows.SetConsoleMode(in, mode); err != nil {
+		return "", ErrNobody
+	}
+	// What was typed before the question was meant for something else; nor should the rest of what was pasted land in the shell.
+	windows.FlushConsoleInputBuffer(in)
+	defer func() {
+		windows.FlushConsoleInputBuffer(in)
+		windows.SetConsoleMode(in, before)
+		switch {
+		case err != nil:
+			io.WriteString(t.out, farewell(err))
+		case !echo:
+			io.WriteString(t.out, "\n")
+		}
+	}()
+	if _, err := io.WriteString(t.out, prompt); err != nil {
+		return "", ErrNobody
+	}
+
+	type line struct {
+		text string
+		err  error
+	}
+	got := make(chan line, 1)
+	go func(file *os.File) {
+		text, err := bufio.NewReader(file).ReadString('\n')
+		got <- line{text, err}
+	}(t.in)
+	select {
+	case l := <-got:
+		if l.err != nil { // Ctrl-Z and Enter, Ctrl-C, or the console is gone
+			return "", ErrCancelled
+		}
+		return l.text, nil
+	case <-interrupted:
+		err = ErrCancelled
+	case <-ctx.Done():
+		err = ended(ctx)
+	}
+	// The reader can't be called off, and Close would wait for it.
+	t.in = nil
+	return "", err
 }

@@ -101,7 +101,7 @@ func variants(t testing.TB, n int) (files [][]byte) {
 
 func TestAgreesWithBotocore(t *testing.T) {
 	var files [][]byte
-	for _, f := range variants(t, 2000) {
+	for _, f := range variants(t, 1000) {
 		if !bytes.Contains(bytes.ReplaceAll(f, []byte("\r\n"), nil), []byte("\r")) {
 			files = append(files, f)
 		}
@@ -166,7 +166,7 @@ func TestBotocoreReadsEdits(t *testing.T) {
 	var before, after [][]byte
 	want := []Stanza{stanza("dev", "eu-west-1"), stanza("fresh", "")}
 	var reports []Report
-	for _, old := range variants(t, 600) {
+	for _, old := range variants(t, 400) {
 		edited, report, err := EditConfig(old, want, func(_, a string) bool { return a == "prod" })
 		if err != nil {
 			t.Fatal(err)

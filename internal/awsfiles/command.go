@@ -81,7 +81,7 @@ func quoteWindows(w string) (string, error) {
 		return "", fmt.Errorf("%q has a quotation mark, which cmd.exe and the C runtime read differently", w)
 	case strings.Contains(w, " #"), strings.Contains(w, " ;"):
 		return "", fmt.Errorf("%q looks like a comment to some readers of the file", w)
-	case plainWindows.MatchString(w):
+	case plainWindows.MatchString(w) && w[0] != '#' && !strings.ContainsFunc(w, isSpace):
 		return w, nil
 	}
 	// Backslashes before the closing quote would escape it.

@@ -34,6 +34,8 @@ func TestCommand(t *testing.T) {
 		{"windows", `C:/bin/aws-accounts.exe`, []string{"process", "dev"}, `C:\bin\aws-accounts.exe process dev`},
 		{"windows", `\\srv\a b\aws-accounts.exe`, []string{"process", "dev"}, `"\\srv\a b\aws-accounts.exe" process dev`},
 		{"windows", `C:\Program Files\x.exe`, []string{"--accounts-file", `D:\x y\`, "process", "dev"}, `"C:\Program Files\x.exe" --accounts-file "D:\x y\\" process dev`},
+		{"windows", `C:\x.exe`, []string{"#x", "process", "c#"}, `C:\x.exe "#x" process c#`}, // found by fuzzing
+		{"windows", `C:\x.exe`, []string{"\u2000"}, "C:\\x.exe \"\u2000\""},                  // found by fuzzing
 		{"windows", `C:\a&b\x.exe`, []string{"process", "dev"}, `"C:\a&b\x.exe" process dev`},
 		{"windows", `C:\a b\x.exe`, []string{"c d"}, ""},
 		{"windows", `C:\%TEMP%\x.exe`, nil, ""},

@@ -255,10 +255,13 @@ func (e *editor) odd(s *Section) string {
 	case s.goProfile != s.botoPr:
 		return "the AWS tools disagree what profile the header names: write it as [profile NAME]"
 	case !e.nextIsPlain(s):
-		return "the header of the next section is indented, which the AWS CLI takes for a part of this one"
+		return fmt.Sprintf("line %d is a header to some AWS tools only, so that they disagree where this section ends", s.last+2)
 	}
 	for i := s.Line - 1; i <= s.last; i++ {
-		if strings.Contains(e.text(i), "\r") {
+		if e.nonsense[i] {
+			return fmt.Sprintf("line %d is neither a section nor a setting", i+1)
+		}
+		if strings.Contains(strings.TrimRight(e.text(i), "\r"), "\r") {
 			return "a carriage return in the middle of a line"
 		}
 	}
@@ -422,7 +425,7 @@ func (e *editor) add(stanzas []Stanza, anchor int) {
 		e.after[-1] = text
 		return
 	}
-	if e.eol(anchor) == "" {
+	if e.eol(anchor) == "" && !e.drop[anchor] {
 		if _, ok := e.after[anchor]; ok {
 			e.after[anchor] += eol
 		} else {

@@ -58,7 +58,8 @@ func errHeader(s *Section, profile string) error {
 // RemoveKeys takes the lines of aws_access_key_id, aws_secret_access_key and aws_session_token out of a profile's
 // sections of the credentials file, each with its continuation lines, and the header too where nothing but blank lines
 // is left below it. Every other byte stays, comments and blank lines included. removed counts settings, not lines; 0
-// means that old is returned. It fails, removing nothing, where a line below a key may be another setting.
+// means that old is returned. It fails, removing nothing, where the readers disagree what is in the section, as with an
+// indented line below a key that may be another setting.
 func RemoveKeys(old []byte, profile string) (new []byte, removed int, err error) {
 	d, err := parse(old, Credentials)
 	if err != nil {
@@ -73,7 +74,7 @@ func RemoveKeys(old []byte, profile string) (new []byte, removed int, err error)
 			return nil, 0, errHeader(s, profile)
 		}
 		before := removed
-		empty := d.nextIsPlain(s)
+		empty := true
 		for i := s.Line; i <= s.last; i++ {
 			switch isKey := slices.Contains(keyNames, keyOf(d.text(i))); {
 			case drop[i], d.blank(i):
@@ -95,6 +96,9 @@ func RemoveKeys(old []byte, profile string) (new []byte, removed int, err error)
 			default:
 				empty = false
 			}
+		}
+		if removed > before && !d.nextIsPlain(s) {
+			return nil, 0, fmt.Errorf("line %d: a header to some AWS tools only, so that they disagree where [%s] ends", s.last+2, s.Header)
 		}
 		if empty && removed > before {
 			drop[s.Line-1] = true
@@ -139,10 +143,14 @@ func (d *document) span(s *Section, i int, keys []string) (int, error) {
 	return end, nil
 }
 
-// nextIsPlain: what follows the section begins at the margin. An indented header could turn into a part of some other
-// value, for botocore, once the lines before it change.
+// nextIsPlain: what follows the section is a header to both readers, at the margin. Otherwise what is below it belongs
+// to this section for one of them, or would to the one before if this went.
 func (d *document) nextIsPlain(s *Section) bool {
-	return s.last+1 >= len(d.lines) || indent(d.text(s.last+1)) == 0
+	if s.last+1 >= len(d.lines) {
+		return true
+	}
+	next := d.at[s.last+1]
+	return indent(d.text(s.last+1)) == 0 && next.goName != "" && next.botoName != ""
 }
 
 func (d *document) without(drop []bool) []byte {

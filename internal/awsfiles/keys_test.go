@@ -49,6 +49,8 @@ func TestRemoveKeys(t *testing.T) {
 		{"other keys", "[a]\naws_access_key_id_old = x\n# aws_access_key_id = y\naws_security_token = z\n", "[a]\naws_access_key_id_old = x\n# aws_access_key_id = y\naws_security_token = z\n", 0},
 		{"other section", "[profile a]\naws_access_key_id = x\n[A]\naws_access_key_id = y\n", "[profile a]\naws_access_key_id = x\n[A]\naws_access_key_id = y\n", 0},
 		{"no final newline", "[b]\nx = y\n[a]\naws_access_key_id = x", "[b]\nx = y\n", 1},
+		{"next header for Go only", "[a]\naws_access_key_id = x\n\t[default]\nb = c\n", "", -1},
+		{"header for Go only", "[ a ]\naws_access_key_id = x\n", "", -1},
 		{"bom", "\xef\xbb\xbf[a]\naws_access_key_id = x\n", "\xef\xbb\xbf", 1},
 	} {
 		t.Run(c.name, func(t *testing.T) {

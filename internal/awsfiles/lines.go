@@ -23,6 +23,8 @@ type document struct {
 	lines    []line
 	sections []*Section       // in order of their headers
 	at       map[int]*Section // by index of the header's line
+	defaults []*Section       // [DEFAULT], whose settings count everywhere to botocore
+	nonsense map[int]bool     // lines that are nothing to botocore
 	problems []Problem
 }
 
@@ -30,7 +32,7 @@ func split(src []byte) (*document, error) {
 	if bytes.HasPrefix(src, []byte("\xff\xfe")) || bytes.HasPrefix(src, []byte("\xfe\xff")) {
 		return nil, ErrNotText
 	}
-	d := &document{src: src, at: map[int]*Section{}}
+	d := &document{src: src, at: map[int]*Section{}, nonsense: map[int]bool{}}
 	start := 0
 	if bytes.HasPrefix(src, utf8BOM) {
 		start = len(utf8BOM)
@@ -53,11 +55,12 @@ func (d *document) text(i int) string { return string(d.src[d.lines[i].start:d.l
 
 func (d *document) eol(i int) string { return string(d.src[d.lines[i].end:d.lines[i].next]) }
 
-func (d *document) blank(i int) bool { return strings.TrimFunc(d.text(i), isSpace) == "" }
+// blank: nothing there for either reader. Python's blanks are more than Go's.
+func (d *document) blank(i int) bool { return strings.TrimSpace(d.text(i)) == "" }
 
-// comment: both readers take a line whose first visible character is # or ; as one, wherever it stands.
+// comment: a whole line of it for either reader. Python allows for more kinds of blanks before it than Go.
 func (d *document) comment(i int) bool {
-	t := strings.TrimLeftFunc(d.text(i), isSpace)
+	t := strings.TrimLeft(d.text(i), " \t")
 	return t != "" && (t[0] == '#' || t[0] == ';')
 }
 

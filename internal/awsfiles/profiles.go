@@ -25,7 +25,7 @@ type Profile struct {
 	Config      []*Section
 	Credentials []*Section
 
-	defaults *document // of Config, for botocore's [DEFAULT]
+	config *document // for botocore's [DEFAULT]
 }
 
 // Profiles reads both files; either may be empty. The error says which file is no text at all; whatever else is wrong
@@ -55,7 +55,7 @@ func (f *Files) add(s *Section, put func(*Profile)) {
 		}
 		p := f.index[name]
 		if p == nil {
-			p = &Profile{Name: name, defaults: f.config}
+			p = &Profile{Name: name, config: f.config}
 			f.index[name] = p
 			f.names = append(f.names, name)
 		}
@@ -139,10 +139,8 @@ func (p *Profile) seen(r Reader, key string) []Found {
 		}
 	}
 	if r == Botocore {
-		for _, s := range p.defaults.sections {
-			if s.botoName == "DEFAULT" {
-				collect(s, Config)
-			}
+		for _, s := range p.config.defaults {
+			collect(s, Config)
 		}
 	}
 	for _, s := range p.effective(r) {

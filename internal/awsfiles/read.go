@@ -75,6 +75,9 @@ func parse(src []byte, file File) (*document, error) {
 		}
 		s.goProfile, s.botoPr = goProfile(s.goName, file), botoProfile(s.botoName, file)
 		s.Settings = mergeViews(s.Settings)
+		if s.botoName == "DEFAULT" {
+			d.defaults = append(d.defaults, s)
+		}
 	}
 	d.findProblems(file)
 	return d, nil
@@ -278,7 +281,7 @@ func (d *document) readBotocore() {
 		j := strings.IndexAny(v, "=:")
 		if j <= 0 {
 			fail(i, "neither a section nor a setting")
-			key = -1
+			key, d.nonsense[i] = -1, true
 			continue
 		}
 		k := strings.ToLower(strings.TrimRightFunc(v[:j], isSpace))

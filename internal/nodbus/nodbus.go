@@ -4,7 +4,9 @@
 // no bus is running (a server, a container, cron) its D-Bus library then runs `dbus-launch`, which forks a dbus-daemon that
 // nobody ends, once for each of our processes, and reports the empty bus as a working keychain.
 //
-// This package's init runs before that one and writes down what the library would find, or that there is nothing to find.
+// Where the bus is stopped, the dial waits for ever.
+//
+// This package's init runs before that one, sees to an end of the waiting, and writes down what the library would find, or that there is nothing to find.
 // The order is the language's: packages that are ready are initialised in the order of their import paths, and this one,
 // which needs only os and the like, is ready before anything that needs D-Bus. A test holds it. Every importer of the
 // keyring library imports this package too and calls Restore.

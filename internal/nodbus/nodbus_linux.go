@@ -4,19 +4,28 @@ import (
 	"os"
 	"strconv"
 	"strings"
+	"syscall"
+	"time"
 )
 
 const (
 	variable = "DBUS_SESSION_BUS_ADDRESS"
 	// disabled is an address of a transport that no D-Bus library has: dialling it fails without a system call.
 	disabled = "disabled:"
+	// patience is how long the bus may take to take the connection; it takes less than a millisecond.
+	patience = 2 * time.Second
+)
+
+var (
+	original, given = os.LookupEnv(variable)
+	watch           *time.Timer
 )
 
 func init() {
-	if given := os.Getenv(variable); given != "" && given != "autolaunch:" {
-		return
+	if original == "" || original == "autolaunch:" {
+		os.Setenv(variable, discover("/run/user/"+strconv.Itoa(os.Getuid())))
 	}
-	os.Setenv(variable, discover("/run/user/"+strconv.Itoa(os.Getuid())))
+	watch = time.AfterFunc(patience, giveUp)
 }
 
 // discover is what godbus does between the variable and dbus-launch: the user's bus, or the file that older Ubuntus have.
@@ -37,10 +46,31 @@ func discover(runtimeDir string) string {
 	return address
 }
 
-// Restore takes the dead address out of the environment, so that the programs we start look for a bus themselves. It is for
-// an init function of a package that imports the keyring library: by then the library has decided, for good, that there is no bus.
+// giveUp ends the library's wait for a bus that takes the connection and then says nothing, as a stopped one does: without
+// it even --help would wait for ever. The connection is the one socket that is closed on exec: no inherited one can be.
+func giveUp() {
+	os.Setenv(variable, disabled) // it tries again
+	for fd := range 64 {
+		flags, _, errno := syscall.Syscall(syscall.SYS_FCNTL, uintptr(fd), syscall.F_GETFD, 0)
+		if errno != 0 || flags&syscall.FD_CLOEXEC == 0 {
+			continue
+		}
+		if _, err := syscall.Getpeername(fd); err == nil {
+			syscall.Shutdown(fd, syscall.SHUT_RDWR)
+		}
+	}
+}
+
+// Restore takes a dead address out of the environment again, so that the programs we start look for a bus themselves. It is
+// for an init function of a package that imports the keyring library: by then the library has decided, for good, whether there
+// is a bus.
 func Restore() {
-	if os.Getenv(variable) == disabled {
+	watch.Stop()
+	switch {
+	case os.Getenv(variable) != disabled:
+	case given:
+		os.Setenv(variable, original)
+	default:
 		os.Unsetenv(variable)
 	}
 }

@@ -22,6 +22,7 @@ type GNOMEKeyring struct {
 	dir     string
 	address string
 	bus     *dbus.Conn
+	broker  *process
 	daemon  *process
 }
 
@@ -76,7 +77,7 @@ func (k *GNOMEKeyring) startBus() {
 	if err != nil {
 		k.t.Fatal(err)
 	}
-	start(k.t, cmd)
+	k.broker = start(k.t, cmd)
 	address, err := bufio.NewReader(stdout).ReadString('\n')
 	if err != nil {
 		k.t.Fatalf("dbus-daemon did not start: %v", err)
@@ -130,6 +131,9 @@ func (k *GNOMEKeyring) Hang() { k.daemon.signal(syscall.SIGSTOP) }
 
 // Resume ends Hang.
 func (k *GNOMEKeyring) Resume() { k.daemon.signal(syscall.SIGCONT) }
+
+// HangBus stops the message bus itself.
+func (k *GNOMEKeyring) HangBus() { k.broker.signal(syscall.SIGSTOP) }
 
 // Lock locks the `login` collection.
 func (k *GNOMEKeyring) Lock() {

@@ -18,6 +18,7 @@ func (*GNOMEKeyring) Lock()         {}
 func (*GNOMEKeyring) Unlock()       {}
 func (*GNOMEKeyring) Forget()       {}
 func (*GNOMEKeyring) Hang()         {}
+func (*GNOMEKeyring) HangBus()      {}
 func (*GNOMEKeyring) Resume()       {}
 func (*GNOMEKeyring) Stop()         {}
 func (*GNOMEKeyring) Start()        {}

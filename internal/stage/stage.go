@@ -23,7 +23,9 @@ const (
 	ProdRole    = "arn:aws:iam::555555555555:role/CrossAccountAdminRole"
 	MFARole     = "arn:aws:iam::987654321098:role/OnlyWithMFA"
 	MachineRole = "arn:aws:iam::123456789012:role/Machine"
+	OnwardRole  = "arn:aws:iam::222222222222:role/Onward"
 	User        = "alice"
+	StartURL    = "https://corp.awsapps.com/start"
 	MFASerial   = "arn:aws:iam::123456789012:mfa/alice"
 
 	WebIdentityToken = "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJyZXBvOmV4YW1wbGUvYXBwIn0.MARKSECRETsignature"
@@ -38,12 +40,16 @@ func World() standin.Config {
 			{ARN: DevRole, Trust: trust, MaxSessionDuration: 12 * 3600},
 			{ARN: MFARole, Trust: standin.Trust{Principals: []string{MainAccount}, MFA: true}, MaxSessionDuration: 12 * 3600},
 			{ARN: MachineRole, Trust: standin.Trust{Principals: []string{MainAccount}, WebIdentity: &standin.WebIdentityTrust{Issuer: "https://ci.example.com"}}},
+			{ARN: OnwardRole, Trust: standin.Trust{Principals: []string{DevAccount}}},
 			{ARN: ProdRole, Trust: standin.Trust{Principals: []string{MainAccount, DevRole}}},
 		},
 		WebIdentities: []standin.WebIdentity{{Token: WebIdentityToken, Issuer: "https://ci.example.com", Audience: "sts.amazonaws.com", Subject: "repo:example/app"}},
 		Container:     &standin.Container{Role: MachineRole},
 		Instance:      &standin.Instance{Role: MachineRole},
 		Buckets:       []standin.Bucket{{Account: DevAccount, Name: "dev-bucket"}},
+		IdentityCenter: []standin.IdentityCenter{{StartURL: StartURL, Region: "eu-west-1", Assignments: []standin.Assignment{
+			{Account: DevAccount, Role: "ReadOnly"}, {Account: DevAccount, Role: "Admin"},
+		}}},
 	}
 }
 

@@ -28,6 +28,7 @@ func TestMain(m *testing.M) {
 //	fault OPERATION KIND     from now on it goes wrong; `fault clear` mends it
 //	clock DURATION           AWS's clock is so far ahead of ours
 //	mfa FILE                 puts a code that the user's MFA device shows, and that is new, into the file and $CODE
+//	sso-revoke               an administrator ends everybody's sign-in to Identity Center
 //	nosecrets                no file of the home but ~/.aws/credentials holds a secret, nor do the last outputs
 func TestTranscripts(t *testing.T) {
 	Binary(t)
@@ -70,6 +71,7 @@ func TestTranscripts(t *testing.T) {
 				ts.Setenv("CODE", code)
 				ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(code+"\n"), 0o600))
 			},
+			"sso-revoke": func(ts *testscript.TestScript, _ bool, _ []string) { server(ts).EndSSOSessions() },
 			"nosecrets": func(ts *testscript.TestScript, _ bool, _ []string) {
 				ts.Check(NoSecrets(ts.Getenv("HOME"), server(ts)))
 				ts.Check(hasNone(ts.ReadFile("stderr"), "stderr", server(ts)))
@@ -80,7 +82,9 @@ func TestTranscripts(t *testing.T) {
 
 type serverKey struct{}
 
-func server(ts *testscript.TestScript) *standin.Server { return ts.Value(serverKey{}).(*standin.Server) }
+func server(ts *testscript.TestScript) *standin.Server {
+	return ts.Value(serverKey{}).(*standin.Server)
+}
 
 func setUpTranscript(env *testscript.Env) error {
 	tb := env.T().(testing.TB)

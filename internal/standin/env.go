@@ -34,6 +34,20 @@ func (s *Server) Key(user string) AccessKey {
 	panic("standin: no user with an active key is called " + user)
 }
 
+// AccessKeys are all long-term keys of a user, oldest first.
+func (s *Server) AccessKeys(user string) (keys []AccessKey) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, u := range s.users {
+		if u.name == user || u.arn() == user {
+			for _, c := range s.userKeys(u) {
+				keys = append(keys, AccessKey{ID: c.ID, Secret: c.Secret, Status: c.status()})
+			}
+		}
+	}
+	return keys
+}
+
 // KeyEnv is a user's long-term key as environment variables.
 func (s *Server) KeyEnv(user string) []string {
 	key := s.Key(user)

@@ -1,0 +1,97 @@
+package accounts
+
+import (
+	"bytes"
+	"context"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+func TestBeginInKeychain(t *testing.T) {
+	const role = `"role_arn": "arn:aws:iam::987654321098:role/R"`
+	for _, c := range []struct{ name, old, new string }{
+		{"one line", `{"accounts": [{"name": "main", "account_id": "123456789012", "region": "eu-west-1"}]}`,
+			`{"accounts": [{"name": "main", "account_id": "123456789012", "credentials": {"keychain": true}, "region": "eu-west-1"}]}`},
+		{"tight", `{"accounts":[{"name":"main"}]}`, `{"accounts":[{"name":"main", "credentials": {"keychain": true}}]}`},
+		{"lines, comments, the last member",
+			"{\n\t\"accounts\": [\n\t\t// mine\n\t\t{\n\t\t\t\"name\": \"main\", // old\n\t\t\t\"account_id\": \"123456789012\"\n\t\t},\n\t],\n}\n",
+			"{\n\t\"accounts\": [\n\t\t// mine\n\t\t{\n\t\t\t\"name\": \"main\", // old\n\t\t\t\"account_id\": \"123456789012\",\n\t\t\t\"credentials\": {\"keychain\": true}\n\t\t},\n\t],\n}\n"},
+		{"instead", "{\"accounts\": [\n  {" + role + ", \"name\": \"dev\"},\n  {\"name\": \"Main\", \"credentials\": { \"profile\": \"x\" } /* why */},\n]}",
+			"{\"accounts\": [\n  {" + role + ", \"name\": \"dev\"},\n  {\"name\": \"Main\", \"credentials\": {\"keychain\": true} /* why */},\n]}"},
+		{"said already", `{"accounts": [{"name": "main", "credentials": {"keychain":true}}]}`, ""},
+		{"byte order mark", "\ufeff" + `{"accounts": [{"name": "main"}]}`, "\ufeff" + `{"accounts": [{"name": "main", "credentials": {"keychain": true}}]}`},
+		{"no account", `{"accounts": []}`, "{\"accounts\": [\n    {\"name\": \"main\", \"account_id\": \"123456789012\", \"credentials\": {\"keychain\": true}}\n  ]}"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			want := c.new
+			if want == "" {
+				want = c.old
+			}
+			got, err := beginInKeychain("f", []byte(c.old), "main", "123456789012")
+			if err != nil || string(got) != want {
+				t.Errorf("%v\n%s\nwant\n%s", err, got, want)
+			}
+			if again, err := beginInKeychain("f", got, "main", "123456789012"); err != nil || !bytes.Equal(again, got) {
+				t.Errorf("twice isn't once: %v\n%s", err, again)
+			}
+		})
+	}
+	for _, c := range []struct{ name, old, want string }{
+		{"a role", `{"accounts": [{"name": "main", ` + role + `}]}`, `"credentials" belongs to a base account`},
+		{"not there", `{"accounts": [{"name": "man"}]}`, `did you mean "man"?`},
+		{"broken", `{`, "too early"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			if _, err := beginInKeychain("f", []byte(c.old), "main", ""); err == nil || !strings.Contains(err.Error(), c.want) {
+				t.Errorf("got %v", err)
+			}
+		})
+	}
+}
+
+func TestBeginInKeychainFile(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "accounts.json")
+	if err := os.WriteFile(path, []byte(`{"accounts": [{"name": "main"}]}`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []bool{true, false} {
+		if changed, err := BeginInKeychain(context.Background(), path, t.TempDir(), "main", ""); err != nil || changed != want {
+			t.Errorf("%v %v", changed, err)
+		}
+	}
+	file, err := Load(path)
+	if err != nil || !file.Accounts[0].Way().Keychain {
+		t.Errorf("%+v %v", file, err)
+	}
+}
+
+// Whatever the file looks like: what comes out is valid, says what it shall, and leaves the other accounts as they were.
+func FuzzBeginInKeychain(f *testing.F) {
+	f.Add([]byte(`{"accounts": [{"name": "main", "account_id": "123456789012"}, {"name": "dev", "role_arn": "arn:aws:iam::987654321098:role/R"}]}`))
+	f.Add([]byte("{\"accounts\": [\n{\n\"name\"\n:\"main\"//x\n, /*y*/},]}"))
+	f.Add([]byte(`{"accounts": []}`))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		got, err := beginInKeychain("f", data, "main", "123456789012")
+		if err != nil {
+			return
+		}
+		file, err := Parse("f", got)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if a, err := file.Find("main"); err != nil || !a.Way().Keychain {
+			t.Fatalf("%v %+v", err, a)
+		}
+		before, _ := Parse("f", data)
+		for i := range before.Accounts {
+			if old, now := before.Accounts[i], file.Accounts[i]; old.Name != now.Name || old.AccountID != now.AccountID {
+				t.Errorf("account %d was %+v, is %+v", i, old, now)
+			}
+		}
+		if again, err := beginInKeychain("f", got, "main", "123456789012"); err != nil || !bytes.Equal(again, got) {
+			t.Errorf("twice isn't once: %v", err)
+		}
+	})
+}

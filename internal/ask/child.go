@@ -1,0 +1,51 @@
+package ask
+
+import (
+	"errors"
+	"os/exec"
+	"strings"
+	"time"
+)
+
+// What a child may write; nobody types more.
+const most = 64 << 10
+
+// run runs a child that gets none of our standard files, with stdin as all that it can read, and returns what it wrote.
+// What it wrote may be a secret.
+func run(cmd *exec.Cmd, stdin string) (stdout, stderr string, err error) {
+	out, errs := &capped{}, &capped{}
+	cmd.Stdout, cmd.Stderr = out, errs
+	if stdin != "" {
+		cmd.Stdin = strings.NewReader(stdin)
+	}
+	cmd.WaitDelay = 500 * time.Millisecond // a grandchild, such as an agent that it started, may hold the pipes
+	err = cmd.Run()
+	if errors.Is(err, exec.ErrWaitDelay) {
+		err = nil
+	}
+	return string(out.text), string(errs.text), err
+}
+
+// capped keeps the beginning of what is written to it.
+type capped struct{ text []byte }
+
+func (c *capped) Write(p []byte) (int, error) {
+	c.text = append(c.text, p[:min(len(p), most-len(c.text))]...)
+	return len(p), nil
+}
+
+// exitCode returns 0 for success, and -1 for what didn't start or was killed.
+func exitCode(err error) int {
+	if err == nil {
+		return 0
+	}
+	if exit, ok := errors.AsType[*exec.ExitError](err); ok {
+		return exit.ExitCode()
+	}
+	return -1
+}
+
+func firstLine(text string) string {
+	line, _, _ := strings.Cut(text, "\n")
+	return strings.TrimSuffix(line, "\r")
+}

@@ -1,0 +1,68 @@
+package ask
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"aws-accounts/internal/lock"
+)
+
+// Sessions share this many locks: a person has few terminals, and the folder of locks shouldn't grow with each new one.
+const terminalLocks = 64
+
+// atTerminal asks at the process's own terminal. ErrNobody means that nothing was shown.
+func (a *Asker) atTerminal(ctx context.Context, prompt string, echo bool) (string, error) {
+	if a.Never {
+		return "", fmt.Errorf("%w: asking is forbidden (--no-input)", ErrNobody)
+	}
+	if ctx.Err() != nil {
+		return "", ended(ctx)
+	}
+	t, err := openTerminal()
+	if err != nil {
+		return "", fmt.Errorf("%w: no terminal", ErrNobody)
+	}
+	defer t.close()
+
+	release, err := a.turn(ctx, t)
+	if err != nil {
+		return "", err
+	}
+	defer release()
+
+	answer, err := t.ask(ctx, prompt, echo)
+	if err != nil {
+		return "", err
+	}
+	answer = strings.TrimSpace(answer)
+	if answer == "" && !echo {
+		return "", ErrCancelled
+	}
+	return answer, nil
+}
+
+// turn waits until no other process of ours asks at this terminal. Where locks can't be had, two prompts that mix are
+// better than none.
+func (a *Asker) turn(ctx context.Context, t *terminal) (release func(), err error) {
+	if a.Locks == "" {
+		return func() {}, nil
+	}
+	release, err = lock.Acquire(ctx, a.Locks, fmt.Sprintf("terminal-%d", t.id()%terminalLocks))
+	if err != nil && ctx.Err() != nil {
+		return nil, fmt.Errorf("another question is open at this terminal: %w", ended(ctx))
+	}
+	if err != nil {
+		return func() {}, nil
+	}
+	return release, nil
+}
+
+// farewell is what the terminal shows below a prompt that ended without an answer.
+func farewell(err error) string {
+	if _, ok := errors.AsType[late](err); ok {
+		return "\n" + program + ": " + err.Error() + "\n"
+	}
+	return "\n"
+}

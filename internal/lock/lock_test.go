@@ -1,0 +1,115 @@
+//go:build !windows
+
+package lock
+
+import (
+	"context"
+	"errors"
+	"os"
+	"os/exec"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// The test program is its own other process: with LOCK_DIR it takes the lock, says so and keeps it until its end.
+func TestMain(m *testing.M) {
+	if dir := os.Getenv("LOCK_DIR"); dir != "" {
+		if _, err := Acquire(context.Background(), dir, "x"); err != nil {
+			os.Stdout.WriteString(err.Error())
+			os.Exit(1)
+		}
+		os.Stdout.WriteString("held")
+		select {}
+	}
+	os.Exit(m.Run())
+}
+
+func holder(t *testing.T, dir string) *os.Process {
+	t.Helper()
+	cmd := exec.Command(os.Args[0])
+	cmd.Env = append(os.Environ(), "LOCK_DIR="+dir)
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { cmd.Process.Kill(); cmd.Wait() })
+	said := make([]byte, 4)
+	if _, err := out.Read(said); err != nil || string(said) != "held" {
+		t.Fatalf("the other process said %q, %v", said, err)
+	}
+	return cmd.Process
+}
+
+func TestOneAtATime(t *testing.T) {
+	dir := t.TempDir()
+	holder(t, dir)
+	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer cancel()
+	if _, err := Acquire(ctx, dir, "x"); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("err = %v", err)
+	}
+	release, err := Acquire(t.Context(), dir, "y")
+	if err != nil {
+		t.Fatal("another name:", err)
+	}
+	release()
+}
+
+func TestAKilledHolderIsFollowedAtOnce(t *testing.T) {
+	dir := t.TempDir()
+	other := holder(t, dir)
+	got := make(chan error)
+	go func() {
+		release, err := Acquire(t.Context(), dir, "x")
+		if err == nil {
+			release()
+		}
+		got <- err
+	}()
+	other.Signal(syscall.SIGKILL)
+	if err := <-got; err != nil {
+		t.Fatal(err)
+	}
+}
+
+// A stopped holder keeps the operating system's lock. Who waits goes on after a while, and the others behind it.
+func TestAStoppedHolderIsPassed(t *testing.T) {
+	dir := t.TempDir()
+	other := holder(t, dir)
+	other.Signal(syscall.SIGSTOP)
+	began := time.Now()
+	release, err := Acquire(t.Context(), dir, "x")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if waited := time.Since(began); waited < Patience || waited > 3*Patience {
+		t.Errorf("waited %s", waited)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Millisecond)
+	defer cancel()
+	if _, err := acquire(ctx, dir+"/x.2.lock"); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("the second lock isn't held: %v", err)
+	}
+	release()
+}
+
+func TestABusyHolderIsWaitedFor(t *testing.T) {
+	dir := t.TempDir()
+	holder(t, dir)
+	ctx, cancel := context.WithTimeout(t.Context(), Patience+3*heartbeat)
+	defer cancel()
+	if _, err := Acquire(ctx, dir, "x"); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("err = %v, want a wait to the end", err)
+	}
+}
+
+func TestAPlaceForNoLocks(t *testing.T) {
+	if _, err := Acquire(t.Context(), "/proc/nowhere", "x"); err == nil || strings.Contains(err.Error(), "deadline") {
+		t.Errorf("err = %v", err)
+	}
+}

@@ -1,0 +1,236 @@
+package process
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+
+	"aws-accounts/accounts"
+	"aws-accounts/cache"
+	"aws-accounts/internal/atomicfile"
+	"aws-accounts/internal/awsfiles"
+	"aws-accounts/internal/hint"
+	"aws-accounts/internal/lock"
+	"aws-accounts/internal/place"
+)
+
+// KeysImport is `aws-accounts keys import [PROFILE]`.
+type KeysImport struct {
+	Profile string `arg:"" optional:"" default:"default" help:"The profile of ~/.aws/credentials (default: default)."`
+	Account string `help:"The account that begins with the key (default: the one that begins with the profile)." placeholder:"NAME"`
+	Replace bool   `help:"Put it in place of the key that is there."`
+	Remove  bool   `help:"Take the key out of ~/.aws/credentials, once the stored copy has proved to work."`
+}
+
+// Run stores the profile's key. With Remove it takes the key's lines out of the file last of all: until then an
+// interruption leaves two copies, never none.
+func (c *KeysImport) Run(r *Resolver, stdout io.Writer) error {
+	ctx, cancel := context.WithTimeout(context.Background(), keysTimeout)
+	defer cancel()
+	file, err := r.Accounts.File()
+	if err != nil {
+		return err
+	}
+	path, err := place.AWSCredentials()
+	if err != nil {
+		return err
+	}
+	key, err := c.read(path)
+	if err != nil {
+		return err
+	}
+	a, err := c.account(ctx, r, file, key)
+	if err != nil {
+		return err
+	}
+	release, err := r.lockKeys(ctx, a.Name)
+	if err != nil {
+		return err
+	}
+	defer release()
+	if c.Remove {
+		if err := c.alone(file, a); err != nil {
+			return err
+		}
+		if _, err := c.without(path, key); err != nil {
+			return err
+		}
+	}
+	if err := r.mayStore(ctx, a, key.AccessKeyID, c.Replace); err != nil {
+		return err
+	}
+	stored, err := r.store(ctx, file, a, key)
+	if err != nil {
+		return err
+	}
+	if err := r.begin(ctx, stdout, file, a, stored); err != nil {
+		return err
+	}
+	if !c.Remove {
+		fmt.Fprintf(stdout, "next: `aws-accounts keys import %s --remove` takes it out of %s, where anybody's program can read it\n", c.Profile, path)
+		return nil
+	}
+	return c.remove(ctx, r, stdout, path, key, a, stored)
+}
+
+// read returns the profile's long-term key.
+func (c *KeysImport) read(path string) (aws.Credentials, error) {
+	data, err := readAWS(place.AWSCredentials)
+	if err != nil {
+		return aws.Credentials{}, fmt.Errorf("reading %s: %w", path, err)
+	}
+	id, secret, token, err := awsfiles.Keys(data, c.Profile)
+	switch {
+	case errors.Is(err, awsfiles.ErrNoKeys):
+		return aws.Credentials{}, c.noKeys(path, data)
+	case err != nil:
+		return aws.Credentials{}, hint.New(fmt.Errorf("%s: profile %q: %w", path, c.Profile, err),
+			"write the key there as `aws configure --profile %s` does, or type it: `aws-accounts keys add NAME`", c.Profile)
+	case token != "":
+		return aws.Credentials{}, errTemporary(fmt.Sprintf("profile %q of %s", c.Profile, path))
+	}
+	return aws.Credentials{AccessKeyID: id, SecretAccessKey: secret}, checkKey(id, secret)
+}
+
+// noKeys looks where else the profile has its key.
+func (c *KeysImport) noKeys(path string, credentials []byte) error {
+	none := fmt.Errorf("profile %q has no access key in %s", c.Profile, path)
+	config, err := readAWS(place.AWSConfig)
+	if err != nil {
+		return none
+	}
+	files, err := awsfiles.Profiles(config, credentials)
+	if err != nil {
+		return none
+	}
+	if p, ok := files.Profile(c.Profile); ok {
+		if found, ok := p.Get(awsfiles.Both, "aws_access_key_id"); ok && found.File == awsfiles.Config {
+			return hint.New(fmt.Errorf("profile %q has its access key in the config file, line %d", c.Profile, found.Line),
+				"move the lines to [%s] in %s, then try again", c.Profile, path)
+		}
+	}
+	var with []string
+	for _, name := range files.Names() {
+		if _, _, _, err := awsfiles.Keys(credentials, name); err == nil {
+			with = append(with, name)
+		}
+	}
+	if len(with) > 0 {
+		return hint.New(none, "these profiles have one: %s", strings.Join(with, ", "))
+	}
+	return hint.New(none, "`aws-accounts keys add NAME` asks for one")
+}
+
+// account is the one named, else the base account that begins with the profile, else the one in whose AWS account the key is,
+// as after an import that was interrupted.
+func (c *KeysImport) account(ctx context.Context, r *Resolver, file *accounts.File, key aws.Credentials) (*accounts.Account, error) {
+	if c.Account != "" {
+		return keysAccount(file, c.Account)
+	}
+	if len(file.Accounts) == 0 {
+		return keysAccount(file, "main")
+	}
+	choose := func(fits func(*accounts.Account) bool) (found []*accounts.Account) {
+		for i := range file.Accounts {
+			if a := &file.Accounts[i]; a.IsBase() && fits(a) {
+				found = append(found, a)
+			}
+		}
+		return found
+	}
+	found := choose(func(a *accounts.Account) bool { return a.Way().Profile == c.Profile })
+	if len(found) == 0 {
+		who, err := r.owner(ctx, file, &accounts.Account{Name: c.Profile}, key)
+		if err != nil {
+			return nil, err
+		}
+		found = choose(func(a *accounts.Account) bool {
+			return a.AccountID == who.AccountID && (a.Way().Keychain || a.Credentials == nil)
+		})
+	}
+	if len(found) == 1 {
+		return found[0], nil
+	}
+	return nil, hint.New(fmt.Errorf("%d accounts in %s could begin with the key of profile %q", len(found), file.Path, c.Profile),
+		"say which with --account NAME")
+}
+
+// alone refuses to take the key away from another account.
+func (c *KeysImport) alone(file *accounts.File, a *accounts.Account) error {
+	for i := range file.Accounts {
+		if other := &file.Accounts[i]; other != a && other.Way().Profile == c.Profile {
+			return hint.New(fmt.Errorf("%s begins with profile %q as well", other.Name, c.Profile),
+				"give it another beginning, or `aws-accounts keys import %s --account %s` first", c.Profile, other.Name)
+		}
+	}
+	return nil
+}
+
+// without returns the credentials file without the key, if it still holds that key.
+func (c *KeysImport) without(path string, key aws.Credentials) ([]byte, error) {
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return nil, err
+	}
+	id, secret, _, err := awsfiles.Keys(data, c.Profile)
+	if err != nil || id != key.AccessKeyID || secret != key.SecretAccessKey {
+		return nil, hint.New(fmt.Errorf("%s: [%s] has changed meanwhile and stays as it is", path, c.Profile), "try again")
+	}
+	edited, _, err := awsfiles.RemoveKeys(data, c.Profile)
+	if err != nil {
+		return nil, hint.New(fmt.Errorf("%s: can't take the key out of [%s]: %w", path, c.Profile, err),
+			"take its lines out by hand; `aws-accounts keys import %s` without --remove stores the key", c.Profile)
+	}
+	return edited, nil
+}
+
+func (c *KeysImport) remove(ctx context.Context, r *Resolver, stdout io.Writer, path string, key aws.Credentials, a *accounts.Account, stored *cache.Keys) error {
+	waiting, cancel := context.WithTimeout(ctx, 10*time.Second)
+	defer cancel()
+	if release, err := lock.Acquire(waiting, r.Sessions.Dir, "aws-credentials"); err == nil {
+		defer release()
+	} else if waiting.Err() != nil {
+		return hint.New(fmt.Errorf("another `aws-accounts` is changing %s", path), "wait for it to end, then try again")
+	}
+	edited, err := c.without(path, key)
+	if err != nil {
+		return err
+	}
+	// No backup: it would hold what was to go.
+	if err := atomicfile.Write(path, edited, 0o600); err != nil {
+		return hint.New(fmt.Errorf("%s: the key is stored, but couldn't be taken out of %s: %w", a.Name, path, err), "take the lines of [%s] out by hand", c.Profile)
+	}
+	fmt.Fprintf(stdout, "%s: access key %s taken out of [%s]\n", path, stored.Current.ID, c.Profile)
+	if users := c.users(edited); len(users) > 0 {
+		fmt.Fprintf(stdout, "warning: source_profile = %s of %s leads nowhere now: make accounts of them, or let them name %s's profile\n",
+			c.Profile, strings.Join(users, ", "), a.Name)
+	}
+	fmt.Fprintf(stdout, "next: `aws-accounts setup` gives %s a profile; what used profile %s can use that one\n", a.Name, c.Profile)
+	return nil
+}
+
+// users are the profiles that begin with this one.
+func (c *KeysImport) users(credentials []byte) (users []string) {
+	config, err := readAWS(place.AWSConfig)
+	if err != nil {
+		return nil
+	}
+	files, err := awsfiles.Profiles(config, credentials)
+	if err != nil {
+		return nil
+	}
+	for _, name := range files.Names() {
+		if p, ok := files.Profile(name); ok {
+			if source, ok := p.Get(awsfiles.Both, "source_profile"); ok && source.Value == c.Profile {
+				users = append(users, name)
+			}
+		}
+	}
+	return users
+}

@@ -1,0 +1,442 @@
+package process
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os/signal"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	awsmiddleware "github.com/aws/aws-sdk-go-v2/aws/middleware"
+	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
+	"github.com/aws/aws-sdk-go-v2/service/iam"
+	"github.com/aws/aws-sdk-go-v2/service/iam/types"
+	smithy "github.com/aws/smithy-go"
+
+	"aws-accounts/accounts"
+	"aws-accounts/cache"
+	"aws-accounts/internal/hint"
+)
+
+// KeysRotate is `aws-accounts keys rotate NAME`.
+type KeysRotate struct {
+	Name    string `arg:"" help:"The account, by its name in the accounts file."`
+	MFACode string `name:"mfa-code" help:"The six digits of the MFA device, instead of asking for them." placeholder:"123456"`
+}
+
+// Run rotates, or goes on with a rotation that was interrupted. However it ends, the keychain holds a key that works, and
+// what it is in the middle of: the same command goes on from there.
+func (c *KeysRotate) Run(r *Resolver, stdout io.Writer) error {
+	ctx, cancel := context.WithTimeout(context.Background(), keysTimeout)
+	defer cancel()
+	ctx, stop := signal.NotifyContext(ctx, syscall.SIGINT, syscall.SIGTERM) // to say where it stopped; SIGKILL does no harm either
+	defer stop()
+	file, err := r.Accounts.File()
+	if err != nil {
+		return err
+	}
+	a, err := keysAccount(file, c.Name)
+	if err != nil {
+		return err
+	}
+	release, err := r.lockKeys(ctx, a.Name)
+	if err != nil {
+		return err
+	}
+	defer release()
+	keys, err := r.Sessions.Keychain.LoadKeys(ctx, a.Name)
+	if err != nil {
+		return explainItem(err, a)
+	}
+	r.MFA.Code = c.MFACode
+	t := &rotation{Resolver: r, file: file, account: a, keys: keys, stdout: stdout}
+	if keys.Rotation != nil {
+		t.say("going on with the rotation that began %s", keys.Rotation.Began.Local().Format(time.DateTime))
+	}
+	if err := t.run(ctx); err != nil {
+		return hint.New(fmt.Errorf("%w; %s", err, t.state()), "%s", t.next(err))
+	}
+	return nil
+}
+
+// rotation takes one step after the other. Each begins with what is stored in keys and ends with storing what it did.
+type rotation struct {
+	*Resolver
+	file    *accounts.File
+	account *accounts.Account
+	keys    *cache.Keys
+	stdout  io.Writer
+}
+
+const (
+	// IAM takes seconds to make a new key known everywhere. So many answers in succession count as known, so far apart.
+	settledAfter, settlePause = 3, 500 * time.Millisecond
+	// How long a new key may take to be known, or an IAM call to succeed with it.
+	settleTime = time.Minute
+	// How long after the switch a process may still be about to use the old key.
+	grace = 2 * time.Second
+	// A key that AWS made later than this after the rotation began isn't the rotation's.
+	createTime = time.Minute
+)
+
+func (t *rotation) run(ctx context.Context) error {
+	for tries := 0; ; {
+		if ctx.Err() != nil {
+			return fmt.Errorf("%s: stopped", t.account.Name)
+		}
+		var err error
+		switch rot := t.keys.Rotation; {
+		case rot == nil || rot.Next == nil && rot.Old == nil:
+			err = t.create(ctx)
+			if tries++; errors.Is(err, errLost) && tries < 3 {
+				err = nil
+			}
+		case rot.Next != nil:
+			err = t.switchOver(ctx)
+		default:
+			return t.retire(ctx)
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// errLost: AWS may have made a key whose secret didn't reach us.
+var errLost = errors.New("AWS's answer was lost")
+
+// create makes the second key. Before it asks AWS, it stores that it is about to: should the answer get lost, the key that
+// nobody knows is found by that, and deleted.
+func (t *rotation) create(ctx context.Context) error {
+	client, err := t.iam(ctx)
+	if err != nil {
+		return err
+	}
+	now, err := t.clear(ctx, client)
+	if err != nil {
+		return err
+	}
+	if err := t.save(ctx, func(k *cache.Keys) { k.Rotation = &cache.Rotation{Began: now} }); err != nil {
+		return err
+	}
+
+	// From here to the end whoever interrupts us has to wait, and it's asked once: twice could make two keys.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), createTime/2)
+	defer cancel()
+	out, err := client.CreateAccessKey(ctx, &iam.CreateAccessKeyInput{}, func(o *iam.Options) { o.Retryer = aws.NopRetryer{} })
+	if err != nil {
+		if !definite(err) {
+			return fmt.Errorf("%w: %w", errLost, t.explain(err, "iam:CreateAccessKey"))
+		}
+		if undo := t.save(ctx, func(k *cache.Keys) { k.Rotation = nil }); undo != nil {
+			return undo
+		}
+		return t.explain(err, "iam:CreateAccessKey")
+	}
+	made := out.AccessKey
+	if made == nil || aws.ToString(made.AccessKeyId) == "" || aws.ToString(made.SecretAccessKey) == "" {
+		return fmt.Errorf("%w: %s: AWS answered without a whole access key", errLost, t.account.Name)
+	}
+	next := &cache.AccessKey{ID: *made.AccessKeyId, Secret: *made.SecretAccessKey, Stored: t.Sessions.Now().UTC()}
+	if err := t.save(ctx, func(k *cache.Keys) { k.Rotation = &cache.Rotation{Began: now, Next: next} }); err != nil {
+		if _, undo := client.DeleteAccessKey(ctx, &iam.DeleteAccessKeyInput{AccessKeyId: made.AccessKeyId}); undo == nil {
+			t.say("deleted the new key %s again, as it can't be stored", next.ID)
+		}
+		return err
+	}
+	t.say("made access key %s beside %s", next.ID, t.keys.Current.ID)
+	return nil
+}
+
+// clear sees that the key in use is the only one at AWS, and deletes what an interrupted rotation left there. It returns
+// AWS's time.
+func (t *rotation) clear(ctx context.Context, client *iam.Client) (now time.Time, err error) {
+	out, err := client.ListAccessKeys(ctx, &iam.ListAccessKeysInput{})
+	if err != nil {
+		return now, t.explain(err, "iam:ListAccessKeys")
+	}
+	now, ok := awsmiddleware.GetServerTime(out.ResultMetadata)
+	if !ok {
+		now = t.Sessions.Now()
+	}
+	for _, key := range out.AccessKeyMetadata {
+		id := aws.ToString(key.AccessKeyId)
+		if id == t.keys.Current.ID {
+			continue
+		}
+		if err := t.clearOther(ctx, client, key); err != nil {
+			return now, err
+		}
+		t.say("deleted %s, which was made for this rotation and got lost", id)
+	}
+	return now.UTC(), nil
+}
+
+// clearOther deletes a key that can only be the rotation's own: made when it asked for one, and never used by anybody.
+func (t *rotation) clearOther(ctx context.Context, client *iam.Client, key types.AccessKeyMetadata) error {
+	id, created := aws.ToString(key.AccessKeyId), aws.ToTime(key.CreateDate)
+	if rot := t.keys.Rotation; rot != nil && !created.Before(rot.Began.Add(-time.Second)) && created.Before(rot.Began.Add(createTime)) {
+		used, err := client.GetAccessKeyLastUsed(ctx, &iam.GetAccessKeyLastUsedInput{AccessKeyId: key.AccessKeyId})
+		if err != nil {
+			return t.explain(err, "iam:GetAccessKeyLastUsed")
+		}
+		if used.AccessKeyLastUsed == nil || used.AccessKeyLastUsed.LastUsedDate == nil {
+			_, err := client.DeleteAccessKey(ctx, &iam.DeleteAccessKeyInput{AccessKeyId: key.AccessKeyId})
+			if err != nil && !isCode(err, "NoSuchEntity") {
+				return t.explain(err, "iam:DeleteAccessKey")
+			}
+			return nil
+		}
+	}
+	if t.keys.Rotation != nil {
+		if err := t.save(ctx, func(k *cache.Keys) { k.Rotation = nil }); err != nil {
+			return err
+		}
+	}
+	return hint.New(fmt.Errorf("%s: %s has two access keys, which is as many as AWS allows: %s, and %s (%s, made %s)", t.account.Name,
+		t.user(), t.keys.Current.ID, id, strings.ToLower(string(key.Status)), created.Local().Format(time.DateOnly)),
+		"if nobody uses it, `aws iam delete-access-key --access-key-id %s`; then run `aws-accounts keys rotate %s` again", id, t.account.Name)
+}
+
+// switchOver waits until AWS knows the new key, and puts it in use.
+func (t *rotation) switchOver(ctx context.Context) error {
+	next := *t.keys.Rotation.Next
+	err := t.settle(ctx, next)
+	if isCode(err, "InvalidClientTokenId") {
+		if there, listed := t.listed(ctx, next.ID); listed == nil && !there {
+			t.say("%s isn't at AWS any more", next.ID)
+			return t.save(ctx, func(k *cache.Keys) { k.Rotation = nil })
+		}
+	}
+	if err != nil {
+		return explainKey(err, t.file, t.account, next.ID)
+	}
+	old := t.keys.Current
+	err = t.save(ctx, func(k *cache.Keys) {
+		k.Current, k.Rotation = next, &cache.Rotation{Began: k.Rotation.Began, Old: &old}
+	})
+	if err == nil {
+		t.say("AWS knows %s: it is in use now", next.ID)
+	}
+	return err
+}
+
+// settle waits until AWS answers to the key as to a user's key of long standing.
+func (t *rotation) settle(ctx context.Context, key cache.AccessKey) error {
+	ctx, cancel := context.WithTimeout(ctx, settleTime)
+	defer cancel()
+	client, err := t.keyClient(ctx, t.file, t.account, static(t.keys.Credentials(key)))
+	if err != nil {
+		return err
+	}
+	for row, pause := 0, settlePause; ; {
+		who, err := client.whoami(ctx)
+		switch {
+		case err == nil && who.ARN != t.keys.User:
+			return hint.New(fmt.Errorf("%s: access key %s belongs to %s, not to %s", t.account.Name, key.ID, who.ARN, t.keys.User),
+				"`aws-accounts keys remove %s`, then add the right one", t.account.Name)
+		case err == nil:
+			if row++; row == settledAfter {
+				return nil
+			}
+		case !isCode(err, "InvalidClientTokenId"):
+			return err
+		default:
+			row, pause = 0, min(2*pause, 4*time.Second)
+		}
+		if wait(ctx, pause) != nil {
+			if err == nil {
+				err = ctx.Err()
+			}
+			return err
+		}
+	}
+}
+
+// listed asks, with the key in use, whether AWS still has another.
+func (t *rotation) listed(ctx context.Context, id string) (bool, error) {
+	client, err := t.iam(ctx)
+	if err != nil {
+		return false, err
+	}
+	out, err := client.ListAccessKeys(ctx, &iam.ListAccessKeysInput{})
+	if err != nil {
+		return false, err
+	}
+	for _, key := range out.AccessKeyMetadata {
+		if aws.ToString(key.AccessKeyId) == id {
+			return true, nil
+		}
+	}
+	return false, nil
+}
+
+// retire deactivates and deletes the old key. It asks with the new one: by that IAM, too, has to know it.
+func (t *rotation) retire(ctx context.Context) error {
+	old := *t.keys.Rotation.Old
+	if err := wait(ctx, grace); err != nil {
+		return fmt.Errorf("%s: stopped", t.account.Name)
+	}
+	client, err := t.iam(ctx)
+	if err != nil {
+		return err
+	}
+	err = t.known(ctx, func() error {
+		_, err := client.UpdateAccessKey(ctx, &iam.UpdateAccessKeyInput{AccessKeyId: &old.ID, Status: types.StatusTypeInactive})
+		return err
+	})
+	if isCode(err, "InvalidClientTokenId") {
+		return t.goBack(ctx, err)
+	}
+	if err != nil && !isCode(err, "NoSuchEntity") {
+		return t.explain(err, "iam:UpdateAccessKey")
+	}
+	err = t.known(ctx, func() error {
+		_, err := client.DeleteAccessKey(ctx, &iam.DeleteAccessKeyInput{AccessKeyId: &old.ID})
+		return err
+	})
+	if err != nil && !isCode(err, "NoSuchEntity") {
+		return t.explain(err, "iam:DeleteAccessKey")
+	}
+	if err := t.save(ctx, func(k *cache.Keys) { k.Rotation = nil }); err != nil {
+		return err
+	}
+	t.say("deleted %s; %s is the only access key of %s", old.ID, t.keys.Current.ID, t.user())
+	return nil
+}
+
+// goBack is for a new key that somebody deleted while the old one is still there.
+func (t *rotation) goBack(ctx context.Context, refused error) error {
+	old := *t.keys.Rotation.Old
+	if _, err := t.owner(ctx, t.file, t.account, t.keys.Credentials(old)); err != nil {
+		return t.explain(refused, "iam:UpdateAccessKey")
+	}
+	gone := t.keys.Current.ID
+	if err := t.save(ctx, func(k *cache.Keys) { k.Current, k.Rotation = old, nil }); err != nil {
+		return err
+	}
+	return hint.New(fmt.Errorf("%s: AWS doesn't know the new key %s any more (InvalidClientTokenId)", t.account.Name, gone),
+		"run `aws-accounts keys rotate %s` again", t.account.Name)
+}
+
+// known calls until AWS knows the key that signs.
+func (t *rotation) known(ctx context.Context, call func() error) error {
+	end := time.Now().Add(settleTime / 2)
+	for pause := settlePause; ; pause = min(2*pause, 4*time.Second) {
+		err := call()
+		if !isCode(err, "InvalidClientTokenId") || time.Now().After(end) || wait(ctx, pause) != nil {
+			return err
+		}
+	}
+}
+
+// iam returns a client that acts with the key in use, or with the account's MFA session where it has a device: IAM refuses
+// sessions without MFA, and many policies refuse IAM without it. Sessions outlive the key that they began with.
+func (t *rotation) iam(ctx context.Context) (*iam.Client, error) {
+	provider := static(t.keys.Credentials(t.keys.Current))
+	if t.account.MFASerial != "" {
+		session, err := t.Session(t.account.Name).Retrieve(ctx)
+		if err != nil {
+			return nil, err
+		}
+		provider = static(session)
+	}
+	client, err := t.keyClient(ctx, t.file, t.account, provider)
+	if err != nil {
+		return nil, err
+	}
+	return iam.NewFromConfig(client.config), nil
+}
+
+// save stores the keys with the change, whoever interrupts. What can't be stored hasn't happened.
+func (t *rotation) save(ctx context.Context, change func(*cache.Keys)) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Minute)
+	defer cancel()
+	changed := *t.keys
+	change(&changed)
+	if err := t.Sessions.Keychain.StoreKeys(ctx, &changed); err != nil {
+		return fmt.Errorf("%s: storing its access keys: %w", t.account.Name, err)
+	}
+	t.keys = &changed
+	return nil
+}
+
+func (t *rotation) say(format string, args ...any) {
+	fmt.Fprintf(t.stdout, "%s: %s\n", t.account.Name, fmt.Sprintf(format, args...))
+}
+
+func (t *rotation) user() string {
+	return t.keys.User[strings.LastIndexByte(t.keys.User, ':')+1:]
+}
+
+// state says which key is in use and what else there is, for whoever reads an error.
+func (t *rotation) state() string {
+	current := t.keys.Current.ID
+	switch rot := t.keys.Rotation; {
+	case rot == nil:
+		return current + " stays in use"
+	case rot.Next != nil:
+		return fmt.Sprintf("%s stays in use, and %s is stored beside it", current, rot.Next.ID)
+	case rot.Old != nil:
+		return fmt.Sprintf("%s is in use, and %s is still to be deleted", current, rot.Old.ID)
+	}
+	return current + " stays in use, and AWS may have made another that is still to be deleted"
+}
+
+func (t *rotation) next(err error) string {
+	again := fmt.Sprintf("`aws-accounts keys rotate %s` goes on from here", t.account.Name)
+	h := hint.Of(err)
+	if h == "" || t.keys.Rotation == nil || strings.Contains(h, "keys rotate") {
+		return cmp.Or(h, again)
+	}
+	return h + "; then " + again
+}
+
+// explain says what AWS has against one call about keys.
+func (t *rotation) explain(err error, action string) error {
+	api, ok := errors.AsType[smithy.APIError](err)
+	if !ok {
+		return explain(err, t.file, t.account)
+	}
+	refused := &refusal{Code: api.ErrorCode(), RequestID: requestID(err), definite: true}
+	switch refused.Code {
+	case "AccessDenied", "AccessDeniedException":
+		refused.message = fmt.Sprintf("%s: %s is not allowed %s", t.account.Name, t.user(), action)
+		mfa := ""
+		if t.account.MFASerial == "" {
+			mfa = fmt.Sprintf("; where that needs MFA, set \"mfa_serial\" of %s in %s", t.account.Name, t.file.Path)
+		}
+		return hint.New(refused, "ask an administrator for iam:CreateAccessKey, ListAccessKeys, GetAccessKeyLastUsed, UpdateAccessKey and DeleteAccessKey on %s%s", t.keys.User, mfa)
+	case "LimitExceeded", "LimitExceededException":
+		refused.message = fmt.Sprintf("%s: %s has as many access keys as AWS allows", t.account.Name, t.user())
+		return hint.New(refused, "`aws iam list-access-keys` shows them; delete the one that nobody uses")
+	}
+	return explainKey(err, t.file, t.account, t.keys.Current.ID)
+}
+
+// definite: AWS refused, so nothing was done. Everything else leaves open whether it was.
+func definite(err error) bool {
+	response, ok := errors.AsType[*awshttp.ResponseError](err)
+	return ok && response.HTTPStatusCode() >= 400 && response.HTTPStatusCode() < 500
+}
+
+func isCode(err error, code string) bool {
+	api, ok := errors.AsType[smithy.APIError](err)
+	return ok && (api.ErrorCode() == code || api.ErrorCode() == code+"Exception")
+}
+
+func wait(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}

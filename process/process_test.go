@@ -1,0 +1,113 @@
+package process
+
+import (
+	"encoding/json"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+
+	"aws-accounts/accounts"
+)
+
+type writes []string
+
+func (w *writes) Write(p []byte) (int, error) { *w = append(*w, string(p)); return len(p), nil }
+
+// The document is what callers parse, each in its own way: one line, one write, RFC 3339 with Z, no empty Expiration.
+func TestWrite(t *testing.T) {
+	zone := time.FixedZone("far away", 5*3600)
+	for _, c := range []struct {
+		name string
+		in   aws.Credentials
+		want string
+	}{
+		{"session", aws.Credentials{AccessKeyID: "ASIA", SecretAccessKey: "a/b+c&<", SessionToken: "t", AccountID: "987654321098", CanExpire: true,
+			Expires: time.Date(2026, 11, 22, 17, 0, 0, 5e8, zone)},
+			`{"Version":1,"AccessKeyId":"ASIA","SecretAccessKey":"a/b+c\u0026\u003c","SessionToken":"t","Expiration":"2026-11-22T12:00:00Z","AccountId":"987654321098"}`},
+		{"long-term key", aws.Credentials{AccessKeyID: "AKIA", SecretAccessKey: "s"}, `{"Version":1,"AccessKeyId":"AKIA","SecretAccessKey":"s"}`},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			var w writes
+			if err := Write(&w, c.in); err != nil {
+				t.Fatal(err)
+			}
+			if len(w) != 1 || w[0] != c.want+"\n" {
+				t.Errorf("wrote %q", w)
+			}
+			var back map[string]any
+			if err := json.Unmarshal([]byte(w[0]), &back); err != nil || back["Version"] != 1.0 || back["SecretAccessKey"] != c.in.SecretAccessKey {
+				t.Errorf("reads back as %v, %v", back, err)
+			}
+		})
+	}
+}
+
+func TestRegionIn(t *testing.T) {
+	for _, c := range [][3]string{
+		{"aws", "eu-west-1", "eu-west-1"}, {"aws", "", "us-east-1"}, {"aws", "cn-north-1", "us-east-1"}, {"aws", "us-gov-west-1", "us-east-1"},
+		{"aws-cn", "eu-west-1", "cn-north-1"}, {"aws-cn", "cn-northwest-1", "cn-northwest-1"}, {"aws-us-gov", "", "us-gov-west-1"},
+		{"aws-us-gov", "us-gov-east-1", "us-gov-east-1"}, {"aws-iso-b", "us-isob-east-1", "us-isob-east-1"}, {"aws-iso", "us-isob-east-1", "us-iso-east-1"},
+	} {
+		if got := regionIn(c[0], c[1]); got != c[2] {
+			t.Errorf("regionIn(%s, %q) = %s, want %s", c[0], c[1], got, c[2])
+		}
+	}
+}
+
+func TestSessionNameIsValid(t *testing.T) {
+	if got := sessionName(&accounts.Account{SessionName: "me@here"}); got != "me@here" {
+		t.Error(got)
+	}
+	if got := sessionName(&accounts.Account{}); notInSessionName.MatchString(got) || len(got) < 2 || len(got) > 64 {
+		t.Errorf("%q", got)
+	}
+}
+
+// Everything that shapes a session is in its fingerprint; what only describes the account isn't.
+func TestFingerprint(t *testing.T) {
+	base := func() *accounts.File {
+		return &accounts.File{Accounts: []accounts.Account{
+			{Name: "main", AccountID: "123456789012"},
+			{Name: "other", AccountID: "123456789013"},
+			{Name: "dev", RoleARN: "arn:aws:iam::987654321098:role/A", Source: "main"},
+		}}
+	}
+	print := func(f *accounts.File) string { return fingerprint(f, &f.Accounts[2]) }
+	before := print(base())
+	for name, change := range map[string]func(f *accounts.File){
+		"role":              func(f *accounts.File) { f.Accounts[2].RoleARN = "arn:aws:iam::987654321098:role/B" },
+		"source":            func(f *accounts.File) { f.Accounts[2].Source = "other" },
+		"source's profile":  func(f *accounts.File) { f.Accounts[0].Credentials = &accounts.Credentials{Profile: "x"} },
+		"source's MFA":      func(f *accounts.File) { f.Accounts[0].MFASerial = "GAHT12345678" },
+		"external id":       func(f *accounts.File) { f.Accounts[2].ExternalID = "xx" },
+		"duration":          func(f *accounts.File) { f.Accounts[2].Duration = accounts.Duration(2 * time.Hour) },
+		"default duration":  func(f *accounts.File) { f.Defaults.Duration = accounts.Duration(2 * time.Hour) },
+		"session name":      func(f *accounts.File) { f.Accounts[2].SessionName = "other" },
+		"source identity":   func(f *accounts.File) { f.Accounts[2].SourceIdentity = "other" },
+		"tags":              func(f *accounts.File) { f.Accounts[2].SessionTags = map[string]string{"a": "b"} },
+		"transitive tags":   func(f *accounts.File) { f.Accounts[2].TransitiveTagKeys = []string{"a"} },
+		"policy":            func(f *accounts.File) { f.Accounts[2].Policy = "{}" },
+		"policies":          func(f *accounts.File) { f.Accounts[2].PolicyARNs = []string{"arn:aws:iam::aws:policy/ReadOnlyAccess"} },
+		"account":           func(f *accounts.File) { f.Accounts[2].AccountID = "111111111111" },
+		"MFA with the role": func(f *accounts.File) { f.Accounts[2].MFASerial = "GAHT12345678" },
+	} {
+		f := base()
+		if change(f); print(f) == before {
+			t.Errorf("another %s has the same fingerprint", name)
+		}
+	}
+	for name, change := range map[string]func(f *accounts.File){
+		"description":     func(f *accounts.File) { f.Accounts[2].Description = strings.Repeat("x", 3) },
+		"region":          func(f *accounts.File) { f.Accounts[2].Region = "eu-west-1" },
+		"profile":         func(f *accounts.File) { f.Accounts[2].Profile = "p" },
+		"prefix":          func(f *accounts.File) { f.Defaults.ProfilePrefix = "p-" },
+		"another account": func(f *accounts.File) { f.Accounts[1].AccountID = "222222222222" },
+	} {
+		f := base()
+		if change(f); print(f) != before {
+			t.Errorf("another %s has another fingerprint", name)
+		}
+	}
+}

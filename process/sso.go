@@ -1,0 +1,162 @@
+package process
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/config"
+	"github.com/aws/aws-sdk-go-v2/service/sts/types"
+	smithy "github.com/aws/smithy-go"
+
+	"aws-accounts/accounts"
+	"aws-accounts/internal/ask"
+	"aws-accounts/internal/browser"
+	"aws-accounts/internal/hint"
+	"aws-accounts/internal/identitycenter"
+	"aws-accounts/internal/tui"
+)
+
+// SSO says how the person is reached who has to sign in before an account of Identity Center has credentials.
+type SSO struct {
+	Asker      *ask.Asker
+	Unattended bool // nobody sees a browser open, as in CI, or --no-input forbids it
+}
+
+// hurriedSSO is how long all of it may take where there is a session to fall back on: nobody signs in for that.
+const hurriedSSO = 3 * time.Second
+
+// fetchSSO gets the credentials of a permission set, with a sign-in if need be and if there is somebody.
+func (r *Resolver) fetchSSO(ctx context.Context, file *accounts.File, a *accounts.Account, hurry bool) (aws.Credentials, error) {
+	session := file.SSOSession(a.SSO.Session)
+	center, err := r.center(ctx, session, hurry)
+	if err != nil {
+		return aws.Credentials{}, err
+	}
+	if hurry {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, hurriedSSO)
+		defer cancel()
+	} else {
+		center.Person = r.SSO.person(session, a.Name)
+	}
+	out, err := center.Credentials(ctx, a.AccountID, a.SSO.RoleName)
+	if forbidden(err) && !hurry {
+		return aws.Credentials{}, r.explainForbidden(ctx, center, file, a, err)
+	}
+	if err != nil {
+		return aws.Credentials{}, explainSSO(err, file, session, a)
+	}
+
+	var answer *types.Credentials
+	if c := out.RoleCredentials; c != nil {
+		answer = &types.Credentials{
+			AccessKeyId: c.AccessKeyId, SecretAccessKey: c.SecretAccessKey, SessionToken: c.SessionToken, Expiration: aws.Time(time.UnixMilli(c.Expiration)),
+		}
+	}
+	credentials, err := (&client{report: r.Sessions.Report}).temporary(answer, out.ResultMetadata)
+	credentials.AccountID = a.AccountID // AWS gave what was asked for; it doesn't repeat the number
+	return credentials, explain(err, file, a)
+}
+
+// center is the Identity Center of a session, with nobody to sign in.
+func (r *Resolver) center(ctx context.Context, session *accounts.SSOSession, hurry bool) (*identitycenter.Center, error) {
+	cfg, err := loadConfig(ctx, noProfile, session.Region, config.WithCredentialsProvider(aws.AnonymousCredentials{}))
+	if err != nil {
+		return nil, err
+	}
+	return &identitycenter.Center{
+		SSOSession: *session,
+		Config:     bounded(cfg, hurry),
+		Keychain:   r.Sessions.Keychain,
+		Locks:      r.Sessions.Dir,
+		Now:        r.Sessions.Now,
+		Report:     r.Sessions.Report,
+	}, nil
+}
+
+// person is whoever is at the desktop, else at the terminal, of a command that is about something else. Standard output and
+// error aren't for him.
+func (s *SSO) person(session *accounts.SSOSession, account string) identitycenter.Person {
+	var p identitycenter.Person
+	if s.Unattended {
+		return p
+	}
+	if browser.Available() == nil {
+		p.Browser = browser.Open
+	}
+	if s.Asker.Present() {
+		p.Show = func(ctx context.Context, what identitycenter.Prompt) error {
+			if what.Code == "" {
+				return s.Asker.Tell(ctx, fmt.Sprintf("%s needs you to sign in to %s, in the browser\n", account, session.Name))
+			}
+			return s.Asker.Tell(ctx, fmt.Sprintf("%s needs you to sign in to %s: %s", account, session.Name, inWords(what)))
+		}
+	}
+	return p
+}
+
+// inWords is what to do with a device code.
+func inWords(what identitycenter.Prompt) string {
+	return fmt.Sprintf("open this link on any device, and check that the page shows %s\n\n  %s\n\n", tui.Harmless(what.Code), tui.Harmless(what.URL))
+}
+
+// explainSSO says in one sentence what Identity Center had against it, and one next step. a is nil in commands that are
+// about the session itself.
+func explainSSO(err error, file *accounts.File, session *accounts.SSOSession, a *accounts.Account) error {
+	if err == nil {
+		return nil
+	}
+	who := ""
+	if a != nil {
+		who = a.Name + ": "
+	} else {
+		a = &accounts.Account{Name: session.Name} // for explain, which names it
+	}
+	if needs, ok := errors.AsType[*identitycenter.NeedsSignIn](err); ok {
+		return hint.New(&refusal{message: who + needs.Error(), RequestID: requestID(err)}, "run `aws-accounts sso login %s`", session.Name)
+	}
+	if identitycenter.Misconfigured(err) {
+		r := &refusal{message: fmt.Sprintf("%sIdentity Center in %s doesn't accept the sign-in to %s", who, session.Region, session.StartURL),
+			RequestID: requestID(err), definite: true}
+		if api, ok := errors.AsType[smithy.APIError](err); ok {
+			r.Code = api.ErrorCode() // its message is empty: this API has another member for it
+		} else {
+			r.message += ": " + err.Error()
+		}
+		return hint.New(r, "check \"start_url\" and \"region\" of %s in %s", session.Name, file.Path)
+	}
+	return explain(err, file, a)
+}
+
+// forbidden reports whether the person has no such permission set in the account. AWS documents neither of its words for it.
+func forbidden(err error) bool {
+	api, ok := errors.AsType[smithy.APIError](err)
+	return ok && (api.ErrorCode() == "ForbiddenException" || api.ErrorCode() == "ResourceNotFoundException")
+}
+
+// explainForbidden also says what the person may do in the account instead.
+func (r *Resolver) explainForbidden(ctx context.Context, center *identitycenter.Center, file *accounts.File, a *accounts.Account, err error) error {
+	refused := &refusal{message: fmt.Sprintf("%s: %s gives you no role %s in account %s", a.Name, center.Name, a.SSO.RoleName, a.AccountID),
+		RequestID: requestID(err), definite: true}
+	if api, ok := errors.AsType[smithy.APIError](err); ok {
+		refused.Code = api.ErrorCode()
+	}
+	roles, err := center.Roles(ctx, a.AccountID)
+	switch {
+	case forbidden(err) || err == nil && len(roles) == 0:
+		return hint.New(refused, "ask an administrator to assign you to the account, or correct \"account_id\" of %s in %s", a.Name, file.Path)
+	case err != nil:
+		return hint.New(refused, "ask an administrator for it, or correct \"role_name\" of %s in %s", a.Name, file.Path)
+	}
+	const most = 5
+	more := ""
+	if len(roles) > most {
+		more = fmt.Sprintf(" and %d more", len(roles)-most)
+	}
+	shown := tui.Harmless(strings.Join(roles[:min(len(roles), most)], ", "))
+	return hint.New(refused, "you have %s%s there: correct \"role_name\" of %s in %s", shown, more, a.Name, file.Path)
+}

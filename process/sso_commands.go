@@ -1,0 +1,154 @@
+package process
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+
+	"aws-accounts/accounts"
+	"aws-accounts/cache"
+	"aws-accounts/internal/browser"
+	"aws-accounts/internal/hint"
+	"aws-accounts/internal/identitycenter"
+)
+
+// SSOCommands is `aws-accounts sso …`.
+type SSOCommands struct {
+	Login  SSOLogin  `cmd:"" help:"Sign in to Identity Center."`
+	Logout SSOLogout `cmd:"" help:"Sign out of Identity Center, and forget the sessions that came of it."`
+}
+
+// SSOLogin is `aws-accounts sso login [SESSION]`.
+type SSOLogin struct {
+	Session string `arg:"" optional:"" help:"The SSO session, by its name in the accounts file; without it, the only one."`
+	Device  bool   `help:"Show a link and a code to confirm on any device, instead of opening the browser."`
+}
+
+// Run signs in, whether or not there is a sign-in, and says how long the new one holds.
+func (c *SSOLogin) Run(r *Resolver, stdout io.Writer) error {
+	file, session, err := r.ssoSession(c.Session)
+	if err != nil {
+		return err
+	}
+	if r.SSO.Asker.Never {
+		return hint.New(fmt.Errorf("not signed in to %s: signing in needs a person, and --no-input forbids asking", session.Name),
+			"run `aws-accounts sso login %s`", session.Name)
+	}
+	ctx := context.Background()
+	center, err := r.center(ctx, session, false)
+	if err != nil {
+		return err
+	}
+	center.Person = c.person(session, stdout)
+	expires, err := center.SignIn(ctx)
+	if err != nil {
+		return explainSSO(err, file, session, nil)
+	}
+	_, err = fmt.Fprintf(stdout, "signed in to %s until %s (%s); it is renewed without you while Identity Center allows it\n",
+		session.Name, expires.Local().Format("15:04"), accounts.Left(expires.Sub(r.Sessions.Now())))
+	return err
+}
+
+// person reads what the command writes.
+func (c *SSOLogin) person(session *accounts.SSOSession, stdout io.Writer) identitycenter.Person {
+	p := identitycenter.Person{
+		Show: func(_ context.Context, what identitycenter.Prompt) error {
+			text := fmt.Sprintf("opening the browser to sign in to %s; if it doesn't open, use this link, or try --device\n\n  %s\n\n", session.Name, what.URL)
+			if what.Code != "" {
+				text = fmt.Sprintf("to sign in to %s, %s", session.Name, inWords(what))
+			}
+			_, err := io.WriteString(stdout, text)
+			return err
+		},
+		Wait: func() {
+			fmt.Fprintf(stdout, "another process is waiting for a sign-in to %s: finish that one, or wait a minute\n", session.Name)
+		},
+	}
+	if !c.Device && browser.Available() == nil {
+		p.Browser = browser.Open
+	}
+	return p
+}
+
+// SSOLogout is `aws-accounts sso logout [SESSION]`.
+type SSOLogout struct {
+	Session string `arg:"" optional:"" help:"The SSO session, by its name in the accounts file; without it, the only one."`
+}
+
+// Run ends the sign-in with AWS, and removes it here together with every session that began with it: who signs out
+// expects to have no more access from here.
+func (c *SSOLogout) Run(r *Resolver, stdout io.Writer) error {
+	file, session, err := r.ssoSession(c.Session)
+	if err != nil {
+		return err
+	}
+	ctx := context.Background()
+	center, err := r.center(ctx, session, false)
+	if err != nil {
+		return err
+	}
+	untold, err := center.SignOut(ctx)
+	switch {
+	case errors.Is(err, identitycenter.ErrNotSignedIn):
+		fmt.Fprintf(stdout, "%s: not signed in\n", session.Name)
+	case err != nil:
+		return explainSSO(err, file, session, nil)
+	case untold != nil:
+		fmt.Fprintf(stdout, "%s: the sign-in is removed here, but AWS couldn't be told: %s\n", session.Name, plain(untold))
+	default:
+		fmt.Fprintf(stdout, "%s: signed out\n", session.Name)
+	}
+	return r.forgetSessions(ctx, file, session, stdout)
+}
+
+// forgetSessions removes the stored sessions of the accounts whose credentials begin at the SSO session.
+func (r *Resolver) forgetSessions(ctx context.Context, file *accounts.File, session *accounts.SSOSession, stdout io.Writer) error {
+	var names []string
+	for i := range file.Accounts {
+		a := &file.Accounts[i]
+		if first := file.Chain(a)[0].SSO; first != nil && strings.EqualFold(first.Session, session.Name) {
+			names = append(names, a.Name)
+		}
+	}
+	stored, err := r.Sessions.States(ctx, names)
+	if err != nil {
+		return err
+	}
+	for _, name := range names {
+		if _, ok := stored[name]; !ok {
+			continue
+		}
+		if err := r.Sessions.Keychain.Remove(ctx, cache.SessionKey(name)); err != nil && !errors.Is(err, cache.ErrNotFound) {
+			return err
+		}
+		fmt.Fprintf(stdout, "%s: forgotten\n", name)
+	}
+	return nil
+}
+
+// ssoSession finds the SSO session called name, or the only one if it's "".
+func (r *Resolver) ssoSession(name string) (*accounts.File, *accounts.SSOSession, error) {
+	file, err := r.Accounts.File()
+	if err != nil {
+		return nil, nil, err
+	}
+	var names []string
+	for _, s := range file.SSOSessions {
+		names = append(names, s.Name)
+	}
+	all := strings.Join(names, ", ")
+	switch session := file.SSOSession(name); {
+	case len(names) == 0:
+		return nil, nil, hint.New(fmt.Errorf("no SSO session in %s", file.Path), "describe yours in \"sso_sessions\", with name, start_url and region")
+	case name == "" && len(names) == 1:
+		return file, &file.SSOSessions[0], nil
+	case name == "":
+		return nil, nil, hint.New(fmt.Errorf("which SSO session? there are %s", all), "for example `aws-accounts sso login %s`", names[0])
+	case session == nil:
+		return nil, nil, hint.New(fmt.Errorf("no SSO session %q in %s", name, file.Path), "the SSO sessions there are %s", all)
+	default:
+		return file, session, nil
+	}
+}

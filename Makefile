@@ -13,8 +13,9 @@ test lint cross fuzz bench try: export GOFLAGS := $(GOFLAGS) -buildvcs=false
 help:
 	@sed -n 's/^\([a-z]*\):.*## /make \1	/p' Makefile
 
+# AWS's APIs are called over HTTP/1.1 here: HTTP/2 would add 0.4 MB and nothing else.
 build: ## dist/aws-accounts, as it is released
-	CGO_ENABLED=0 go build -trimpath -ldflags='-s -w' -o dist/ .
+	CGO_ENABLED=0 go build -trimpath -tags=nethttpomithttp2 -ldflags='-s -w' -o dist/ .
 
 # -count=1: the tests run programs that go test's cache doesn't know of.
 test: lint cross ## everything, with the race detector, on real clients and a real keychain

@@ -38,6 +38,10 @@ type grammar struct {
 	List     accounts.List       `cmd:"" firstuse:"" help:"Show the accounts and how long their sessions last."`
 	Whoami   process.Whoami      `cmd:"" firstuse:"" help:"Show whom the current credentials, or an account's, belong to."`
 	Assume   process.Assume      `cmd:"" firstuse:"" help:"Get a session now and say how to use it."`
+	Exec     process.Exec        `cmd:"" firstuse:"" help:"Run a command with an account's credentials."`
+	Env      process.Env         `cmd:"" help:"Write an account's credentials as variables for a shell."`
+	Console  process.Console     `cmd:"" firstuse:"" help:"Open the web console, signed in to an account."`
+	Serve    process.Serve       `cmd:"" help:"Serve an account's credentials to IDEs and containers, on this machine alone."`
 	Setup    accounts.Setup      `cmd:"" firstuse:"" help:"Write the [profile …] stanzas into ~/.aws/config."`
 	Validate accounts.Validate   `cmd:"" firstuse:"" help:"Check the accounts file."`
 	Keys     process.Keys        `cmd:"" help:"Long-term access keys in the keychain."`
@@ -81,7 +85,13 @@ func run(args []string, stdout, stderr io.Writer) int {
 		}
 	}
 	if err := command.Run(); err != nil {
-		return fail(stderr, err, 1)
+		status := 1
+		if exit, ok := errors.AsType[*process.ExitStatus](err); ok {
+			if status = exit.Status; exit.Cause == nil { // the command that it ran has said what there is to say
+				return status
+			}
+		}
+		return fail(stderr, err, status)
 	}
 	return 0
 }

@@ -23,7 +23,7 @@ const inKeychain = `{"keychain": true}`
 func BeginInKeychain(ctx context.Context, path, dir, name, accountID string) (changed bool, err error) {
 	waiting, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
-	if release, err := lock.Acquire(waiting, dir, "accounts-file"); err == nil {
+	if release, err := lock.Acquire(waiting, dir, "_accounts-file"); err == nil {
 		defer release()
 	} else if waiting.Err() != nil {
 		return false, errors.New("another `aws-accounts` is changing " + showPath(path))

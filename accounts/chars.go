@@ -1,9 +1,10 @@
 package accounts
 
 import (
-	"regexp"
 	"strings"
 	"unicode"
+
+	"aws-accounts/internal/pattern"
 )
 
 // The character sets of IAM and STS, as their API references give them. Written as functions because regexps would cost
@@ -39,7 +40,7 @@ func isAccountID(s string) bool { return len(s) == 12 && digits(s) }
 
 // regionShape fits each region of each partition so far (us-east-1, us-gov-west-1, eu-isoe-west-1, eusc-de-east-1) and
 // those to come: which ones there are is for AWS to know.
-var regionShape = regexp.MustCompile(`^[a-z]{2,8}(-[a-z]{1,16}){1,3}-[0-9]{1,2}$`)
+var regionShape = pattern.New(`^[a-z]{2,8}(-[a-z]{1,16}){1,3}-[0-9]{1,2}$`)
 
 // arn is a name like arn:aws:iam::123456789012:role/path/name, in its parts.
 type arn struct{ partition, service, account, resource string }

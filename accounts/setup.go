@@ -51,7 +51,7 @@ func (c *Setup) Run(r *Reader, program *Program, stdout io.Writer) error {
 	if state, err := place.State(); err == nil && !c.DryRun {
 		ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 		defer cancel()
-		release, err := lock.Acquire(ctx, filepath.Join(state, "locks"), "aws-config")
+		release, err := lock.Acquire(ctx, filepath.Join(state, "locks"), "_aws-config")
 		if err == nil {
 			defer release()
 		} else if ctx.Err() != nil {

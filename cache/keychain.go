@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"regexp"
 	"runtime"
 	"slices"
 	"strings"
@@ -15,6 +14,7 @@ import (
 
 	"aws-accounts/internal/hint"
 	"aws-accounts/internal/nodbus"
+	"aws-accounts/internal/pattern"
 )
 
 // The keyring library has dialled the session bus by now: see internal/nodbus.
@@ -157,7 +157,7 @@ func (k *Keychain) Keys(ctx context.Context) ([]string, error) {
 	})
 }
 
-var validKey = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._@+-]*(/[A-Za-z0-9][A-Za-z0-9._@+-]*)*$`)
+var validKey = pattern.New(`^[A-Za-z0-9][A-Za-z0-9._@+-]*(/[A-Za-z0-9][A-Za-z0-9._@+-]*)*$`)
 
 // keychainCall runs one call on the store under the time limit. A call that does not come back is left behind: the library
 // offers no way to stop it, and the process ends soon.

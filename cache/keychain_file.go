@@ -10,7 +10,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"regexp"
 	"runtime"
 	"strings"
 	"sync"
@@ -21,6 +20,7 @@ import (
 	"aws-accounts/internal/atomicfile"
 	"aws-accounts/internal/hint"
 	"aws-accounts/internal/lock"
+	"aws-accounts/internal/pattern"
 )
 
 // fileStore is the library's file backend made safe to share. Each item is a file in the library's own format (a JWE under
@@ -47,7 +47,7 @@ const (
 	fileMaxSize = 32 << 20
 )
 
-var fileItemName = regexp.MustCompile(`^[0-9a-f]{64}$`)
+var fileItemName = pattern.New(`^[0-9a-f]{64}$`)
 
 func fileName(key string) string {
 	sum := sha256.Sum256([]byte(key))

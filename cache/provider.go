@@ -45,6 +45,9 @@ type Provider struct {
 	Plan    func() (Plan, error) // see Plan
 	Hurry   bool                 // handed on to Fetch
 	Renew   bool                 // fetch even if the stored session is fresh
+
+	// Unanswered is, after Retrieve, why a session was handed out that is valid but not fresh.
+	Unanswered error
 }
 
 // How long a failed refresh is remembered, so that many processes with a session to fall back on don't each wait for it.
@@ -55,7 +58,8 @@ const failureMemory = 5 * time.Second
 func (p *Provider) Retrieve(ctx context.Context) (aws.Credentials, error) {
 	began := p.Now()
 	stored := p.load(ctx)
-	if !p.Renew && stored != nil && p.Stamp != "" && stored.Stamp == p.Stamp && stored.Fresh(began) {
+	now := p.Now() // a keychain may take its time
+	if !p.Renew && stored != nil && p.Stamp != "" && stored.Stamp == p.Stamp && stored.Fresh(now) {
 		return stored.Credentials(), nil
 	}
 
@@ -64,7 +68,7 @@ func (p *Provider) Retrieve(ctx context.Context) (aws.Credentials, error) {
 		return aws.Credentials{}, err
 	}
 	answers := func(s *Session) bool { return s != nil && s.Fingerprint == plan.Fingerprint }
-	if !p.Renew && answers(stored) && stored.Fresh(began) {
+	if !p.Renew && answers(stored) && stored.Fresh(now) {
 		// The file has changed, this account in it has not: the next call needs no plan again.
 		if p.Stamp != "" {
 			stored.Stamp = p.Stamp
@@ -86,7 +90,7 @@ func (p *Provider) Retrieve(ctx context.Context) (aws.Credentials, error) {
 		p.Report(fmt.Errorf("locking %s: %w", p.Account, err))
 	}
 
-	now := p.Now()
+	now = p.Now()
 	if answers(stored) && stored.Fresh(now) && !(p.Renew && !stored.Issued.After(began)) {
 		return stored.Credentials(), nil
 	}
@@ -112,6 +116,7 @@ func (p *Provider) Retrieve(ctx context.Context) (aws.Credentials, error) {
 
 func (p *Provider) fallBack(stored *Session, spare bool, err error) (aws.Credentials, error) {
 	if spare && !errors.Is(err, ErrRefused) {
+		p.Unanswered = err
 		return stored.Credentials(), nil
 	}
 	return aws.Credentials{}, err

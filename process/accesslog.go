@@ -118,7 +118,7 @@ func (l *AccessLog) append(e Entry) {
 func (l *AccessLog) rotate() {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 	defer cancel()
-	release, err := lock.Acquire(ctx, filepath.Join(filepath.Dir(l.Path), "locks"), "access-log.rotate")
+	release, err := lock.Acquire(ctx, filepath.Join(filepath.Dir(l.Path), "locks"), "_access-log")
 	if err != nil {
 		return
 	}

@@ -7,6 +7,7 @@ import (
 
 	"aws-accounts/accounts"
 	"aws-accounts/cache"
+	"aws-accounts/internal/hint"
 )
 
 // Assume is `aws-accounts assume NAME`: the session now, and how to use it.
@@ -31,6 +32,10 @@ func (c *Assume) Run(r *Resolver, stdout io.Writer) error {
 	}
 	r.MFA.Code = c.MFACode
 	session := r.Session(a.Name)
+	if c.Duration != 0 && a.SSO != nil {
+		return hint.New(fmt.Errorf("%s: how long a session of Identity Center lasts is a setting of its permission set", a.Name),
+			"leave --duration out, or ask an administrator")
+	}
 	if c.Duration != 0 {
 		// The account's own fingerprint stays: what the user asked for here is what every caller is then handed.
 		plan, err := session.Plan()

@@ -5,17 +5,18 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"log/slog"
 	"os"
 	"slices"
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/aws/arn"
 	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/credentials/stscreds"
 	"github.com/aws/aws-sdk-go-v2/feature/ec2/imds"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
+	"github.com/aws/smithy-go/logging"
 
 	"aws-accounts/accounts"
 	"aws-accounts/internal/awsfiles"
@@ -44,16 +45,10 @@ func (r *Resolver) sourceConfig(ctx context.Context, file *accounts.File, source
 	if err != nil {
 		return aws.Config{}, err
 	}
-	return loadConfig(ctx, noProfile, region, config.WithCredentialsProvider(static(session)))
-}
-
-func partitionOf(a *accounts.Account) string {
-	for _, s := range []string{a.RoleARN, a.Way().RoleARN, a.MFASerial} {
-		if known, err := arn.Parse(s); err == nil {
-			return known.Partition
-		}
+	if hurry && provider.Unanswered != nil { // AWS is out of reach: one link has waited for it, the others need not
+		return aws.Config{}, provider.Unanswered
 	}
-	return "aws"
+	return loadConfig(ctx, noProfile, region, config.WithCredentialsProvider(static(session)))
 }
 
 // baseConfig loads the SDK's configuration with the credentials that a base account begins with.
@@ -237,7 +232,8 @@ const noProfile = ""
 // loadConfig loads the SDK's configuration from one profile, or from the environment alone. Instance metadata isn't asked,
 // neither for credentials nor for a region, unless an option says so.
 func loadConfig(ctx context.Context, profile, region string, options ...func(*config.LoadOptions) error) (aws.Config, error) {
-	options = append([]func(*config.LoadOptions) error{config.WithEC2IMDSClientEnableState(imds.ClientDisabled)}, options...)
+	options = append([]func(*config.LoadOptions) error{
+		config.WithEC2IMDSClientEnableState(imds.ClientDisabled), config.WithLogger(quiet)}, options...)
 	if profile == noProfile {
 		options = append(options, config.WithSharedConfigFiles([]string{}), config.WithSharedCredentialsFiles([]string{}))
 	} else {
@@ -248,6 +244,11 @@ func loadConfig(ctx context.Context, profile, region string, options ...func(*co
 	}
 	return config.LoadDefaultConfig(ctx, options...)
 }
+
+// quiet takes what the SDK would write to standard error, which stays empty on success: C++ SDKs take it for output.
+var quiet = logging.LoggerFunc(func(class logging.Classification, format string, args ...any) {
+	slog.Debug("AWS SDK: "+fmt.Sprintf(format, args...), "class", class)
+})
 
 // hasCredentials reports whether the loaded profile says where its credentials come from. Without that the SDK goes on to
 // container and instance metadata, which only an account that asks for it may use.

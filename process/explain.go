@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"net"
 	"net/url"
-	"regexp"
 	"strings"
 	"time"
 
@@ -17,6 +16,7 @@ import (
 	"aws-accounts/accounts"
 	"aws-accounts/cache"
 	"aws-accounts/internal/hint"
+	"aws-accounts/internal/pattern"
 )
 
 // refusal is AWS's answer in our words. It keeps the code and the request id for the log, and of AWS's own message only
@@ -72,6 +72,9 @@ func explain(err error, file *accounts.File, a *accounts.Account) error {
 		case host(err) != "":
 			r.message = fmt.Sprintf("%s: can't reach %s: %s", name, host(err), networkReason(err))
 			return hint.New(r, "check the network and the proxy (HTTPS_PROXY), then try again")
+		case isGarbled(err):
+			r.message = fmt.Sprintf("%s: what answered isn't AWS, or was cut off: %s", name, plain(err))
+			return hint.New(r, "check the network: one that wants a sign-in first, or a proxy, may answer in AWS's place")
 		default:
 			r.message = fmt.Sprintf("%s: %s", name, plain(err))
 			return hint.New(r, "%s", doctor)
@@ -152,7 +155,7 @@ func explain(err error, file *accounts.File, a *accounts.Account) error {
 }
 
 // The caller's ARN in AWS's message, which is worth more than the rest of it.
-var principal = regexp.MustCompile(`arn:aws[a-z-]*:(iam|sts)::[0-9]{12}:[\w+=,.@/-]+`)
+var principal = pattern.New(`arn:aws[a-z-]*:(iam|sts)::[0-9]{12}:[\w+=,.@/-]+`)
 
 func conditions(a *accounts.Account, file *accounts.File) string {
 	with := ""
@@ -222,6 +225,12 @@ func isCertificate(err error) bool {
 	_, wrong := errors.AsType[x509.HostnameError](err)
 	_, invalid := errors.AsType[x509.CertificateInvalidError](err)
 	return unknown || wrong || invalid
+}
+
+// isGarbled: the answer came, and can't be read.
+func isGarbled(err error) bool {
+	_, garbled := errors.AsType[*smithy.DeserializationError](err)
+	return garbled
 }
 
 // host returns where the failed call went, or "" if err isn't one of the network.

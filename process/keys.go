@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -21,6 +20,7 @@ import (
 	"aws-accounts/internal/ask"
 	"aws-accounts/internal/hint"
 	"aws-accounts/internal/lock"
+	"aws-accounts/internal/pattern"
 )
 
 // Keys is `aws-accounts keys`: long-term access keys in the keychain. Their secrets are never in an argument, a message or
@@ -102,8 +102,8 @@ func (c *KeysAdd) read(ctx context.Context, asker *ask.Asker, a *accounts.Accoun
 }
 
 var (
-	keyID     = regexp.MustCompile(`^[A-Z0-9]{16,128}$`)
-	secretKey = regexp.MustCompile(`^[A-Za-z0-9/+=]{30,128}$`) // 40 as long as anybody remembers, though AWS doesn't promise it
+	keyID     = pattern.New(`^[A-Z0-9]{16,128}$`)
+	secretKey = pattern.New(`^[A-Za-z0-9/+=]{30,128}$`) // 40 as long as anybody remembers, though AWS doesn't promise it
 )
 
 // checkKey finds what was pasted in the wrong place, before AWS is asked. The secret may be "": not known yet.
@@ -156,7 +156,7 @@ func keysAccount(file *accounts.File, name string) (*accounts.Account, error) {
 func (r *Resolver) lockKeys(ctx context.Context, name string) (release func(), err error) {
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
-	release, err = lock.Acquire(ctx, r.Sessions.Dir, "keys-"+strings.ToLower(name))
+	release, err = lock.Acquire(ctx, r.Sessions.Dir, "_keys-"+strings.ToLower(name))
 	if err == nil {
 		return release, nil
 	}

@@ -193,7 +193,7 @@ func (c *KeysImport) without(path string, key aws.Credentials) ([]byte, error) {
 func (c *KeysImport) remove(ctx context.Context, r *Resolver, stdout io.Writer, path string, key aws.Credentials, a *accounts.Account, stored *cache.Keys) error {
 	waiting, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
-	if release, err := lock.Acquire(waiting, r.Sessions.Dir, "aws-credentials"); err == nil {
+	if release, err := lock.Acquire(waiting, r.Sessions.Dir, "_aws-credentials"); err == nil {
 		defer release()
 	} else if waiting.Err() != nil {
 		return hint.New(fmt.Errorf("another `aws-accounts` is changing %s", path), "wait for it to end, then try again")

@@ -34,17 +34,31 @@ type listedKeys struct {
 func (c *KeysList) Run(r *Resolver, stdout io.Writer) error {
 	ctx, cancel := context.WithTimeout(context.Background(), Timeout)
 	defer cancel()
-	all := []listedKeys{}
 	names, err := r.Sessions.Keychain.KeysAccounts(ctx)
 	if err != nil {
 		return err
 	}
-	for _, name := range names {
+	ids := map[string]string{} // of the accounts that should have a key
+	if file, err := r.Accounts.File(); err == nil {
+		for i := range file.Accounts {
+			if a := &file.Accounts[i]; a.Way().Keychain {
+				ids[strings.ToLower(a.Name)] = a.AccountID
+				names = append(names, strings.ToLower(a.Name))
+			}
+		}
+	}
+	slices.Sort(names)
+	all := []listedKeys{}
+	for _, name := range slices.Compact(names) {
 		keys, err := r.Sessions.Keychain.LoadKeys(ctx, name)
+		id, should := ids[name]
 		switch {
-		case errors.Is(err, cache.ErrNotFound): // removed meanwhile
+		case errors.Is(err, cache.ErrNotFound):
+			if should {
+				all = append(all, listedKeys{Account: name, AccountID: id, State: "missing"})
+			}
 		case errors.Is(err, cache.ErrCorrupt):
-			all = append(all, listedKeys{Account: name, State: "damaged"})
+			all = append(all, listedKeys{Account: name, AccountID: id, State: "damaged"})
 		case err != nil:
 			return err
 		default:
@@ -53,13 +67,6 @@ func (c *KeysList) Run(r *Resolver, stdout io.Writer) error {
 				state = "rotating"
 			}
 			all = append(all, listedKeys{keys.Account, keys.AccountID, keys.Current.ID, keys.User, &keys.Current.Stored, state})
-		}
-	}
-	if file, err := r.Accounts.File(); err == nil {
-		for i := range file.Accounts {
-			if a := &file.Accounts[i]; a.Way().Keychain && !slices.Contains(names, strings.ToLower(a.Name)) {
-				all = append(all, listedKeys{Account: a.Name, AccountID: a.AccountID, State: "missing"})
-			}
 		}
 	}
 	if c.JSON {
@@ -89,8 +96,11 @@ func age(stored *time.Time, now time.Time) tui.Cell {
 	}
 	since := now.Sub(*stored)
 	cell := tui.Cell{Text: fmt.Sprintf("%d days", int(since.Hours()/24))}
-	if since < 24*time.Hour {
+	switch {
+	case since < 24*time.Hour:
 		cell.Text = "today"
+	case since < 48*time.Hour:
+		cell.Text = "1 day"
 	}
 	if since > rotateAfter {
 		cell.Style = tui.Yellow

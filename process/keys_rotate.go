@@ -93,9 +93,10 @@ func (t *rotation) run(ctx context.Context) error {
 		switch rot := t.keys.Rotation; {
 		case rot == nil || rot.Next == nil && rot.Old == nil:
 			err = t.create(ctx)
-			if tries++; errors.Is(err, errLost) && tries < 3 {
+			if _, again := errors.AsType[lost](err); again && tries < 2 {
 				err = nil
 			}
+			tries++
 		case rot.Next != nil:
 			err = t.switchOver(ctx)
 		default:
@@ -107,8 +108,10 @@ func (t *rotation) run(ctx context.Context) error {
 	}
 }
 
-// errLost: AWS may have made a key whose secret didn't reach us.
-var errLost = errors.New("AWS's answer was lost")
+// lost: AWS may have made a key whose secret didn't reach us.
+type lost struct{ error }
+
+func (l lost) Unwrap() error { return l.error }
 
 // create makes the second key. Before it asks AWS, it stores that it is about to: should the answer get lost, the key that
 // nobody knows is found by that, and deleted.
@@ -131,7 +134,7 @@ func (t *rotation) create(ctx context.Context) error {
 	out, err := client.CreateAccessKey(ctx, &iam.CreateAccessKeyInput{}, func(o *iam.Options) { o.Retryer = aws.NopRetryer{} })
 	if err != nil {
 		if !definite(err) {
-			return fmt.Errorf("%w: %w", errLost, t.explain(err, "iam:CreateAccessKey"))
+			return lost{t.explain(err, "iam:CreateAccessKey")}
 		}
 		if undo := t.save(ctx, func(k *cache.Keys) { k.Rotation = nil }); undo != nil {
 			return undo
@@ -140,7 +143,7 @@ func (t *rotation) create(ctx context.Context) error {
 	}
 	made := out.AccessKey
 	if made == nil || aws.ToString(made.AccessKeyId) == "" || aws.ToString(made.SecretAccessKey) == "" {
-		return fmt.Errorf("%w: %s: AWS answered without a whole access key", errLost, t.account.Name)
+		return lost{fmt.Errorf("%s: AWS answered without a whole access key", t.account.Name)}
 	}
 	next := &cache.AccessKey{ID: *made.AccessKeyId, Secret: *made.SecretAccessKey, Stored: t.Sessions.Now().UTC()}
 	if err := t.save(ctx, func(k *cache.Keys) { k.Rotation = &cache.Rotation{Began: now, Next: next} }); err != nil {
@@ -394,7 +397,7 @@ func (t *rotation) next(err error) string {
 	if h == "" || t.keys.Rotation == nil || strings.Contains(h, "keys rotate") {
 		return cmp.Or(h, again)
 	}
-	return h + "; then " + again
+	return strings.TrimSuffix(h, ", then try again") + "; then " + again
 }
 
 // explain says what AWS has against one call about keys.

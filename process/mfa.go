@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"regexp"
 	"strings"
 	"time"
 
@@ -19,6 +18,7 @@ import (
 	"aws-accounts/accounts"
 	"aws-accounts/internal/ask"
 	"aws-accounts/internal/hint"
+	"aws-accounts/internal/pattern"
 )
 
 // MFA gets the codes of MFA devices, and sees that none is sent twice: AWS takes each once (99designs/aws-vault#1110).
@@ -39,7 +39,7 @@ const (
 // A code of a time-based device (RFC 6238) holds for a step of so long.
 const mfaStep = 30 * time.Second
 
-var mfaCode = regexp.MustCompile(`^[0-9]{6}$`)
+var mfaCode = pattern.New(`^[0-9]{6}$`)
 
 // with calls use with a code of a's device, again with another where AWS says that it's wrong and somebody can be asked.
 func (m *MFA) with(ctx context.Context, a *accounts.Account, account string, use func(code string) (aws.Credentials, error)) (aws.Credentials, error) {

@@ -49,6 +49,7 @@ func TestRegionIn(t *testing.T) {
 		{"aws", "eu-west-1", "eu-west-1"}, {"aws", "", "us-east-1"}, {"aws", "cn-north-1", "us-east-1"}, {"aws", "us-gov-west-1", "us-east-1"},
 		{"aws-cn", "eu-west-1", "cn-north-1"}, {"aws-cn", "cn-northwest-1", "cn-northwest-1"}, {"aws-us-gov", "", "us-gov-west-1"},
 		{"aws-us-gov", "us-gov-east-1", "us-gov-east-1"}, {"aws-iso-b", "us-isob-east-1", "us-isob-east-1"}, {"aws-iso", "us-isob-east-1", "us-iso-east-1"},
+		{"", "cn-north-1", "cn-north-1"}, {"", "", "us-east-1"},
 	} {
 		if got := regionIn(c[0], c[1]); got != c[2] {
 			t.Errorf("regionIn(%s, %q) = %s, want %s", c[0], c[1], got, c[2])

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"maps"
 	"os/user"
-	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -21,6 +20,7 @@ import (
 	"github.com/aws/smithy-go/middleware"
 
 	"aws-accounts/accounts"
+	"aws-accounts/internal/pattern"
 )
 
 // client calls STS for one account with the credentials of its source.
@@ -173,7 +173,7 @@ func optional(s string) *string {
 	return &s
 }
 
-var notInSessionName = regexp.MustCompile(`[^\w+=,.@-]+`)
+var notInSessionName = pattern.New(`[^\w+=,.@-]+`)
 
 // sessionName is what shows in CloudTrail: as the account says, or the OS user, made valid.
 func sessionName(a *accounts.Account) string {
@@ -191,32 +191,4 @@ func sessionName(a *accounts.Account) string {
 		}
 	}
 	return name[:min(len(name), 64)]
-}
-
-// regionIn returns region if it lies in partition, else the partition's own default.
-func regionIn(partition, region string) string {
-	for _, p := range []struct{ partition, prefix, region string }{
-		{"aws-cn", "cn-", "cn-north-1"},
-		{"aws-us-gov", "us-gov-", "us-gov-west-1"},
-		{"aws-iso-b", "us-isob-", "us-isob-east-1"},
-		{"aws-iso-e", "eu-isoe-", "eu-isoe-west-1"},
-		{"aws-iso-f", "us-isof-", "us-isof-south-1"},
-		{"aws-iso", "us-iso-", "us-iso-east-1"},
-		{"aws-eusc", "eusc-", "eusc-de-east-1"},
-	} {
-		inside := strings.HasPrefix(region, p.prefix)
-		if p.partition == partition {
-			if inside {
-				return region
-			}
-			return p.region
-		}
-		if inside {
-			region = "" // of another partition
-		}
-	}
-	if region == "" {
-		return "us-east-1"
-	}
-	return region
 }

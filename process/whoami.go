@@ -80,7 +80,7 @@ func (r *Resolver) identity(ctx context.Context, name string) (Identity, aws.Cre
 
 // currentIdentity asks who the credentials belong to that an SDK would use here and now.
 func currentIdentity(ctx context.Context) (Identity, aws.Credentials, error) {
-	cfg, err := config.LoadDefaultConfig(ctx, config.WithEC2IMDSClientEnableState(imds.ClientDisabled))
+	cfg, err := config.LoadDefaultConfig(ctx, config.WithEC2IMDSClientEnableState(imds.ClientDisabled), config.WithLogger(quiet))
 	if err != nil {
 		return Identity{}, aws.Credentials{}, fmt.Errorf("loading the AWS configuration: %w", err)
 	}

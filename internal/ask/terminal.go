@@ -49,7 +49,7 @@ func (a *Asker) turn(ctx context.Context, t *terminal) (release func(), err erro
 	if a.Locks == "" {
 		return func() {}, nil
 	}
-	release, err = lock.Acquire(ctx, a.Locks, fmt.Sprintf("terminal-%d", t.id()%terminalLocks))
+	release, err = lock.Acquire(ctx, a.Locks, fmt.Sprintf("_terminal-%d", t.id()%terminalLocks))
 	if err != nil && ctx.Err() != nil {
 		return nil, fmt.Errorf("another question is open at this terminal: %w", ended(ctx))
 	}

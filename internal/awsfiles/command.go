@@ -2,16 +2,17 @@ package awsfiles
 
 import (
 	"fmt"
-	"regexp"
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"aws-accounts/internal/pattern"
 )
 
 var (
-	plainPOSIX   = regexp.MustCompile(`^[A-Za-z0-9_@%+=:,./-]+$`)
-	plainWindows = regexp.MustCompile(`^[^\s"&|<>()^;,='` + "`" + `]+$`)
-	windowsRoot  = regexp.MustCompile(`^([A-Za-z]:[\\/]|\\\\[^\\/]|//[^\\/])`)
+	plainPOSIX   = pattern.New(`^[A-Za-z0-9_@%+=:,./-]+$`)
+	plainWindows = pattern.New(`^[^\s"&|<>()^;,='` + "`" + `]+$`)
+	windowsRoot  = pattern.New(`^([A-Za-z]:[\\/]|\\\\[^\\/]|//[^\\/])`)
 )
 
 // Command is the value of credential_process that starts binary, an absolute path, with args. It is quoted only where

@@ -1,13 +1,14 @@
 package awsfiles
 
 import (
-	"regexp"
 	"strings"
 
 	"github.com/aymanbagabas/go-udiff"
+
+	"aws-accounts/internal/pattern"
 )
 
-var keyLine = regexp.MustCompile(`(?i)^\s*(?:aws_secret_access_key|aws_session_token|aws_security_token|aws_access_key_id)\s*[=:]`)
+var keyLine = pattern.New(`(?i)^\s*(?:aws_secret_access_key|aws_session_token|aws_security_token|aws_access_key_id)\s*[=:]`)
 
 // Diff is the unified diff of a file called name, "" if nothing changes. Keys that stand in it are blotted out, their
 // continuation lines too: the diff is for people, not for patch(1), and may end in a terminal's log.

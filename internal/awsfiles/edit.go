@@ -3,9 +3,10 @@ package awsfiles
 import (
 	"bytes"
 	"fmt"
-	"regexp"
 	"slices"
 	"strings"
+
+	"aws-accounts/internal/pattern"
 )
 
 // Stanza is what the config file should hold for one account.
@@ -125,8 +126,8 @@ func EditConfig(old []byte, want []Stanza, remove func(profile, account string) 
 }
 
 var (
-	profileName = regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9._@+/:=,~-]{0,127}$`)
-	regionName  = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9-]{0,63}$`)
+	profileName = pattern.New(`^[A-Za-z0-9_][A-Za-z0-9._@+/:=,~-]{0,127}$`)
+	regionName  = pattern.New(`^[A-Za-z0-9][A-Za-z0-9-]{0,63}$`)
 )
 
 // check refuses what couldn't be read back: nothing that is written may end a line, a header or a value early.

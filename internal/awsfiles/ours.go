@@ -1,8 +1,9 @@
 package awsfiles
 
 import (
-	"regexp"
 	"strings"
+
+	"aws-accounts/internal/pattern"
 )
 
 const binaryName = "aws-accounts"
@@ -38,8 +39,8 @@ func accountOf(command string) (string, bool) {
 }
 
 var (
-	assignment  = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*=`)
-	accountName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._@+-]{0,63}$`)
+	assignment  = pattern.New(`^[A-Za-z_][A-Za-z0-9_]*=`)
+	accountName = pattern.New(`^[A-Za-z0-9][A-Za-z0-9._@+-]{0,63}$`)
 )
 
 // ourCommand: [env [-flags]] [VAR=value…] aws-accounts [flags] process [flags] NAME

@@ -2,10 +2,11 @@ package awsfiles
 
 import (
 	"fmt"
-	"regexp"
 	"slices"
 	"strings"
 	"unicode/utf8"
+
+	"aws-accounts/internal/pattern"
 )
 
 // File is one of the two files.
@@ -219,7 +220,7 @@ func goProfile(name string, file File) string {
 	return name
 }
 
-var botoHeader = regexp.MustCompile(`^\[(.+)\]`)
+var botoHeader = pattern.New(`^\[(.+)\]`)
 
 // readBotocore is configparser.RawConfigParser._read with Python's defaults, which botocore keeps. What Python refuses
 // the whole file for becomes a Problem, and reading goes on.

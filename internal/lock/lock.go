@@ -104,6 +104,10 @@ func hold(l *flock.Flock) (release func()) {
 	done, ended := make(chan struct{}), make(chan struct{})
 	go func() {
 		defer close(ended)
+		// At once: where many take short turns, none of them holds it for a whole beat, and those behind must not think
+		// that nobody moves.
+		now := time.Now()
+		os.Chtimes(l.Path(), now, now)
 		beat := time.NewTicker(heartbeat)
 		defer beat.Stop()
 		for {

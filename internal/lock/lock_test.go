@@ -7,6 +7,7 @@ import (
 	"errors"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
@@ -111,5 +112,27 @@ func TestABusyHolderIsWaitedFor(t *testing.T) {
 func TestAPlaceForNoLocks(t *testing.T) {
 	if _, err := Acquire(t.Context(), "/proc/nowhere", "x"); err == nil || strings.Contains(err.Error(), "deadline") {
 		t.Errorf("err = %v", err)
+	}
+}
+
+// Who gets the lock shows it at once: of many short turns in a row none lasts until the next beat, and those who wait behind
+// them must not take the lock for stuck.
+func TestAShortTurnIsASignOfLife(t *testing.T) {
+	dir := t.TempDir()
+	release, err := Acquire(t.Context(), dir, "x")
+	if err != nil {
+		t.Fatal(err)
+	}
+	release()
+	path := filepath.Join(dir, "x.lock")
+	if err := os.Chtimes(path, time.Time{}, time.Unix(1, 0)); err != nil {
+		t.Fatal(err)
+	}
+	if release, err = Acquire(t.Context(), dir, "x"); err != nil {
+		t.Fatal(err)
+	}
+	release()
+	if info, err := os.Stat(path); err != nil || time.Since(info.ModTime()) > time.Minute {
+		t.Errorf("%v, touched at %s", err, info.ModTime())
 	}
 }

@@ -220,6 +220,9 @@ func TestRotateFails(t *testing.T) {
 	t.Parallel()
 	for _, operation := range []string{"ListAccessKeys", "CreateAccessKey", "UpdateAccessKey", "DeleteAccessKey"} {
 		for _, kind := range []standin.Kind{standin.AccessDenied, standin.Throttle, standin.ServerError, standin.Reset, standin.Truncate, standin.HTML} {
+			if kind == standin.HTML && (operation == "UpdateAccessKey" || operation == "DeleteAccessKey") {
+				continue // AWS's own answer says no more than that it's done, and here it is
+			}
 			t.Run(operation+" "+string(kind), func(t *testing.T) {
 				t.Parallel()
 				h, aws := keysHome(t, World())
@@ -345,7 +348,7 @@ func TestRotateMFA(t *testing.T) {
 // import --remove, killed at each call: the key is in the file or in the keychain, mostly in both, and running again finishes.
 func TestImportKilled(t *testing.T) {
 	t.Parallel()
-	for n := range 3 {
+	for n := range 2 {
 		t.Run(fmt.Sprintf("call %d", n+1), func(t *testing.T) {
 			t.Parallel()
 			aws := standin.Start(t, World())
@@ -361,16 +364,12 @@ func TestImportKilled(t *testing.T) {
 			}
 			ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 			defer cancel()
-			ended := make(chan struct{})
-			go func() { cmd.Wait(); close(ended) }()
-			called := make(chan error, 1)
-			go func() { called <- aws.WaitCalls(ctx, "GetCallerIdentity", n+1) }()
-			select {
-			case <-called:
-			case <-ended: // it makes no so many calls
-			}
+			err := aws.WaitCalls(ctx, "GetCallerIdentity", n+1)
 			cmd.Process.Kill()
-			<-ended
+			cmd.Wait()
+			if err != nil {
+				t.Fatal(err)
+			}
 			aws.ClearFaults()
 			works(t, h)
 			h.MustRun("aws-accounts", "keys", "import", "--account=main", "--remove")

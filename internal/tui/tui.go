@@ -10,7 +10,6 @@ import (
 	"strings"
 	"unicode"
 
-	"github.com/mattn/go-runewidth"
 	"golang.org/x/term"
 )
 
@@ -76,7 +75,7 @@ func (t *Table) Write(w io.Writer, screen Screen) error {
 	for _, row := range t.Rows {
 		for i := range row {
 			row[i].Text = Harmless(row[i].Text)
-			widths[i] = max(widths[i], runewidth.StringWidth(row[i].Text))
+			widths[i] = max(widths[i], Width(row[i].Text))
 		}
 	}
 	for i, width := range widths {
@@ -95,14 +94,14 @@ func (t *Table) Write(w io.Writer, screen Screen) error {
 			}
 			text := c.Text
 			if screen.Width > 0 {
-				text = runewidth.Truncate(text, widths[i], "…")
+				text = Cut(text, widths[i])
 			}
 			if text != "" {
 				b.WriteString(strings.Repeat(" ", pending))
 				b.WriteString(screen.Paint(c.Style, text))
 				pending = 0
 			}
-			pending += widths[i] - runewidth.StringWidth(text) + gap
+			pending += widths[i] - Width(text) + gap
 		}
 		b.WriteByte('\n')
 	}

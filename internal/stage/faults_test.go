@@ -1,0 +1,281 @@
+package stage
+
+import (
+	"context"
+	"encoding/json"
+	"io"
+	"log"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"aws-accounts/cache"
+	"aws-accounts/internal/standin"
+)
+
+// What a process gave: what it wrote, when it ran.
+type given struct {
+	stdout, stderr string
+	status         int
+	began, ended   time.Time
+}
+
+func (g given) took() time.Duration { return g.ended.Sub(g.began) }
+
+// credentials are what callers read; ok is false if stdout isn't exactly that.
+func (g given) credentials() (c struct {
+	AccessKeyId, AccountId string
+	Expiration             time.Time
+}, ok bool) {
+	ok = g.status == 0 && g.stderr == "" && document.MatchString(g.stdout) && json.Unmarshal([]byte(g.stdout), &c) == nil
+	return c, ok
+}
+
+// process runs `process NAME`, with env after the home's own.
+func (h *Home) process(name string, env ...string) given {
+	h.t.Helper()
+	var g given
+	var out, errs strings.Builder
+	cmd := h.Command("aws-accounts", "process", name)
+	cmd.Env = append(slices.Clip(cmd.Env), env...)
+	cmd.Stdout, cmd.Stderr = &out, &errs
+	g.began = time.Now()
+	err := cmd.Run()
+	g.ended = time.Now()
+	if cmd.ProcessState == nil {
+		h.t.Errorf("process %s: %v", name, err)
+		return g
+	}
+	g.stdout, g.stderr, g.status = out.String(), errs.String(), cmd.ProcessState.ExitCode()
+	return g
+}
+
+// fileKeychain is the home's file keychain, opened by the test itself.
+func (h *Home) fileKeychain() *cache.Keychain {
+	return cache.OpenKeychain(cache.KeychainConfig{Backend: "file", Dir: filepath.Join(h.Dir, ".local/state/aws-accounts/keychain"),
+		Passphrase: func(context.Context) (string, error) { return "correct horse", nil }})
+}
+
+// age makes the stored session of an account one that was issued an hour before its end, with so much of it left.
+func (h *Home) age(name string, left time.Duration) {
+	h.t.Helper()
+	keychain := h.fileKeychain()
+	data, err := keychain.Get(h.t.Context(), cache.SessionKey(name))
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	var s cache.Session
+	if err := json.Unmarshal(data, &s); err != nil {
+		h.t.Fatal(err)
+	}
+	s.Expiration = time.Now().Add(left).UTC()
+	s.Issued = s.Expiration.Add(-time.Hour)
+	if data, err = json.Marshal(s); err == nil {
+		err = keychain.Set(h.t.Context(), cache.SessionKey(name), data)
+	}
+	if err != nil {
+		h.t.Fatal(err)
+	}
+}
+
+// An outage is AWS out of reach. begin returns what the environment of the processes has to say besides.
+type outage struct {
+	name  string
+	says  string // why, in the error and the log
+	begin func(t *testing.T, aws *standin.Server) (env []string)
+}
+
+func fault(f standin.Fault) func(*testing.T, *standin.Server) []string {
+	return func(_ *testing.T, aws *standin.Server) []string { aws.Fault(f); return nil }
+}
+
+// elsewhere is an STS with a name, which is reached through a proxy if at all.
+const elsewhere = "sts.eu-west-1.example.com"
+
+var outages = []outage{
+	{"refusing", "connection refused", func(_ *testing.T, aws *standin.Server) []string { aws.Refuse(); return nil }},
+	{"resetting", "connection reset by peer", fault(standin.Fault{Operation: "*", Kind: standin.Reset})},
+	{"resetting in the middle of its answer", "connection reset by peer", fault(standin.Fault{Operation: "*", Kind: standin.ResetMidAnswer})},
+	{"silent", "didn't answer in time", fault(standin.Fault{Operation: "*", Kind: standin.Silent})},
+	{"slow", "didn't answer in time", fault(standin.Fault{Operation: "*", Kind: standin.Slow, Delay: time.Minute})},
+	{"throttling", "throttling", fault(standin.Fault{Operation: "*", Kind: standin.Throttle})},
+	{"500", "HTTP 500", fault(standin.Fault{Operation: "*", Kind: standin.ServerError, Status: 500})},
+	{"503", "HTTP 503", fault(standin.Fault{Operation: "*", Kind: standin.ServerError, Status: 503})},
+	{"HTML", "", fault(standin.Fault{Operation: "*", Kind: standin.HTML})},
+	{"HTML with 502", "HTTP 502", fault(standin.Fault{Operation: "*", Kind: standin.HTML, Status: 502})},
+	{"truncated", "", fault(standin.Fault{Operation: "*", Kind: standin.Truncate})},
+	{"a proxy that is gone", "connection refused", func(t *testing.T, _ *standin.Server) []string {
+		return []string{"AWS_ENDPOINT_URL_STS=https://" + elsewhere, "HTTPS_PROXY=" + standin.RefusedURL(t)}
+	}},
+	{"a proxy that is gone, without TLS", "connection refused", func(t *testing.T, _ *standin.Server) []string {
+		return []string{"AWS_ENDPOINT_URL_STS=http://" + elsewhere, "HTTP_PROXY=" + standin.RefusedURL(t)}
+	}},
+	{"a proxy that fails", "Bad Gateway", func(t *testing.T, _ *standin.Server) []string {
+		proxy := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusBadGateway) }))
+		t.Cleanup(proxy.Close)
+		return []string{"AWS_ENDPOINT_URL_STS=https://" + elsewhere, "HTTPS_PROXY=" + proxy.URL}
+	}},
+	{"a proxy that wants a password", "Proxy Authentication Required", func(t *testing.T, _ *standin.Server) []string {
+		proxy := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusProxyAuthRequired) }))
+		t.Cleanup(proxy.Close)
+		return []string{"AWS_ENDPOINT_URL_STS=https://" + elsewhere, "HTTPS_PROXY=" + proxy.URL}
+	}},
+	{"a proxy that is silent", "didn't answer in time", func(t *testing.T, _ *standin.Server) []string {
+		proxy, err := net.Listen("tcp", "127.0.0.1:0") // the kernel takes the connections, nobody reads
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { proxy.Close() })
+		return []string{"AWS_ENDPOINT_URL_STS=https://" + elsewhere, "HTTPS_PROXY=http://" + proxy.Addr().String()}
+	}},
+	{"an unknown CA", "isn't trusted", func(t *testing.T, aws *standin.Server) []string {
+		server := httptest.NewUnstartedServer(aws)
+		server.Config.ErrorLog = log.New(io.Discard, "", 0)
+		server.StartTLS()
+		t.Cleanup(server.Close)
+		return []string{"AWS_ENDPOINT_URL_STS=" + server.URL}
+	}},
+}
+
+// staleAfter is how soon a session that is still valid is handed out when AWS is out of reach; failsAfter is how soon it's
+// told that there is none.
+const (
+	staleAfter = 3 * time.Second
+	failsAfter = 25 * time.Second
+)
+
+// Whatever keeps AWS from answering: a session that is still valid is handed out in time, and the failure is in the log. With
+// no session it's an error in time, which says why and what to do.
+func TestOutages(t *testing.T) {
+	t.Parallel()
+	for _, o := range outages {
+		t.Run(o.name, func(t *testing.T) {
+			t.Parallel()
+			aws := startStageAWS(t, "")
+			h := NewHome(t, aws, FileKeychain()...)
+			h.Accounts(stageAccounts)
+			first, _ := h.process("dev").credentials()
+			h.age("dev", 5*time.Minute)
+			env := o.begin(t, aws)
+
+			g := h.process("dev", env...)
+			c, ok := g.credentials()
+			if !ok || c.AccessKeyId != first.AccessKeyId {
+				t.Errorf("the valid session isn't handed out: exit %d, stderr %q", g.status, g.stderr)
+			}
+			if g.took() > staleAfter {
+				t.Errorf("that took %v", g.took())
+			}
+			if log := accessLog(t, h); !slices.ContainsFunc(log, func(e logEntry) bool { return e.Outcome == "failed" && strings.Contains(e.Error, o.says) }) {
+				t.Errorf("the log doesn't say %q: %+v", o.says, log)
+			}
+
+			h.MustRun("aws-accounts", "clear", "dev")
+			without := h.process("dev", env...)
+			if without.status != 1 || without.stdout != "" || !strings.Contains(without.stderr, "aws-accounts: dev: ") ||
+				!strings.Contains(without.stderr, o.says) || !strings.Contains(without.stderr, "\nhint: ") {
+				t.Errorf("without a session: exit %d, %d bytes on stdout, stderr %q", without.status, len(without.stdout), without.stderr)
+			}
+			if without.took() > failsAfter {
+				t.Errorf("without a session it took %v", without.took())
+			}
+			t.Logf("%s: a valid session after %v; without one after %v: %s", o.name,
+				g.took().Round(10*time.Millisecond), without.took().Round(10*time.Millisecond), without.stderr)
+			if err := NoSecrets(h.Dir, aws); err != nil {
+				t.Error(err)
+			}
+			if err := hasNone(without.stderr, "stderr", aws); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
+
+// With two links that both need AWS (a role, and the MFA session it is assumed with), it takes no longer.
+func TestOutageOfAChain(t *testing.T) {
+	t.Parallel()
+	aws := standin.Start(t, loadWorld(1))
+	h := NewHome(t, aws, FileKeychain()...)
+	h.Accounts(mfaAccounts(1))
+	h.Write("code", aws.MFACode(MFASerial))
+	first, ok := h.process("role0").credentials()
+	if !ok {
+		t.Fatal("no session to begin with")
+	}
+	h.age("main", 5*time.Minute)
+	h.age("role0", 5*time.Minute)
+	h.Write("code", "123456")
+	aws.Fault(standin.Fault{Operation: "*", Kind: standin.Silent})
+	g := h.process("role0")
+	if c, ok := g.credentials(); !ok || c.AccessKeyId != first.AccessKeyId || g.took() > staleAfter {
+		t.Errorf("exit %d after %v, stderr %q", g.status, g.took(), g.stderr)
+	}
+	t.Logf("two silent links: a valid session after %v", g.took())
+}
+
+// A hundred processes don't wait each for itself: one asks AWS, all have the valid session in time, and those that come within
+// the next seconds don't ask at all.
+func TestOutageOfMany(t *testing.T) {
+	t.Parallel()
+	aws := startStageAWS(t, "")
+	h := NewHome(t, aws, FileKeychain()...)
+	h.Accounts(stageAccounts)
+	first, _ := h.process("dev").credentials()
+	h.age("dev", 5*time.Minute)
+	aws.Fault(standin.Fault{Operation: "*", Kind: standin.Silent})
+	aws.ResetCalls()
+	const n = 100
+	var all sync.WaitGroup
+	var answers [n]given
+	began := time.Now()
+	for i := range n {
+		all.Go(func() { answers[i] = h.process("dev") })
+	}
+	all.Wait()
+	var slowest time.Duration
+	for _, g := range answers {
+		if c, ok := g.credentials(); !ok || c.AccessKeyId != first.AccessKeyId {
+			t.Errorf("exit %d, stderr %q", g.status, g.stderr)
+		}
+		slowest = max(slowest, g.took())
+	}
+	calls := aws.Calls("AssumeRole")
+	t.Logf("%d processes while STS is silent: %d asked it, the slowest took %v, all together %v", n, calls, slowest, time.Since(began))
+	if calls != 1 {
+		t.Errorf("%d asked AWS", calls)
+	}
+	if slowest > staleAfter {
+		t.Errorf("the slowest took %v", slowest)
+	}
+	if g := h.process("dev"); g.took() > time.Second || aws.Calls("AssumeRole") != calls {
+		t.Errorf("the next one asked again, and took %v", g.took())
+	}
+}
+
+// A definite denial is an error at once, however long the session still holds.
+func TestDenialAtOnce(t *testing.T) {
+	t.Parallel()
+	aws := startStageAWS(t, "")
+	h := NewHome(t, aws, FileKeychain()...)
+	h.Accounts(stageAccounts)
+	h.process("dev")
+	h.age("dev", 5*time.Minute)
+	aws.Fault(standin.Fault{Operation: "AssumeRole", Kind: standin.AccessDenied})
+	aws.ResetCalls()
+	for range 2 { // from AWS, then from memory
+		g := h.process("dev")
+		if g.status != 1 || g.stdout != "" || !strings.Contains(g.stderr, "(AccessDenied)\nhint: ") {
+			t.Errorf("exit %d, stderr %q", g.status, g.stderr)
+		}
+		if g.took() > time.Second {
+			t.Errorf("took %v", g.took())
+		}
+		t.Logf("denied after %v", g.took())
+	}
+}

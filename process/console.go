@@ -1,0 +1,127 @@
+package process
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/url"
+	"strings"
+	"time"
+
+	"aws-accounts/accounts"
+	"aws-accounts/internal/browser"
+	"aws-accounts/internal/hint"
+	"aws-accounts/internal/pattern"
+)
+
+// Console is `aws-accounts console NAME`: AWS's web console, signed in as the account's role.
+type Console struct {
+	Name      string            `arg:"" help:"The account, by its name in the accounts file."`
+	Service   string            `help:"Open this service, as it is called in the console's address." placeholder:"s3"`
+	Region    string            `help:"Open it in this region, instead of the account's." placeholder:"eu-west-1"`
+	Duration  accounts.Duration `help:"How long the console stays signed in, instead of what the session has left (15m to 12h)." placeholder:"8h"`
+	Container bool              `help:"Open it in a Firefox container of the account's name, so that several accounts stay open."`
+	Print     bool              `help:"Print the sign-in link instead of opening it. It is a secret for the 15 minutes that it holds."`
+}
+
+// Help is what --help says besides the flags.
+func (*Console) Help() string {
+	return `  aws-accounts console dev
+  aws-accounts console prod --service cloudwatch --region us-east-1
+  aws-accounts console dev --container
+  aws-accounts console dev --print | pbcopy
+
+The console is for roles: AWS doesn't sign in a base account whose credentials are a user's.
+--duration works for roles assumed with a user's keys; a role of a role, or one assumed with an MFA session, ends with its session.
+--container needs the add-on "Open external links in a container"
+(https://addons.mozilla.org/firefox/addon/open-url-in-container), and Firefox as $BROWSER or installed.`
+}
+
+// Run gets the link and opens it, or prints it.
+func (c *Console) Run(r *Resolver, stdout io.Writer) error {
+	file, err := r.Accounts.File()
+	if err != nil {
+		return err
+	}
+	a, err := file.Find(c.Name)
+	if err != nil {
+		return err
+	}
+	site, err := c.site(file, a)
+	if err != nil {
+		return err
+	}
+	open := browser.Open
+	switch {
+	case c.Print:
+	case c.Container:
+		open, err = firefox()
+	default:
+		err = browser.Available()
+	}
+	if err != nil {
+		return hint.New(err, "`aws-accounts console %s --print` prints the link, for a browser elsewhere", a.Name)
+	}
+
+	ctx, cancel := context.WithTimeout(context.Background(), Timeout)
+	defer cancel()
+	link, until, err := r.signinLink(ctx, file, a, site, time.Duration(c.Duration))
+	if err != nil {
+		return err
+	}
+	if c.Print {
+		if c.Container {
+			link = inContainer(a.Name, link)
+		}
+		_, err := fmt.Fprintln(stdout, link)
+		return err
+	}
+	dress := func(address string) string { return address }
+	if c.Container {
+		dress = func(address string) string { return inContainer(a.Name, address) }
+	}
+	if err := openHidden(link, func(address string) error { return open(context.Background(), dress(address)) }); err != nil {
+		return hint.New(err, "`aws-accounts console %s --print` prints the link", a.Name)
+	}
+	_, err = fmt.Fprintf(stdout, "%s: the console is open in the browser, until %s (%s)\n", a.Name, until.Local().Format("15:04"),
+		accounts.Left(until.Sub(r.Sessions.Now())))
+	return err
+}
+
+var serviceName = pattern.New(`^[a-z0-9][a-z0-9-]*$`)
+
+// site checks what was asked for, and finds out where that is.
+func (c *Console) site(file *accounts.File, a *accounts.Account) (*consoleSite, error) {
+	partition := partitionOf(a)
+	if partition == "" {
+		region := file.EffectiveRegion(a)
+		if a.SSO != nil {
+			region = file.SSOSession(a.SSO.Session).Region
+		}
+		partition = partitionOfRegion(region)
+	}
+	region := regionIn(partition, file.EffectiveRegion(a))
+	if c.Region != "" {
+		if region = regionIn(partition, c.Region); region != c.Region || !serviceName.MatchString(region) {
+			return nil, hint.New(fmt.Errorf("%q is not a region of the partition %s, in which %s is", c.Region, partition, a.Name), "choose one like %s", regionIn(partition, ""))
+		}
+	}
+	if c.Service != "" && !serviceName.MatchString(c.Service) {
+		return nil, hint.New(fmt.Errorf("%q can't be a service", c.Service), "take it from the console's address: https://console.aws.amazon.com/SERVICE/home")
+	}
+	if c.Duration != 0 && (file.IsChained(a) || file.SourceOf(a) != nil && actsWithSession(file, file.SourceOf(a), a)) {
+		return nil, hint.New(fmt.Errorf("%s: --duration is not for a role that is assumed with another session, as AWS refuses it", a.Name),
+			"leave --duration out: the console then stays open as long as the session")
+	}
+	return newConsoleSite(partition, region, c.Service), nil
+}
+
+// errNoBrowserCame is all that is known when a browser was started and didn't ask for the page.
+var errNoBrowserCame = errors.New("the browser didn't open the link within a minute")
+
+// inContainer is the address that the Firefox add-on opens in a container, which it makes if there is none.
+func inContainer(name, address string) string {
+	escape := func(s string) string { return strings.ReplaceAll(url.QueryEscape(s), "+", "%20") }
+	return "ext+container:name=" + escape(name) + "&url=" + escape(address)
+}

@@ -1,0 +1,171 @@
+package process
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"os"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
+
+	"aws-accounts/accounts"
+	"aws-accounts/internal/hint"
+)
+
+// consoleSite is where a partition's console is, and where one signs in to it.
+type consoleSite struct {
+	federation  string
+	destination string
+}
+
+// newConsoleSite knows the partitions' domains from the endpoint rules of AWS Sign-In. The newer partitions have sign-in
+// hosts by region alone.
+func newConsoleSite(partition, region, service string) *consoleSite {
+	signin, console := "signin.", "console."
+	domain := "aws.amazon.com"
+	switch partition {
+	case "aws-cn":
+		domain = "amazonaws.cn"
+	case "aws-us-gov":
+		domain = "amazonaws-us-gov.com"
+	case "aws-eusc":
+		domain, signin = "amazonaws-eusc.eu", region+".signin."
+	case "aws-iso":
+		domain, signin = "c2shome.ic.gov", region+".signin."
+	case "aws-iso-b":
+		domain, signin = "sc2shome.sgov.gov", region+".signin."
+	case "aws-iso-e":
+		domain, signin = "csphome.adc-e.uk", region+".signin."
+	case "aws-iso-f":
+		domain, signin = "csphome.hci.ic.gov", region+".signin."
+	}
+	s := &consoleSite{"https://" + signin + domain, "https://" + console + domain + "/"}
+	if service == "" {
+		service = "console"
+	}
+	s.destination += service + "/home?region=" + url.QueryEscape(region)
+	if endpoint := signinEndpoint(); endpoint != "" {
+		s.federation = endpoint
+	}
+	s.federation += "/federation"
+	return s
+}
+
+// signinEndpoint is another one than AWS's, as SDKs have it for a service: whoever points all of AWS elsewhere would not
+// want these credentials sent to AWS.
+func signinEndpoint() string {
+	if ignore, _ := strconv.ParseBool(os.Getenv("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS")); ignore {
+		return ""
+	}
+	endpoint := os.Getenv("AWS_ENDPOINT_URL_SIGNIN")
+	if endpoint == "" {
+		endpoint = os.Getenv("AWS_ENDPOINT_URL")
+	}
+	return strings.TrimSuffix(endpoint, "/")
+}
+
+// signinLink exchanges a's session for a link that signs in to the console, for 15 minutes, and says until when one then
+// is. The link is a secret.
+//
+// Source: https://docs.aws.amazon.com/IAM/latest/UserGuide/id_roles_providers_enable-console-custom-url.html
+func (r *Resolver) signinLink(ctx context.Context, file *accounts.File, a *accounts.Account, site *consoleSite, duration time.Duration) (string, time.Time, error) {
+	credentials, err := r.Session(a.Name).Retrieve(ctx)
+	if err != nil {
+		return "", time.Time{}, err
+	}
+	if a.IsBase() {
+		if err := r.mustBeRole(ctx, file, a, credentials); err != nil {
+			return "", time.Time{}, err
+		}
+	}
+	form := url.Values{"Action": {"getSigninToken"}, "Session": {federationSession(credentials)}}
+	until := credentials.Expires
+	if duration != 0 {
+		form.Set("SessionDuration", strconv.Itoa(int(duration/time.Second)))
+		until = r.Sessions.Now().Add(duration)
+	}
+	token, err := signinToken(ctx, site.federation, form)
+	switch {
+	case errors.Is(err, errNotFederated) && duration != 0:
+		return "", time.Time{}, hint.New(fmt.Errorf("%s: %w", a.Name, err), "leave --duration out, as AWS doesn't take it for every role; else `aws-accounts assume %s --refresh`", a.Name)
+	case errors.Is(err, errNotFederated):
+		return "", time.Time{}, hint.New(fmt.Errorf("%s: %w", a.Name, err), "`aws-accounts assume %s --refresh`, then try again", a.Name)
+	case err != nil:
+		return "", time.Time{}, explain(err, file, a)
+	}
+	login := url.Values{"Action": {"login"}, "Destination": {site.destination}, "SigninToken": {token}}
+	return site.federation + "?" + login.Encode(), until, nil
+}
+
+// mustBeRole tells a base account whose credentials are a user's from one that begins with a role's, as on an instance.
+func (r *Resolver) mustBeRole(ctx context.Context, file *accounts.File, a *accounts.Account, credentials aws.Credentials) error {
+	if credentials.SessionToken != "" {
+		who, _, err := r.identity(ctx, a.Name)
+		if err != nil {
+			return err
+		}
+		if strings.Contains(who.ARN, ":assumed-role/") || strings.Contains(who.ARN, ":federated-user/") {
+			return nil
+		}
+	}
+	role := "a role that is assumed from it"
+	for i := range file.Accounts {
+		if source := file.SourceOf(&file.Accounts[i]); source != nil && source.Name == a.Name {
+			role = "`aws-accounts console " + file.Accounts[i].Name + "`"
+			break
+		}
+	}
+	return hint.New(fmt.Errorf("%s: AWS opens the console for roles only, and these credentials are a user's", a.Name),
+		"use %s, or add a role in account %s to the accounts file", role, credentials.AccountID)
+}
+
+func federationSession(c aws.Credentials) string {
+	data, _ := json.Marshal(map[string]string{"sessionId": c.AccessKeyID, "sessionKey": c.SecretAccessKey, "sessionToken": c.SessionToken})
+	return string(data)
+}
+
+var errNotFederated = errors.New("AWS doesn't accept the session for the console")
+
+// signinToken asks by POST: an address, in which a GET would have the session, is what proxies and servers write down.
+func signinToken(ctx context.Context, federation string, form url.Values) (string, error) {
+	cfg, err := loadConfig(ctx, noProfile, "")
+	if err != nil {
+		return "", err
+	}
+	client := http.Client{
+		Timeout:       2 * callTimeout,
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }, // nobody else gets the session
+	}
+	if b, ok := cfg.HTTPClient.(*awshttp.BuildableClient); ok { // it knows about AWS_CA_BUNDLE and proxies
+		client.Transport = b.GetTransport()
+	}
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, federation, strings.NewReader(form.Encode()))
+	if err != nil {
+		return "", err
+	}
+	request.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	response, err := client.Do(request)
+	if err != nil {
+		return "", err
+	}
+	defer response.Body.Close()
+	switch {
+	case response.StatusCode >= 500 || response.StatusCode == http.StatusTooManyRequests:
+		return "", hint.New(fmt.Errorf("AWS's sign-in has trouble of its own (HTTP %d)", response.StatusCode), "wait a minute, then try again")
+	case response.StatusCode != http.StatusOK:
+		return "", fmt.Errorf("%w (HTTP %d)", errNotFederated, response.StatusCode)
+	}
+	var answer struct{ SigninToken string }
+	if err := json.NewDecoder(io.LimitReader(response.Body, 64<<10)).Decode(&answer); err != nil || answer.SigninToken == "" {
+		return "", hint.New(fmt.Errorf("%s doesn't answer as AWS's sign-in does", request.URL.Host), "check the proxy (HTTPS_PROXY) and AWS_ENDPOINT_URL, then try again")
+	}
+	return answer.SigninToken, nil
+}

@@ -1,0 +1,67 @@
+package process
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+
+	"aws-accounts/internal/hint"
+	"aws-accounts/internal/tui"
+)
+
+// Env is `aws-accounts env NAME`: the credentials as variables, for a shell or a file.
+type Env struct {
+	Name  string `arg:"" optional:"" help:"The account, by its name in the accounts file."`
+	Unset bool   `help:"Take the variables out again; needs no account."`
+	Forms `embed:""`
+}
+
+// Help is what --help says besides the flags.
+func (*Env) Help() string {
+	return `For what can't use a profile and is started from this shell. Elsewhere AWS_PROFILE does the same, and doesn't expire.
+
+  eval "$(aws-accounts env dev)"                      # bash, zsh
+  aws-accounts env dev | source                       # fish
+  aws-accounts env dev | Out-String | Invoke-Expression     # PowerShell
+  for /f "delims=" %i in ('aws-accounts env dev --shell cmd') do @%i
+  docker run --env-file <(aws-accounts env dev --dotenv) …
+  eval "$(aws-accounts env --unset)"                  # and away again
+
+It also takes out what would have SDKs use other credentials, such as AWS_PROFILE. The variables end with the session,
+which AWS_CREDENTIAL_EXPIRATION shows. The output is a secret: it belongs in no file that others read.`
+}
+
+// Run writes one statement per variable. What it unsets and sets is the same for every account of a kind, whatever the
+// environment it runs in, as the output may be meant for another shell.
+func (c *Env) Run(r *Resolver, stdout io.Writer) error {
+	write, err := c.writer()
+	if err != nil {
+		return err
+	}
+	switch {
+	case c.Unset && (c.JSON || c.Dotenv):
+		return hint.New(errors.New("--unset is for shells: neither JSON nor a dotenv file can take a variable out"), "leave out --json or --dotenv")
+	case c.Unset:
+		return write(stdout, slices.Concat(given, rivals), nil)
+	case c.Name == "":
+		return hint.New(errors.New("which account?"), "`aws-accounts env NAME`; `aws-accounts list` shows the names")
+	}
+	session, err := r.open(c.Name)
+	if err != nil {
+		return err
+	}
+	variables := append(credentialVariables(session.first), session.variables()...)
+	unset := slices.DeleteFunc(slices.Concat(given, rivals), func(name string) bool {
+		return slices.ContainsFunc(variables, func(v variable) bool { return v.name == name })
+	})
+	if err := write(stdout, unset, variables); err != nil {
+		return err
+	}
+	if tui.ScreenOf(stdout).Width > 0 && !c.JSON && !c.Dotenv {
+		// Whoever sees this has forgotten what makes it useful.
+		fmt.Fprintf(os.Stderr, "\nhint: %s\n", c.usage("aws-accounts env "+session.name))
+	}
+	return nil
+}

@@ -1,0 +1,198 @@
+package process
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/config"
+
+	"aws-accounts/internal/hint"
+)
+
+// Exec is `aws-accounts exec NAME -- CMD…`: a command with exactly this account's credentials in its environment.
+type Exec struct {
+	Server  bool     `help:"Let the command fetch its credentials here, so that it can run longer than a session lasts."`
+	Name    string   `arg:"" help:"The account, by its name in the accounts file."`
+	Command []string `arg:"" passthrough:"" name:"command" help:"The command and its arguments, after --."`
+}
+
+// Help is what --help says besides the flags.
+func (*Exec) Help() string {
+	return `For programs that can't use a profile. Where they can, AWS_PROFILE is all they need, and lasts longer.
+
+  aws-accounts exec dev -- aws s3 ls
+  aws-accounts exec prod -- ./deploy.sh --all
+  aws-accounts exec --server dev -- terraform apply    # longer than the session lasts
+
+The command gets the account's credentials, region and AWS_ACCOUNTS_NAME, and nothing else that gives or selects
+credentials: AWS_PROFILE and the like are taken out, AWS_ACCOUNTS_KEYCHAIN_PASSPHRASE too, as it opens every account.
+With --server it gets the address of this program instead, and doesn't see ~/.aws, whose default profile would win.
+
+The exit status is the command's; 127 if it isn't found, 126 if it can't be started.`
+}
+
+// Exit statuses as shells and env(1) have them.
+const (
+	exitNotExecutable = 126
+	exitNotFound      = 127
+	exitSignal        = 128 // and the signal's number
+)
+
+// ExitStatus is an error that says with which status to exit. Without a cause there is nothing to say besides.
+type ExitStatus struct {
+	Status int
+	Cause  error
+}
+
+func (e *ExitStatus) Error() string {
+	if e.Cause == nil {
+		return fmt.Sprintf("exit status %d", e.Status)
+	}
+	return e.Cause.Error()
+}
+
+func (e *ExitStatus) Unwrap() error { return e.Cause }
+
+// Run looks for the command first: nobody should type an MFA code for a slip of the pen.
+func (c *Exec) Run(r *Resolver) error {
+	argv := c.Command
+	if len(argv) > 0 && argv[0] == "--" { // kong leaves it to whoever passes arguments on
+		argv = argv[1:]
+	}
+	if len(argv) == 0 || argv[0] == "" {
+		return &ExitStatus{2, hint.New(errors.New("which command?"), "`aws-accounts exec %s -- COMMAND`", c.Name)}
+	}
+	path, err := findCommand(argv[0])
+	if err != nil {
+		return err
+	}
+	session, err := r.open(c.Name)
+	if err != nil {
+		return err
+	}
+	if c.Server {
+		return c.serve(session, path, argv)
+	}
+	environment := childEnvironment(os.Environ(), append(session.variables(), credentialVariables(session.first)...))
+	return replace(path, argv, environment)
+}
+
+// serve runs the command beside the endpoint that it fetches its credentials from.
+func (c *Exec) serve(session *session, path string, argv []string) error {
+	e, err := newEndpoint(session, 0, "")
+	if err != nil {
+		return err
+	}
+	defer e.close()
+	variables := append(session.variables(), e.variables()...)
+	if session.region == "" && os.Getenv("AWS_REGION") == "" && os.Getenv("AWS_DEFAULT_REGION") == "" {
+		variables = append(variables, regionVariables(defaultRegion())...)
+	}
+	// The SDKs ask the endpoint last of all: a default profile with credentials of its own would win.
+	variables = append(variables, variable{"AWS_CONFIG_FILE", os.DevNull}, variable{"AWS_SHARED_CREDENTIALS_FILE", os.DevNull})
+	return runChild(path, argv, childEnvironment(os.Environ(), variables))
+}
+
+// defaultRegion is that of the default profile, which the command then doesn't see.
+func defaultRegion() string {
+	shared, err := config.LoadSharedConfigProfile(context.Background(), config.DefaultSharedConfigProfile)
+	if err != nil {
+		return ""
+	}
+	return shared.Region
+}
+
+// session is an account whose credentials have been had once.
+type session struct {
+	resolver *Resolver
+	name     string // as the accounts file writes it
+	region   string // "" if neither the account nor the defaults name one
+	roleARN  string
+	first    aws.Credentials
+}
+
+// open gets the credentials of the account called name, so that what keeps them away shows before anything is started.
+func (r *Resolver) open(name string) (*session, error) {
+	file, err := r.Accounts.File()
+	if err != nil {
+		return nil, err
+	}
+	a, err := file.Find(name)
+	if err != nil {
+		return nil, err
+	}
+	s := &session{resolver: r, name: a.Name, region: file.EffectiveRegion(a), roleARN: a.RoleARN}
+	if s.roleARN == "" {
+		s.roleARN = a.Way().RoleARN
+	}
+	s.first, err = s.retrieve(context.Background())
+	return s, err
+}
+
+func (s *session) retrieve(ctx context.Context) (aws.Credentials, error) {
+	ctx, cancel := context.WithTimeout(ctx, Timeout)
+	defer cancel()
+	return s.resolver.Session(s.name).Retrieve(ctx)
+}
+
+// variables are those that go with the credentials, in whichever way these are handed over.
+func (s *session) variables() []variable {
+	return append([]variable{{"AWS_ACCOUNTS_NAME", s.name}}, regionVariables(s.region)...)
+}
+
+// regionVariables names both, as SDKs differ in which they read.
+func regionVariables(region string) []variable {
+	if region == "" {
+		return nil
+	}
+	return []variable{{"AWS_REGION", region}, {"AWS_DEFAULT_REGION", region}}
+}
+
+// credentialVariables are what SDKs read credentials from. botocore takes AWS_CREDENTIAL_EXPIRATION and then says that
+// the session is over, instead of AWS's "invalid token".
+func credentialVariables(c aws.Credentials) []variable {
+	all := []variable{{"AWS_ACCESS_KEY_ID", c.AccessKeyID}, {"AWS_SECRET_ACCESS_KEY", c.SecretAccessKey}}
+	if c.SessionToken != "" {
+		all = append(all, variable{"AWS_SESSION_TOKEN", c.SessionToken})
+	}
+	if c.CanExpire {
+		all = append(all, variable{"AWS_CREDENTIAL_EXPIRATION", c.Expires.UTC().Format(time.RFC3339)})
+	}
+	if c.AccountID != "" {
+		all = append(all, variable{"AWS_ACCOUNT_ID", c.AccountID})
+	}
+	return all
+}
+
+func findCommand(name string) (string, error) {
+	path, err := exec.LookPath(name)
+	if errors.Is(err, exec.ErrDot) { // in the current directory, by way of PATH: the user's PATH is the user's choice
+		path, err = filepath.Abs(path)
+	}
+	switch {
+	case err == nil:
+		return path, nil
+	case errors.Is(err, exec.ErrNotFound) || errors.Is(err, fs.ErrNotExist):
+		return "", &ExitStatus{exitNotFound, hint.New(fmt.Errorf("%s: command not found", name),
+			"check its spelling and PATH; what only your shell knows (an alias, `cd`) needs `-- sh -c '…'`")}
+	}
+	return "", cannotStart(name, err)
+}
+
+func cannotStart(name string, err error) error {
+	if path, ok := errors.AsType[*fs.PathError](err); ok {
+		err = path.Err
+	}
+	if lookup, ok := errors.AsType[*exec.Error](err); ok {
+		err = lookup.Err
+	}
+	return &ExitStatus{exitNotExecutable, hint.New(fmt.Errorf("%s: can't be started: %w", name, err),
+		"check that it is a program that you may execute")}
+}

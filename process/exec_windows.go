@@ -1,0 +1,22 @@
+package process
+
+import (
+	"os"
+	"os/exec"
+	"syscall"
+)
+
+// replace runs the command and waits, as Windows has no exec.
+func replace(path string, argv, environment []string) error { return runChild(path, argv, environment) }
+
+// passedOn is caught so that it doesn't end us before the child: the console sends it to both.
+var passedOn = []os.Signal{os.Interrupt}
+
+func reachesChildren(os.Signal) bool { return true }
+
+func exitStatus(p *os.ProcessState) int { return p.ExitCode() }
+
+// detach keeps our console's Ctrl-C from what outlives us.
+func detach(cmd *exec.Cmd) {
+	cmd.SysProcAttr = &syscall.SysProcAttr{CreationFlags: syscall.CREATE_NEW_PROCESS_GROUP}
+}

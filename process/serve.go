@@ -1,0 +1,68 @@
+package process
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"aws-accounts/internal/hint"
+	"aws-accounts/internal/tui"
+)
+
+// Serve is `aws-accounts serve NAME`: container credentials on the loopback address, until it is ended.
+type Serve struct {
+	Name  string `arg:"" help:"The account, by its name in the accounts file."`
+	Port  uint16 `help:"The port on 127.0.0.1 (default: any that is free)."`
+	Forms `embed:""`
+}
+
+// Help is what --help says besides the flags.
+func (*Serve) Help() string {
+	return `For an IDE, or a container that shares this machine's network: every SDK fetches its credentials here, and again
+before they end. Two variables say how; whoever knows the token gets the credentials.
+
+  aws-accounts serve dev                                        # prints both variables, then serves until Ctrl-C
+  aws-accounts serve dev --dotenv > dev.env &                   # then: docker run --network host --env-file dev.env …
+  AWS_ACCOUNTS_SERVE_TOKEN=… aws-accounts serve dev --port 9911 # the same address and token each time, for an IDE
+
+It answers to 127.0.0.1 alone. In an SDK, keys in the environment and a default profile in ~/.aws win over it.
+The accounts file is read once, at the start.`
+}
+
+// serveTokenVariable is how the token can stay the same from one start to the next. It isn't a flag, which other users
+// of the machine could read.
+const serveTokenVariable = "AWS_ACCOUNTS_SERVE_TOKEN"
+
+// Run says where the endpoint is once it answers, and serves until it's interrupted, which is success.
+func (c *Serve) Run(r *Resolver, stdout io.Writer) error {
+	write, err := c.writer()
+	if err != nil {
+		return err
+	}
+	token := os.Getenv(serveTokenVariable)
+	if token != "" && !goodToken(token) {
+		return hint.New(fmt.Errorf("%s must be at least %d letters, digits or . _ + / = -", serveTokenVariable, leastToken), "make one with `openssl rand -hex 32`")
+	}
+	session, err := r.open(c.Name)
+	if err != nil {
+		return err
+	}
+	e, err := newEndpoint(session, c.Port, token)
+	if err != nil {
+		return err
+	}
+	defer e.close()
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	if err := write(stdout, nil, e.variables()); err != nil {
+		return err
+	}
+	if tui.ScreenOf(stdout).Width > 0 {
+		fmt.Fprintf(os.Stderr, "\nserving %s until Ctrl-C\n", session.name)
+	}
+	<-ctx.Done()
+	return nil
+}

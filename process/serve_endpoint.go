@@ -1,0 +1,129 @@
+package process
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/subtle"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+
+	"aws-accounts/cache"
+	"aws-accounts/internal/hint"
+	"aws-accounts/internal/pattern"
+)
+
+// endpoint hands out a session's credentials over HTTP, as Amazon ECS and EKS do for containers. It answers whoever is on
+// this machine and knows the token, and nobody else.
+//
+// Source: https://docs.aws.amazon.com/sdkref/latest/guide/feature-container-credentials.html
+type endpoint struct {
+	*loopback
+	session *session
+	token   string
+	turn    chan struct{} // held by the one who asks the resolver
+}
+
+const endpointPath = "/credentials"
+
+// staticLife is what credentials without an end are said to live: botocore refuses an answer without Expiration.
+const staticLife = time.Hour
+
+// newEndpoint serves at once: on any free port if port is 0, with a token of its own making if token is "".
+func newEndpoint(s *session, port uint16, token string) (*endpoint, error) {
+	if token == "" {
+		token = randomText()
+	}
+	e := &endpoint{session: s, token: token, turn: make(chan struct{}, 1)}
+	var err error
+	e.loopback, err = listenLoopback(port, e.answer)
+	return e, err
+}
+
+// randomText is what nobody guesses: 32 random bytes, safe in an address, a header and a shell.
+func randomText() string {
+	secret := make([]byte, 32)
+	rand.Read(secret)
+	return base64.RawURLEncoding.EncodeToString(secret)
+}
+
+// variables tell an SDK where to ask.
+func (e *endpoint) variables() []variable {
+	return []variable{
+		{"AWS_CONTAINER_CREDENTIALS_FULL_URI", "http://" + e.address + endpointPath},
+		{"AWS_CONTAINER_AUTHORIZATION_TOKEN", e.token},
+	}
+}
+
+// answer gives credentials, or an error in the form that SDKs show.
+func (e *endpoint) answer(ctx context.Context, request *http.Request) reply {
+	switch {
+	case request.URL.Path != endpointPath:
+		return refuse(http.StatusNotFound, "NotFound", "nothing here but "+endpointPath)
+	case request.Method != http.MethodGet:
+		return refuse(http.StatusMethodNotAllowed, "MethodNotAllowed", "only GET")
+	case subtle.ConstantTimeCompare([]byte(request.Header.Get("Authorization")), []byte(e.token)) != 1:
+		return refuse(http.StatusUnauthorized, "Unauthorized", "the Authorization header must be the value of AWS_CONTAINER_AUTHORIZATION_TOKEN")
+	}
+	credentials, err := e.retrieve(ctx)
+	if err != nil {
+		message := err.Error()
+		if h := hint.Of(err); h != "" {
+			message += "; hint: " + h
+		}
+		// SDKs try again after a 5xx, which is no use after AWS's definite no.
+		if errors.Is(err, cache.ErrRefused) {
+			return refuse(http.StatusForbidden, "AccessDenied", message)
+		}
+		return refuse(http.StatusServiceUnavailable, "CredentialsUnavailable", message)
+	}
+	expires := e.session.resolver.Sessions.Now().Add(staticLife)
+	if credentials.CanExpire {
+		expires = credentials.Expires
+	}
+	return inJSON(http.StatusOK, struct {
+		AccessKeyId     string
+		SecretAccessKey string
+		Token           string // botocore wants it even if it's empty
+		Expiration      string
+		AccountId       string `json:",omitempty"`
+		RoleArn         string `json:",omitempty"`
+	}{credentials.AccessKeyID, credentials.SecretAccessKey, credentials.SessionToken, expires.UTC().Format(time.RFC3339),
+		credentials.AccountID, e.session.roleARN})
+}
+
+// retrieve asks the resolver, one caller at a time. It goes on when the SDK has given up, which botocore does after two
+// seconds: SDKs try again, and then find what came of it.
+func (e *endpoint) retrieve(ctx context.Context) (aws.Credentials, error) {
+	select {
+	case e.turn <- struct{}{}:
+		defer func() { <-e.turn }()
+	case <-ctx.Done():
+		return aws.Credentials{}, ctx.Err()
+	}
+	return e.session.retrieve(ctx)
+}
+
+func refuse(status int, code, message string) reply {
+	return inJSON(status, map[string]string{"code": code, "message": message})
+}
+
+func inJSON(status int, document any) reply {
+	body, err := json.Marshal(document)
+	if err != nil { // none of ours can't be written
+		status, body = http.StatusInternalServerError, nil
+	}
+	return reply{status, http.Header{"Content-Type": {"application/json"}}, body}
+}
+
+// leastToken is how long a token must be that a user has chosen.
+const leastToken = 32
+
+// goodToken reports whether a token can be a header's value, and a variable's in every shell without quotes.
+func goodToken(token string) bool { return len(token) >= leastToken && tokenText.MatchString(token) }
+
+var tokenText = pattern.New(`^[A-Za-z0-9._+/=-]+$`)

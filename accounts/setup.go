@@ -79,7 +79,7 @@ func (c *Setup) Run(r *Reader, program *Program, stdout io.Writer) error {
 	}
 	tell(stdout, path, report, c.DryRun)
 	if !c.Remove {
-		if err := c.tellShadows(stdout, file, edited); err != nil {
+		if err := c.tellCaveats(stdout, file, edited); err != nil {
 			return err
 		}
 	}
@@ -185,8 +185,9 @@ func tell(w io.Writer, path string, report awsfiles.Report, dryRun bool) {
 	}
 }
 
-// tellShadows names what wins over our stanzas, above all forgotten keys in the credentials file (aws/aws-cli#5109).
-func (c *Setup) tellShadows(w io.Writer, file *File, config []byte) error {
+// tellCaveats names what keeps a stanza from working: what wins over it, above all forgotten keys in the credentials file
+// (aws/aws-cli#5109), and that it has no region, without which botocore calls nothing.
+func (c *Setup) tellCaveats(w io.Writer, file *File, config []byte) error {
 	path, err := place.AWSCredentials()
 	if err != nil {
 		return err
@@ -203,6 +204,7 @@ func (c *Setup) tellShadows(w io.Writer, file *File, config []byte) error {
 	if err != nil {
 		return err
 	}
+	var noRegion []string
 	for _, a := range chosen {
 		p, ok := files.Profile(file.ProfileName(a))
 		if !ok {
@@ -211,10 +213,17 @@ func (c *Setup) tellShadows(w io.Writer, file *File, config []byte) error {
 		if _, ours := p.Account(); !ours {
 			continue
 		}
+		if _, set := p.Get(awsfiles.Botocore, "region"); !set {
+			noRegion = append(noRegion, a.Name)
+		}
 		for _, shadow := range p.Shadows() {
 			fmt.Fprintf(w, "warning: %s of profile %s (%s, line %d) wins over the stanza: take that line out\n",
 				shadow.Key, p.Name, shadow.File, shadow.Line)
 		}
+	}
+	if len(noRegion) > 0 && os.Getenv("AWS_DEFAULT_REGION") == "" {
+		fmt.Fprintf(w, "note: no region for %s: set \"defaults\": {\"region\": \"…\"} in %s, or the AWS CLI asks for --region\n",
+			quoteAll(noRegion), showPath(file.Path))
 	}
 	return nil
 }

@@ -27,7 +27,9 @@ type Console struct {
 
 // Help is what --help says besides the flags.
 func (*Console) Help() string {
-	return `  aws-accounts console dev
+	return `The browser gets an address that leads to the console once, so that no other user of the machine can read the link.
+
+  aws-accounts console dev
   aws-accounts console prod --service cloudwatch --region us-east-1
   aws-accounts console dev --container
   aws-accounts console dev --print | pbcopy

@@ -10,30 +10,22 @@ import (
 	"io/fs"
 	"log/slog"
 	"os"
-	"os/exec"
-	"path/filepath"
 	"runtime"
 	"runtime/debug"
-	"strconv"
-	"sync"
+	"strings"
 	"time"
 
 	"github.com/alecthomas/kong"
 
 	"aws-accounts/accounts"
 	"aws-accounts/cache"
-	"aws-accounts/internal/ask"
 	"aws-accounts/internal/hint"
-	"aws-accounts/internal/place"
+	"aws-accounts/internal/wire"
 	"aws-accounts/process"
 )
 
 type grammar struct {
-	AccountsFile string `help:"The accounts file (default: ~/.config/aws-accounts/accounts.json)." env:"AWS_ACCOUNTS_FILE" placeholder:"FILE"`
-	NoInput      bool   `help:"Never ask anything: fail instead."`
-	Debug        bool   `help:"Say on stderr what is done. Never shows a secret."`
-
-	person bool // the command is one that people type, not one that programs start
+	wire.Flags
 
 	List     accounts.List       `cmd:"" firstuse:"" help:"Show the accounts and how long their sessions last."`
 	Whoami   process.Whoami      `cmd:"" firstuse:"" help:"Show whom the current credentials, or an account's, belong to."`
@@ -59,15 +51,27 @@ func main() {
 // run is the whole program but for its exit. It returns the exit status: 0, 1 for a failure, 2 for wrong usage.
 func run(args []string, stdout, stderr io.Writer) int {
 	var g grammar
+	g.Called = os.Args[0]
+	deps := wire.New(&g.Flags)
+	if name, ok := asInStanza(args, &g.Flags); ok {
+		return exitStatus(stderr, processAlone(name, deps, stdout))
+	}
+
 	exit := -1
-	parser := kong.Must(&g, append(dependencies(&g),
+	parser := kong.Must(&g,
 		kong.Name("aws-accounts"),
 		kong.Description("AWS credentials by account name, for every SDK, from the OS keychain."),
 		kong.Writers(stdout, stderr),
 		kong.Exit(func(status int) { exit = status }),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
 		kong.BindTo(stdout, (*io.Writer)(nil)),
-	)...)
+		kong.BindToProvider(deps.Reader),
+		kong.BindToProvider(deps.Log),
+		kong.BindToProvider(deps.Sessions),
+		kong.BindToProvider(deps.Resolver),
+		kong.BindToProvider(deps.States),
+		kong.BindToProvider(deps.Program),
+	)
 	command, err := parser.Parse(args)
 	if exit >= 0 { // --help has answered
 		return exit
@@ -78,22 +82,50 @@ func run(args []string, stdout, stderr io.Writer) int {
 	if g.Debug {
 		slog.SetDefault(slog.New(slog.NewTextHandler(stderr, &slog.HandlerOptions{Level: slog.LevelDebug})))
 	}
-	g.person = command.Selected().Name != "process"
+	g.Person = command.Selected().Name != "process"
 	if command.Selected().Tag.Has("firstuse") {
 		if _, err := command.Call(func(r *accounts.Reader) error { return firstUse(r, stderr) }); err != nil {
 			return fail(stderr, err, 1)
 		}
 	}
-	if err := command.Run(); err != nil {
-		status := 1
-		if exit, ok := errors.AsType[*process.ExitStatus](err); ok {
-			if status = exit.Status; exit.Cause == nil { // the command that it ran has said what there is to say
-				return status
-			}
-		}
-		return fail(stderr, err, status)
+	return exitStatus(stderr, command.Run())
+}
+
+// asInStanza recognises the command line that setup writes: process, maybe the accounts file, and the account. Programs
+// start it many times a minute, and the grammar that people need would cost each of them a millisecond.
+func asInStanza(args []string, f *wire.Flags) (name string, ok bool) {
+	if len(args) < 2 || len(args) > 3 || args[0] != "process" {
+		return "", false
 	}
-	return 0
+	name = args[len(args)-1]
+	f.AccountsFile = os.Getenv("AWS_ACCOUNTS_FILE")
+	if len(args) == 3 {
+		if f.AccountsFile, ok = strings.CutPrefix(args[1], "--accounts-file="); !ok {
+			return "", false
+		}
+	}
+	return name, name != "" && name[0] != '-'
+}
+
+func processAlone(name string, deps *wire.Dependencies, stdout io.Writer) error {
+	resolver, err := deps.Resolver()
+	if err != nil {
+		return err
+	}
+	return (&process.Command{Name: name}).Run(resolver, stdout)
+}
+
+func exitStatus(stderr io.Writer, err error) int {
+	if err == nil {
+		return 0
+	}
+	status := 1
+	if exit, ok := errors.AsType[*process.ExitStatus](err); ok {
+		if status = exit.Status; exit.Cause == nil { // the command that it ran has said what there is to say
+			return status
+		}
+	}
+	return fail(stderr, err, status)
 }
 
 func fail(stderr io.Writer, err error, status int) int {
@@ -102,145 +134,6 @@ func fail(stderr io.Writer, err error, status int) int {
 		fmt.Fprintf(stderr, "hint: %s\n", h)
 	}
 	return status
-}
-
-// dependencies are made when the first command asks for them.
-func dependencies(g *grammar) []kong.Option {
-	reader := sync.OnceValues(func() (*accounts.Reader, error) { return newReader(g) })
-	log := sync.OnceValue(newAccessLog)
-	sessions := sync.OnceValues(func() (*cache.Sessions, error) {
-		r, err := reader()
-		if err != nil {
-			return nil, err
-		}
-		return newSessions(g, r, log())
-	})
-	return []kong.Option{
-		kong.BindToProvider(reader),
-		kong.BindToProvider(func() (*process.AccessLog, error) { return log(), nil }),
-		kong.BindToProvider(sessions),
-		kong.BindToProvider(func() (*process.Resolver, error) {
-			s, err := sessions()
-			if err != nil {
-				return nil, err
-			}
-			r, err := reader()
-			asker := newAsker(g)
-			mfa := &process.MFA{Asker: asker, Dir: inState("locks"), Now: time.Now}
-			sso := &process.SSO{Asker: asker, Unattended: g.NoInput || inCI()}
-			return &process.Resolver{Accounts: r, Sessions: s, Log: log(), MFA: mfa, SSO: sso}, err
-		}),
-		kong.BindToProvider(func() (accounts.States, error) {
-			s, err := sessions()
-			if err != nil {
-				return nil, err
-			}
-			return func(names []string) (map[string]time.Time, error) { return s.States(context.Background(), names) }, nil
-		}),
-		kong.BindToProvider(func() (*accounts.Program, error) { return newProgram(g) }),
-	}
-}
-
-func newReader(g *grammar) (*accounts.Reader, error) {
-	path := g.AccountsFile
-	if path == "" {
-		var err error
-		if path, err = place.AccountsFile(); err != nil {
-			return nil, err
-		}
-	}
-	return accounts.NewReader(path, inState("accounts-file.json")), nil
-}
-
-func newAccessLog() *process.AccessLog {
-	return &process.AccessLog{Path: inState("access_log.jsonl"), Caller: process.Caller, Now: time.Now}
-}
-
-func newSessions(g *grammar, reader *accounts.Reader, log *process.AccessLog) (*cache.Sessions, error) {
-	backend := os.Getenv("AWS_ACCOUNTS_KEYCHAIN")
-	if backend == "" {
-		var err error
-		if backend, err = reader.Backend(); err != nil {
-			return nil, err
-		}
-	}
-	return &cache.Sessions{
-		Keychain: cache.OpenKeychain(cache.KeychainConfig{
-			Backend:    backend,
-			Dir:        inState("keychain"),
-			Passphrase: func(ctx context.Context) (string, error) { return passphrase(ctx, g, reader) },
-			Unlock:     g.person && !g.NoInput,
-		}),
-		Dir:    inState("locks"),
-		Now:    time.Now,
-		Report: log.Trouble,
-	}, nil
-}
-
-// inCI reports whether a pipeline started us, as all of them say: nobody looks at its desktop or terminal.
-func inCI() bool {
-	ci, err := strconv.ParseBool(os.Getenv("CI"))
-	return ci || err != nil && os.Getenv("CI") != ""
-}
-
-// inState returns the path of one of our own files, "" if there is no place for them: all of them can be done without.
-func inState(name string) string {
-	state, err := place.State()
-	if err != nil {
-		slog.Debug("no place for locks and log", "error", err)
-		return ""
-	}
-	return filepath.Join(state, name)
-}
-
-// passphrase is the file keychain's: from the environment, from the command that the accounts file names, or asked for.
-func passphrase(ctx context.Context, g *grammar, reader *accounts.Reader) (string, error) {
-	if p := os.Getenv("AWS_ACCOUNTS_KEYCHAIN_PASSPHRASE"); p != "" {
-		return p, nil
-	}
-	if file, err := reader.File(); err == nil && file.Keychain != nil && file.Keychain.PassphraseCommand != "" {
-		p, err := newAsker(g).Command(ctx, file.Keychain.PassphraseCommand)
-		if err != nil {
-			err = fmt.Errorf("the passphrase_command failed: %w", err)
-		}
-		return p, err
-	}
-	p, err := newAsker(g).Secret(ctx, "Passphrase of the keychain")
-	return p, hint.New(err, "set AWS_ACCOUNTS_KEYCHAIN_PASSPHRASE, or \"passphrase_command\" in the accounts file")
-}
-
-func newAsker(g *grammar) *ask.Asker {
-	return &ask.Asker{Never: g.NoInput, Locks: inState("locks")}
-}
-
-// newProgram finds how a stanza should start us: by the path that the user started us by, as that of a package manager's
-// link outlives an upgrade, unless that is not this program.
-func newProgram(g *grammar) (*accounts.Program, error) {
-	running, err := os.Executable()
-	if err != nil {
-		return nil, err
-	}
-	path := running
-	if called, err := exec.LookPath(os.Args[0]); err == nil {
-		if called, err = filepath.Abs(called); err == nil && sameFile(called, running) {
-			path = called
-		}
-	}
-	program := &accounts.Program{Path: path, Args: []string{"process"}}
-	if g.AccountsFile != "" {
-		file, err := filepath.Abs(g.AccountsFile)
-		if err != nil {
-			return nil, err
-		}
-		program.Args = append(program.Args, "--accounts-file="+file)
-	}
-	return program, nil
-}
-
-func sameFile(a, b string) bool {
-	x, errX := os.Stat(a)
-	y, errY := os.Stat(b)
-	return errX == nil && errY == nil && os.SameFile(x, y)
 }
 
 // firstUse makes the accounts file for a person who has none yet, with the account that the current credentials belong to.

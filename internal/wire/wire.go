@@ -1,0 +1,184 @@
+// Package wire makes the program's dependencies, each when the first command asks for it: most commands need few of them,
+// and a warm `process` call needs the least.
+package wire
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"sync"
+	"time"
+
+	"aws-accounts/accounts"
+	"aws-accounts/cache"
+	"aws-accounts/internal/ask"
+	"aws-accounts/internal/hint"
+	"aws-accounts/internal/place"
+	"aws-accounts/process"
+)
+
+// Flags are those that every command has, and what main knows besides.
+type Flags struct {
+	AccountsFile string `help:"The accounts file (default: ~/.config/aws-accounts/accounts.json)." env:"AWS_ACCOUNTS_FILE" placeholder:"FILE"`
+	NoInput      bool   `help:"Never ask anything: fail instead."`
+	Debug        bool   `help:"Say on stderr what is done. Never shows a secret."`
+
+	Person bool   `kong:"-"` // the command is one that people type, not one that programs start
+	Called string `kong:"-"` // how the program was called: the path, or what PATH finds
+}
+
+// Dependencies has a provider for each dependency. A provider makes it once.
+type Dependencies struct {
+	Reader   func() (*accounts.Reader, error)
+	Log      func() (*process.AccessLog, error)
+	Sessions func() (*cache.Sessions, error)
+	Resolver func() (*process.Resolver, error)
+	States   func() (accounts.States, error)
+	Program  func() (*accounts.Program, error)
+}
+
+// New returns the dependencies as f asks for them. f is read when they are made.
+func New(f *Flags) *Dependencies {
+	d := &Dependencies{}
+	d.Reader = sync.OnceValues(func() (*accounts.Reader, error) { return newReader(f) })
+	d.Log = sync.OnceValues(func() (*process.AccessLog, error) {
+		return &process.AccessLog{Path: inState("access_log.jsonl"), Caller: process.Caller, Now: time.Now}, nil
+	})
+	d.Sessions = sync.OnceValues(func() (*cache.Sessions, error) {
+		r, err := d.Reader()
+		if err != nil {
+			return nil, err
+		}
+		log, err := d.Log()
+		if err != nil {
+			return nil, err
+		}
+		return newSessions(f, r, log)
+	})
+	d.Resolver = sync.OnceValues(func() (*process.Resolver, error) {
+		s, err := d.Sessions()
+		if err != nil {
+			return nil, err
+		}
+		r, err := d.Reader()
+		if err != nil {
+			return nil, err
+		}
+		log, err := d.Log()
+		asker := newAsker(f)
+		mfa := &process.MFA{Asker: asker, Dir: inState("locks"), Now: time.Now}
+		sso := &process.SSO{Asker: asker, Unattended: f.NoInput || inCI()}
+		return &process.Resolver{Accounts: r, Sessions: s, Log: log, MFA: mfa, SSO: sso}, err
+	})
+	d.States = func() (accounts.States, error) {
+		s, err := d.Sessions()
+		if err != nil {
+			return nil, err
+		}
+		return func(names []string) (map[string]time.Time, error) { return s.States(context.Background(), names) }, nil
+	}
+	d.Program = func() (*accounts.Program, error) { return newProgram(f) }
+	return d
+}
+
+func newReader(f *Flags) (*accounts.Reader, error) {
+	path := f.AccountsFile
+	if path == "" {
+		var err error
+		if path, err = place.AccountsFile(); err != nil {
+			return nil, err
+		}
+	}
+	return accounts.NewReader(path, inState("accounts-file.json")), nil
+}
+
+func newSessions(f *Flags, reader *accounts.Reader, log *process.AccessLog) (*cache.Sessions, error) {
+	backend := os.Getenv("AWS_ACCOUNTS_KEYCHAIN")
+	if backend == "" {
+		var err error
+		if backend, err = reader.Backend(); err != nil {
+			return nil, err
+		}
+	}
+	return &cache.Sessions{
+		Keychain: cache.OpenKeychain(cache.KeychainConfig{
+			Backend:    backend,
+			Dir:        inState("keychain"),
+			Passphrase: func(ctx context.Context) (string, error) { return passphrase(ctx, f, reader) },
+			Unlock:     f.Person && !f.NoInput,
+		}),
+		Dir:    inState("locks"),
+		Now:    time.Now,
+		Report: log.Trouble,
+	}, nil
+}
+
+// inCI reports whether a pipeline started us, as all of them say: nobody looks at its desktop or terminal.
+func inCI() bool {
+	ci, err := strconv.ParseBool(os.Getenv("CI"))
+	return ci || err != nil && os.Getenv("CI") != ""
+}
+
+// inState returns the path of one of our own files, "" if there is no place for them: all of them can be done without.
+func inState(name string) string {
+	state, err := place.State()
+	if err != nil {
+		slog.Debug("no place for locks and log", "error", err)
+		return ""
+	}
+	return filepath.Join(state, name)
+}
+
+// passphrase is the file keychain's: from the environment, from the command that the accounts file names, or asked for.
+func passphrase(ctx context.Context, f *Flags, reader *accounts.Reader) (string, error) {
+	if p := os.Getenv("AWS_ACCOUNTS_KEYCHAIN_PASSPHRASE"); p != "" {
+		return p, nil
+	}
+	if file, err := reader.File(); err == nil && file.Keychain != nil && file.Keychain.PassphraseCommand != "" {
+		p, err := newAsker(f).Command(ctx, file.Keychain.PassphraseCommand)
+		if err != nil {
+			err = fmt.Errorf("the passphrase_command failed: %w", err)
+		}
+		return p, err
+	}
+	p, err := newAsker(f).Secret(ctx, "Passphrase of the keychain")
+	return p, hint.New(err, "set AWS_ACCOUNTS_KEYCHAIN_PASSPHRASE, or \"passphrase_command\" in the accounts file")
+}
+
+func newAsker(f *Flags) *ask.Asker {
+	return &ask.Asker{Never: f.NoInput, Locks: inState("locks")}
+}
+
+// newProgram finds how a stanza should start us: by the path that the user started us by, as that of a package manager's
+// link outlives an upgrade, unless that is not this program.
+func newProgram(f *Flags) (*accounts.Program, error) {
+	running, err := os.Executable()
+	if err != nil {
+		return nil, err
+	}
+	path := running
+	if called, err := exec.LookPath(f.Called); err == nil {
+		if called, err = filepath.Abs(called); err == nil && sameFile(called, running) {
+			path = called
+		}
+	}
+	program := &accounts.Program{Path: path, Args: []string{"process"}}
+	if f.AccountsFile != "" {
+		file, err := filepath.Abs(f.AccountsFile)
+		if err != nil {
+			return nil, err
+		}
+		program.Args = append(program.Args, "--accounts-file="+file)
+	}
+	return program, nil
+}
+
+func sameFile(a, b string) bool {
+	x, errX := os.Stat(a)
+	y, errY := os.Stat(b)
+	return errX == nil && errY == nil && os.SameFile(x, y)
+}

@@ -4,11 +4,12 @@ SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 FUZZTIME ?= 20s
 ROUNDS ?= 60
+SOAKTIME ?= 30m
 
 # A checkout that belongs to somebody else, as in a container, has no version for Go to stamp.
-test lint cross fuzz bench try: export GOFLAGS := $(GOFLAGS) -buildvcs=false
+test lint cross fuzz bench soak try: export GOFLAGS := $(GOFLAGS) -buildvcs=false
 
-.PHONY: help build test lint cross stage fuzz bench try clean
+.PHONY: help build test lint cross stage fuzz bench soak try clean
 
 help:
 	@sed -n 's/^\([a-z]*\):.*## /make \1	/p' Makefile
@@ -47,6 +48,9 @@ fuzz: ## each fuzz test for FUZZTIME (20s)
 
 bench: ## what a call costs, beside the least it could cost
 	go test ./internal/bench -run '^$$' -bench . -benchtime $(ROUNDS)x -timeout 30m
+
+soak: ## mixed load and random faults for SOAKTIME (30m): counts wrong answers and what is left behind
+	go test -race -count=1 -timeout 0 ./internal/soak -v -soaktime=$(SOAKTIME)
 
 try: ## shows the main job on a machine with only Go
 	@go run ./internal/try

@@ -19,7 +19,10 @@ import (
 
 	"aws-accounts/accounts"
 	"aws-accounts/cache"
+	"aws-accounts/internal/completion"
 	"aws-accounts/internal/hint"
+	"aws-accounts/internal/private"
+	"aws-accounts/internal/tui"
 	"aws-accounts/internal/wire"
 	"aws-accounts/process"
 )
@@ -27,24 +30,34 @@ import (
 type grammar struct {
 	wire.Flags
 
-	List     accounts.List       `cmd:"" firstuse:"" help:"Show the accounts and how long their sessions last."`
-	Whoami   process.Whoami      `cmd:"" firstuse:"" help:"Show whom the current credentials, or an account's, belong to."`
-	Assume   process.Assume      `cmd:"" firstuse:"" help:"Get a session now and say how to use it."`
-	Exec     process.Exec        `cmd:"" firstuse:"" help:"Run a command with an account's credentials."`
-	Env      process.Env         `cmd:"" help:"Write an account's credentials as variables for a shell."`
-	Console  process.Console     `cmd:"" firstuse:"" help:"Open the web console, signed in to an account."`
-	Serve    process.Serve       `cmd:"" help:"Serve an account's credentials to IDEs and containers, on this machine alone."`
-	Setup    accounts.Setup      `cmd:"" firstuse:"" help:"Write the [profile …] stanzas into ~/.aws/config."`
-	Validate accounts.Validate   `cmd:"" firstuse:"" help:"Check the accounts file."`
-	Keys     process.Keys        `cmd:"" help:"Long-term access keys in the keychain."`
-	SSO      process.SSOCommands `cmd:"" name:"sso" help:"Identity Center: sign in and out."`
-	Clear    cache.Clear         `cmd:"" help:"Forget sessions."`
-	Log      process.LogCommand  `cmd:"" help:"Show the attempts to obtain credentials."`
-	Process  process.Command     `cmd:"" help:"Write an account's credentials as JSON, for credential_process."`
-	Version  versionCommand      `cmd:"" help:"Show the version."`
+	Init       process.Init           `cmd:"" help:"Begin: take over what is in ~/.aws, and move plaintext keys into the keychain."`
+	List       accounts.List          `cmd:"" firstuse:"" help:"Show the accounts and how long their sessions last."`
+	Whoami     process.Whoami         `cmd:"" firstuse:"" help:"Show whom the current credentials, or an account's, belong to."`
+	Assume     process.Assume         `cmd:"" firstuse:"" help:"Get a session now and say how to use it."`
+	Exec       process.Exec           `cmd:"" firstuse:"" help:"Run a command with an account's credentials."`
+	Env        process.Env            `cmd:"" help:"Write an account's credentials as variables for a shell."`
+	Console    process.Console        `cmd:"" firstuse:"" help:"Open the web console, signed in to an account."`
+	Serve      process.Serve          `cmd:"" help:"Serve an account's credentials to IDEs and containers, on this machine alone."`
+	Add        accounts.AddCommand    `cmd:"" firstuse:"" help:"Add an account to the accounts file."`
+	Edit       accounts.Edit          `cmd:"" firstuse:"" help:"Change an account, or the accounts file in an editor."`
+	Remove     accounts.RemoveCommand `cmd:"" help:"Take accounts out, with their stanzas and sessions."`
+	Setup      accounts.Setup         `cmd:"" firstuse:"" help:"Write the [profile …] stanzas into ~/.aws/config."`
+	Validate   accounts.Validate      `cmd:"" firstuse:"" help:"Check the accounts file."`
+	Schema     accounts.SchemaCommand `cmd:"" help:"Show the JSON Schema of the accounts file, for editors."`
+	Keys       process.Keys           `cmd:"" help:"Long-term access keys in the keychain."`
+	SSO        process.SSOCommands    `cmd:"" name:"sso" help:"Identity Center: sign in and out."`
+	Status     process.StatusLine     `cmd:"" help:"Show the account in use and its time left, for a prompt."`
+	Doctor     process.Doctor         `cmd:"" help:"Check the whole way from a profile to AWS, and say what to do."`
+	Clear      cache.Clear            `cmd:"" help:"Forget sessions."`
+	Log        process.LogCommand     `cmd:"" help:"Show the attempts to obtain credentials."`
+	Process    process.Command        `cmd:"" help:"Write an account's credentials as JSON, for credential_process."`
+	Completion completion.Command     `cmd:"" help:"Show the script that lets a shell complete commands and accounts."`
+	Complete   completion.Complete    `cmd:"" hidden:""`
+	Version    versionCommand         `cmd:"" help:"Show the version."`
 }
 
 func main() {
+	private.Process()
 	os.Exit(run(os.Args[1:], os.Stdout, os.Stderr))
 }
 
@@ -65,12 +78,18 @@ func run(args []string, stdout, stderr io.Writer) int {
 		kong.Exit(func(status int) { exit = status }),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
 		kong.BindTo(stdout, (*io.Writer)(nil)),
+		kong.Bind(tui.Stderr{Writer: stderr}),
 		kong.BindToProvider(deps.Reader),
 		kong.BindToProvider(deps.Log),
 		kong.BindToProvider(deps.Sessions),
 		kong.BindToProvider(deps.Resolver),
+		kong.BindToProvider(func() (process.Resolving, error) { return deps.Resolver, nil }),
 		kong.BindToProvider(deps.States),
 		kong.BindToProvider(deps.Program),
+		kong.BindToProvider(deps.Asker),
+		kong.BindToProvider(deps.Locks),
+		kong.BindToProvider(deps.Forget),
+		kong.BindToProvider(func() (*process.Start, error) { return deps.Start(&g.Flags) }),
 	)
 	command, err := parser.Parse(args)
 	if exit >= 0 { // --help has answered
@@ -82,7 +101,13 @@ func run(args []string, stdout, stderr io.Writer) int {
 	if g.Debug {
 		slog.SetDefault(slog.New(slog.NewTextHandler(stderr, &slog.HandlerOptions{Level: slog.LevelDebug})))
 	}
-	g.Person = command.Selected().Name != "process"
+	switch command.Selected().Name {
+	case "process":
+	case "status": // a prompt waits for nobody
+		g.NoInput = true
+	default:
+		g.Person = true
+	}
 	if command.Selected().Tag.Has("firstuse") {
 		if _, err := command.Call(func(r *accounts.Reader) error { return firstUse(r, stderr) }); err != nil {
 			return fail(stderr, err, 1)
@@ -129,11 +154,20 @@ func exitStatus(stderr io.Writer, err error) int {
 }
 
 func fail(stderr io.Writer, err error, status int) int {
-	fmt.Fprintf(stderr, "aws-accounts: %s\n", err)
+	fmt.Fprintf(stderr, "aws-accounts: %s\n", harmless(err.Error()))
 	if h := hint.Of(err); h != "" {
-		fmt.Fprintf(stderr, "hint: %s\n", h)
+		fmt.Fprintf(stderr, "hint: %s\n", harmless(h))
 	}
 	return status
+}
+
+// harmless is tui.Harmless for what may have several lines: AWS, and programs and files of others, may be quoted in it.
+func harmless(text string) string {
+	lines := strings.Split(text, "\n")
+	for i := range lines {
+		lines[i] = tui.Harmless(lines[i])
+	}
+	return strings.Join(lines, "\n")
 }
 
 // firstUse makes the accounts file for a person who has none yet, with the account that the current credentials belong to.
@@ -146,6 +180,9 @@ func firstUse(reader *accounts.Reader, stderr io.Writer) error {
 	var base *accounts.Account
 	if id, err := process.Current(ctx); err == nil {
 		base = &accounts.Account{Name: "main", AccountID: id, Description: "Main AWS Account"}
+		if p := process.ProfileInUse(); p != "" && p != accounts.DefaultProfile {
+			base.Credentials = &accounts.Credentials{Profile: p} // it may be in another account than the default one
+		}
 	}
 	if err := accounts.Create(reader.Path, base); err != nil && !errors.Is(err, fs.ErrExist) {
 		return err
@@ -154,7 +191,7 @@ func firstUse(reader *accounts.Reader, stderr io.Writer) error {
 	if base != nil {
 		with = "your account " + base.AccountID + " as `main`"
 	}
-	fmt.Fprintf(stderr, "created %s with %s\nnext: add your other accounts to it, then run `aws-accounts setup`\n\n", reader.Path, with)
+	fmt.Fprintf(stderr, "created %s with %s\nnext: `aws-accounts init` takes over what is in ~/.aws; `aws-accounts add` adds an account\n\n", reader.Path, with)
 	return nil
 }
 

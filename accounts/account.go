@@ -9,8 +9,9 @@ import "strings"
 // File is the accounts file. It is read by Load and Parse alone, which check it; it isn't changed afterwards, so that
 // any number of goroutines may read it.
 type File struct {
-	Path        string       `json:"-"` // where it was read from
-	Stamp       Stamp        `json:"-"` // the version that was read; zero from Parse
+	Path        string       `json:"-"`                 // where it was read from
+	Stamp       Stamp        `json:"-"`                 // the version that was read; zero from Parse
+	Schema      string       `json:"$schema,omitempty"` // for editors, which find there what `aws-accounts schema` prints
 	Keychain    *Keychain    `json:"keychain,omitempty"`
 	Defaults    Defaults     `json:"defaults,omitzero"`
 	Accounts    []Account    `json:"accounts"`

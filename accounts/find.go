@@ -84,6 +84,25 @@ func (f *File) SourceOf(a *Account) *Account {
 	}
 }
 
+// beginnings are the profiles of ~/.aws that credentials begin at, each with its base account: nil for the implicit one.
+func (f *File) beginnings() map[string]*Account {
+	begins, bases := map[string]*Account{}, 0
+	for i := range f.Accounts {
+		a := &f.Accounts[i]
+		if !a.IsBase() {
+			continue
+		}
+		bases++
+		if profile := a.Way().Profile; profile != "" {
+			begins[profile] = a
+		}
+	}
+	if bases == 0 {
+		begins[DefaultProfile] = nil
+	}
+	return begins
+}
+
 // Chain returns the accounts on the way to a, from where its credentials begin (a base account, possibly the implicit
 // one, or one of Identity Center) to a itself.
 func (f *File) Chain(a *Account) []*Account {

@@ -4,15 +4,32 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"time"
 
 	"aws-accounts/internal/tui"
 )
 
-// List is `aws-accounts list`: the accounts and the state of their sessions.
+// List is `aws-accounts list [FILTER]`: the accounts and the state of their sessions.
 type List struct {
-	JSON bool `name:"json" help:"Write one JSON document."`
+	Filter  string `arg:"" optional:"" help:"Only accounts with this in their name, number or description."`
+	Active  bool   `help:"Only accounts with a session that is valid." xor:"state"`
+	Expired bool   `help:"Only accounts whose session has expired." xor:"state"`
+	Group   bool   `help:"Group the accounts by where their credentials come from."`
+	JSON    bool   `name:"json" help:"Write one JSON document."`
+}
+
+// Help is what --help says besides the flags.
+func (*List) Help() string {
+	return `It reads the sessions of accounts that were used here, and asks nobody but the keychain.
+
+  aws-accounts list                     # all accounts
+  aws-accounts list prod                # those with "prod" in their name, number or description
+  aws-accounts list --active --group    # what is open now, by source
+  aws-accounts list --json | jq -r '.[] | select(.session == "expired").name'
+
+A session that is about to be renewed shows yellow on a terminal.`
 }
 
 // States tells, for those of the accounts that have a session, when it expires. The keychain may be out of reach: then
@@ -21,13 +38,19 @@ type States func(names []string) (map[string]time.Time, error)
 
 type listed struct {
 	Name        string     `json:"name"`
+	Kind        string     `json:"kind"` // base, role, sso
 	AccountID   string     `json:"account_id,omitempty"`
 	RoleARN     string     `json:"role_arn,omitempty"`
+	RoleName    string     `json:"role_name,omitempty"` // of Identity Center
 	Description string     `json:"description,omitempty"`
-	Source      string     `json:"source,omitempty"`
+	Source      string     `json:"source,omitempty"`      // the account that a role is assumed from
+	SSOSession  string     `json:"sso_session,omitempty"` // of Identity Center
+	Begins      string     `json:"begins,omitempty"`      // where a base account says it begins: profile NAME, keychain, …
 	Profile     string     `json:"profile"`
 	Session     string     `json:"session"` // active, expired, none, unknown
 	Expiration  *time.Time `json:"expiration,omitempty"`
+
+	depth int // how many accounts of the file its credentials come through
 }
 
 // Run writes a table, or with --json an array.
@@ -36,38 +59,133 @@ func (c *List) Run(r *Reader, states States, stdout io.Writer) error {
 	if err != nil {
 		return err
 	}
-	expirations, trouble := states(file.names())
+	chosen := c.chosen(file)
+	names := make([]string, len(chosen))
+	for i, a := range chosen {
+		names[i] = a.Name
+	}
+	expirations, trouble := states(names)
 	now := time.Now()
-	all := make([]listed, 0, len(file.Accounts))
-	for i := range file.Accounts {
-		a := &file.Accounts[i]
-		l := listed{Name: a.Name, AccountID: a.AccountID, RoleARN: a.RoleARN, Description: a.Description,
-			Profile: file.ProfileName(a), Session: "none"}
-		if s := file.SourceOf(a); s != nil {
-			l.Source = s.Name
-		}
+	all := make([]listed, 0, len(chosen))
+	for _, a := range chosen {
+		l := file.listed(a)
 		expires, has := expirations[a.Name]
 		switch {
-		case trouble != nil:
+		case trouble != nil && !has:
 			l.Session = "unknown"
 		case has && expires.After(now):
 			l.Session, l.Expiration = "active", &expires
 		case has:
 			l.Session, l.Expiration = "expired", &expires
 		}
+		if c.Active && l.Session != "active" || c.Expired && l.Session != "expired" {
+			continue
+		}
 		all = append(all, l)
+	}
+	if c.Group {
+		file.group(all)
 	}
 	if c.JSON {
 		enc := json.NewEncoder(stdout)
 		enc.SetIndent("", "  ")
 		return enc.Encode(all)
 	}
-	if len(all) == 0 {
+	switch {
+	case len(file.Accounts) == 0:
 		fmt.Fprintf(stdout, "No accounts yet in %s\n", showPath(file.Path))
 		return nil
+	case len(all) == 0 && trouble == nil:
+		fmt.Fprintln(stdout, "No such accounts")
+		return nil
 	}
+	if len(all) > 0 {
+		table := c.table(all, now)
+		if err := table.Write(stdout, tui.ScreenOf(stdout)); err != nil {
+			return err
+		}
+	}
+	if trouble != nil {
+		return fmt.Errorf("the sessions are not known: %w", trouble)
+	}
+	return nil
+}
 
-	table := tui.Table{
+func (c *List) chosen(file *File) []*Account {
+	var chosen []*Account
+	filter := strings.ToLower(c.Filter)
+	for i := range file.Accounts {
+		a := &file.Accounts[i]
+		if strings.Contains(strings.ToLower(a.Name), filter) || strings.Contains(a.AccountID, filter) || strings.Contains(strings.ToLower(a.Description), filter) {
+			chosen = append(chosen, a)
+		}
+	}
+	return chosen
+}
+
+// listed is all that the file says of a.
+func (f *File) listed(a *Account) listed {
+	l := listed{Name: a.Name, Kind: "base", AccountID: a.AccountID, RoleARN: a.RoleARN, Description: a.Description,
+		Profile: f.ProfileName(a), Session: "none"}
+	if chain := f.Chain(a); chain[0].Name != "" {
+		l.depth = len(chain) - 1
+	}
+	switch s := f.SourceOf(a); {
+	case s != nil:
+		l.Kind, l.Source = "role", s.Name
+	case a.SSO != nil:
+		l.Kind, l.RoleName, l.SSOSession = "sso", a.SSO.RoleName, a.SSO.Session
+	case a.Credentials != nil: // what isn't said begins where the AWS CLI would begin, which goes without saying
+		l.Begins = a.Way().String()
+	}
+	return l
+}
+
+// String says in two words at most where credentials come from.
+func (c Credentials) String() string {
+	switch {
+	case c.Keychain:
+		return "keychain"
+	case c.Environment:
+		return "environment"
+	case c.WebIdentityTokenFile != "":
+		return "web identity"
+	case c.Instance:
+		return "instance"
+	}
+	return "profile " + c.Profile
+}
+
+// group puts accounts behind what they come from: each base account or SSO session, and below it its roles, those of roles
+// below these.
+func (f *File) group(all []listed) {
+	order := map[string]int{}
+	keys := make(map[string][]int, len(all))
+	for _, l := range all {
+		a, err := f.Find(l.Name)
+		if err != nil {
+			continue
+		}
+		var key []int
+		for _, link := range f.Chain(a) {
+			names := []string{strings.ToLower(link.Name)}
+			if link.SSO != nil {
+				names = []string{"sso " + strings.ToLower(link.SSO.Session), names[0]}
+			}
+			for _, name := range names {
+				if _, ok := order[name]; !ok {
+					order[name] = len(order)
+				}
+				key = append(key, order[name])
+			}
+		}
+		keys[l.Name] = key
+	}
+	slices.SortStableFunc(all, func(x, y listed) int { return slices.Compare(keys[x.Name], keys[y.Name]) })
+}
+
+func (c *List) table(all []listed, now time.Time) *tui.Table {
+	table := &tui.Table{
 		Header: []string{"NAME", "ACCOUNT", "SESSION", "ROLE", "SOURCE", "DESCRIPTION"},
 		Shrink: []int{5, 4, 3, 1},
 	}
@@ -80,20 +198,27 @@ func (c *List) Run(r *Reader, states States, stdout io.Writer) error {
 			if left < soon {
 				session.Style = tui.Yellow
 			}
-		case "expired", "unknown":
+		case "expired":
+			session = tui.Cell{Text: l.Session, Style: tui.Red}
+		case "unknown":
 			session.Text = l.Session
 		}
+		role, source := tui.Cell{Text: RoleName(l.RoleARN)}, tui.Cell{Text: l.Source}
+		switch l.Kind {
+		case "sso":
+			role.Text, source.Text = l.RoleName, l.SSOSession
+		case "base":
+			source = tui.Cell{Text: l.Begins, Style: tui.Faint}
+		}
+		name := l.Name
+		if c.Group {
+			name = strings.Repeat("  ", l.depth) + name
+		}
 		table.Rows = append(table.Rows, []tui.Cell{
-			{Text: l.Name, Style: tui.Bold}, {Text: l.AccountID}, session, {Text: RoleName(l.RoleARN)}, {Text: l.Source}, {Text: l.Description},
+			{Text: name, Style: tui.Bold}, {Text: l.AccountID}, session, role, source, {Text: l.Description},
 		})
 	}
-	if err := table.Write(stdout, tui.ScreenOf(stdout)); err != nil {
-		return err
-	}
-	if trouble != nil {
-		return fmt.Errorf("the sessions are not known: %w", trouble)
-	}
-	return nil
+	return table
 }
 
 // soon is when a session is about to be refreshed.

@@ -43,7 +43,7 @@ func Parse(path string, data []byte) (*File, error) {
 		c.all()
 	}
 	if list := r.problems(); len(list) > 0 {
-		return nil, hint.New(&Problems{path, list}, "correct the file; `aws-accounts validate` checks it")
+		return nil, hint.New(&Problems{path, list}, "correct the file, then run `aws-accounts validate`")
 	}
 	f.index = newIndex(f)
 	f.notes = c.notes()
@@ -112,7 +112,7 @@ func notFound(path string, err error) error {
 	}
 	err = fmt.Errorf("reading %s: %w", showPath(path), cause(err))
 	if errors.Is(err, fs.ErrNotExist) {
-		return hint.New(err, "`aws-accounts list` makes an accounts file")
+		return hint.New(err, "`aws-accounts init` makes an accounts file")
 	}
 	return err
 }

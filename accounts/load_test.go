@@ -53,6 +53,7 @@ func TestParseOriginal(t *testing.T) {
 
 // full has every field, and what a person adds to JSON.
 const full = `{
+  "$schema": "./accounts.schema.json",
   // the company's
   "keychain": {"backend": "file", "passphrase_command": "pass show aws"},
   "defaults": {"region": "eu-west-1", "duration": "1h", "profile_prefix": "x-"},
@@ -158,7 +159,7 @@ func TestProblemsAreHinted(t *testing.T) {
 	if got, want := err.Error(), `"/x/\x1b[31m":1:15: the account has no "name"`+"\n"+`"/x/\x1b[31m":1:16: unknown field "nam": did you mean "name"?`; got != want {
 		t.Errorf("got %s\nwant %s", got, want)
 	}
-	if got := hint.Of(err); got != "correct the file; `aws-accounts validate` checks it" {
+	if got := hint.Of(err); got != "correct the file, then run `aws-accounts validate`" {
 		t.Error(got)
 	}
 }
@@ -218,7 +219,7 @@ func TestLoadRefuses(t *testing.T) {
 	dir := t.TempDir()
 	missing := filepath.Join(dir, "missing.json")
 	_, err := Load(missing)
-	if !errors.Is(err, fs.ErrNotExist) || !strings.HasPrefix(err.Error(), "reading "+missing+": ") || strings.Count(err.Error(), missing) != 1 || hint.Of(err) != "`aws-accounts list` makes an accounts file" {
+	if !errors.Is(err, fs.ErrNotExist) || !strings.HasPrefix(err.Error(), "reading "+missing+": ") || strings.Count(err.Error(), missing) != 1 || hint.Of(err) != "`aws-accounts init` makes an accounts file" {
 		t.Errorf("missing: %v, hint %s", err, hint.Of(err))
 	}
 	if _, err := Stat(missing); !errors.Is(err, fs.ErrNotExist) {

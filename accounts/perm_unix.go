@@ -17,6 +17,35 @@ import (
 // checkWritable refuses a file that somebody else can change or swap for another, since it can name commands to run.
 func checkWritable(path string) error { return checkWritableAs(path, os.Geteuid()) }
 
+// Mend takes from others the right to change the accounts file at path, or a folder on the way to it, where the user owns
+// it and it lies in home. It returns what it changed, also together with an error.
+func Mend(path, home string) (mended []string, err error) {
+	abs, err := filepath.Abs(path)
+	if err != nil {
+		return nil, err
+	}
+	uid := os.Geteuid()
+	w := walk{uid: uid, seen: map[string]bool{}}
+	if err := w.to(abs); err != nil {
+		return nil, cause(err)
+	}
+	for _, p := range w.open {
+		inside, err := filepath.Rel(home, p)
+		if err != nil || !filepath.IsLocal(inside) {
+			continue
+		}
+		info, err := os.Lstat(p)
+		if err != nil || uidOf(info) != uid {
+			continue
+		}
+		if err := os.Chmod(p, info.Mode()&^0o022); err != nil {
+			return mended, fmt.Errorf("taking others' right to write from %s: %w", showPath(p), cause(err))
+		}
+		mended = append(mended, p)
+	}
+	return mended, nil
+}
+
 // checkWritableAs walks from the root to the file the way the kernel does, through every link, and holds against user uid:
 //
 //   - the file, and each folder that holds it or a link to it: owned by the user or root, writable by nobody else;
@@ -43,6 +72,7 @@ type walk struct {
 	uid    int
 	seen   map[string]bool
 	wrong  []string
+	open   []string // what others can write
 	chmods []string
 	chowns []string
 }
@@ -116,6 +146,7 @@ func (w *walk) mode(path string, info fs.FileInfo) {
 	if !w.seen[path] {
 		w.seen[path] = true
 		w.wrong = append(w.wrong, fmt.Sprintf("%s can be written by %s (%s)", showPath(path), writable(info), info.Mode()))
+		w.open = append(w.open, path)
 		w.chmods = append(w.chmods, shellQuote(path))
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -233,5 +234,38 @@ func TestStampSeesWhatMtimeHides(t *testing.T) {
 		} else if after.String() != before.String() {
 			return
 		}
+	}
+}
+
+// What the user owns at home is mended, the rest is left to him.
+func TestMend(t *testing.T) {
+	home := t.TempDir()
+	dir := filepath.Join(home, "config")
+	file := filepath.Join(dir, "accounts.json")
+	if err := os.Mkdir(dir, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(file, []byte(`{"accounts":[]}`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for path, mode := range map[string]os.FileMode{dir: 0o775, file: 0o666} {
+		if err := os.Chmod(path, mode); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if mended, err := Mend(file, filepath.Join(home, "elsewhere")); err != nil || len(mended) != 0 {
+		t.Errorf("outside of home %v was mended, %v", mended, err)
+	}
+	if mended, err := Mend(file, home); err != nil || !slices.Equal(mended, []string{dir, file}) {
+		t.Errorf("mended %v, %v", mended, err)
+	}
+	if info, err := os.Stat(file); err != nil || info.Mode().Perm() != 0o644 {
+		t.Errorf("%v, %v", info.Mode(), err)
+	}
+	if _, err := Load(file); err != nil {
+		t.Error(err)
+	}
+	if mended, err := Mend(file, home); err != nil || len(mended) != 0 {
+		t.Errorf("again: %v, %v", mended, err)
 	}
 }

@@ -3,27 +3,25 @@ package accounts
 import (
 	"crypto/sha256"
 	"encoding/hex"
-	"encoding/json"
-	"os"
 	"sync"
 	"time"
 
-	"aws-accounts/internal/atomicfile"
+	"aws-accounts/internal/note"
 )
 
 // Reader answers from one version of the accounts file, and parses it only for what can't be known otherwise: a warm `process`
 // costs the same with 3 accounts or 10,000. It is safe for concurrent use.
 type Reader struct {
 	Path string
-	note string // where to note what the next process needs before it can do without the file; may be lost at any time
+	dir  string // of the note of what the next process needs before it can do without the file
 
 	stat func() (Stamp, error) // of the first look: what is read later is this version or a newer one
 	load func() (*File, error)
 }
 
-// NewReader returns a Reader of the accounts file at path that keeps its note at note.
-func NewReader(path, note string) *Reader {
-	r := &Reader{Path: path, note: note}
+// NewReader returns a Reader of the accounts file at path that keeps a note in dir.
+func NewReader(path, dir string) *Reader {
+	r := &Reader{Path: path, dir: dir}
 	r.stat = sync.OnceValues(func() (Stamp, error) { return Stat(path) })
 	r.load = sync.OnceValues(func() (*File, error) {
 		r.stat()
@@ -36,17 +34,20 @@ func NewReader(path, note string) *Reader {
 	return r
 }
 
+// Again returns a Reader of the same file that has not looked at it yet, for who has changed it.
+func (r *Reader) Again() *Reader { return NewReader(r.Path, r.dir) }
+
 // File returns the accounts file, loaded once.
 func (r *Reader) File() (*File, error) { return r.load() }
 
-// Stamp identifies this version of the file, together with the part of the environment that can shape a session. It is ""
-// if that can't be told for sure, as when the file has just been written.
+// Stamp identifies this version of the file. It is "" if that can't be told for sure, as when the file has just been
+// written.
 func (r *Reader) Stamp() string {
 	s, err := r.stat()
 	if err != nil || !s.Settled(time.Now()) {
 		return ""
 	}
-	return s.String() + "/" + short(os.Getenv("AWS_ACCESS_KEY_ID"))
+	return s.String()
 }
 
 // Backend returns the keychain that the file chooses, "" for the platform's own.
@@ -61,20 +62,16 @@ func (r *Reader) Backend() (string, error) {
 	return f.Keychain.Backend, nil
 }
 
-// note is what a process needs to know before it reads the keychain. It holds nothing secret, and nothing that is run.
-type note struct {
+// noted is what a process needs to know before it reads the keychain. It holds nothing secret, and nothing that is run.
+type noted struct {
 	Stamp   string `json:"stamp"`
 	Backend string `json:"backend"`
 }
 
-func (r *Reader) read() *note {
-	data, err := os.ReadFile(r.note)
-	if err != nil {
-		return nil
-	}
-	var n note
+func (r *Reader) read() *noted {
 	s, err := r.stat()
-	if err != nil || json.Unmarshal(data, &n) != nil || n.Stamp != r.version(s) {
+	var n noted
+	if err != nil || !note.Read(r.dir, r.name(), &n) || n.Stamp != s.String() {
 		return nil
 	}
 	return &n
@@ -85,24 +82,17 @@ func (r *Reader) write(f *File) {
 	if !f.Stamp.Settled(time.Now()) {
 		return
 	}
-	n := note{Stamp: r.version(f.Stamp)}
+	n := noted{Stamp: f.Stamp.String()}
 	if f.Keychain != nil {
 		n.Backend = f.Keychain.Backend
 	}
-	if old := r.read(); old != nil && *old == n {
-		return
-	}
-	if data, err := json.Marshal(n); err == nil {
-		atomicfile.Write(r.note, data, 0o600)
+	if old := r.read(); old == nil || *old != n {
+		note.Write(r.dir, r.name(), n)
 	}
 }
 
-func (r *Reader) version(s Stamp) string { return short(r.Path) + "/" + s.String() }
-
-func short(s string) string {
-	if s == "" {
-		return ""
-	}
-	sum := sha256.Sum256([]byte(s))
-	return hex.EncodeToString(sum[:8])
+// name is a note's own for each accounts file, so that two in use don't push each other out.
+func (r *Reader) name() string {
+	sum := sha256.Sum256([]byte(r.Path))
+	return "accounts-file-" + hex.EncodeToString(sum[:8]) + ".json"
 }

@@ -84,9 +84,11 @@ func (c *Setup) Run(r *Reader, program *Program, stdout io.Writer) error {
 		}
 	}
 	if n := len(report.Conflicts); n > 0 {
-		first := report.Conflicts[0]
-		return hint.New(fmt.Errorf("%d of the profiles in %s are not ours and were left as they are", n, path),
-			"rename [profile %s] in line %d, or give the account another name: \"profile\": \"…\", or use --profile-prefix", first.Profile, first.Line)
+		step := "give the account another name: \"profile\": \"…\", or use --profile-prefix"
+		if first := report.Conflicts[0]; first.Line > 0 {
+			step = fmt.Sprintf("rename [profile %s] in line %d, or %s", first.Profile, first.Line, step)
+		}
+		return hint.New(fmt.Errorf("%d of the profiles in %s are not ours and were left as they are", n, path), "%s", step)
 	}
 	return nil
 }
@@ -101,18 +103,37 @@ func (c *Setup) edit(file *File, program *Program, old []byte) ([]byte, awsfiles
 			return len(c.Names) == 0 || slices.ContainsFunc(c.Names, func(n string) bool { return strings.EqualFold(n, account) })
 		})
 	}
-	var want []awsfiles.Stanza
+	want, err := Stanzas(file, program, chosen)
+	if err != nil {
+		return nil, awsfiles.Report{}, err
+	}
+	edited, report, err := awsfiles.EditConfig(old, want, nil)
+	beginnings := file.beginnings()
 	for _, a := range chosen {
-		if a.IsBase() && a.Way().Profile == file.ProfileName(a) {
-			continue // the profile that it begins with is the profile
+		if base, begins := beginnings[file.ProfileName(a)]; begins && base != a {
+			report.Conflicts = append(report.Conflicts, awsfiles.Conflict{Profile: file.ProfileName(a),
+				Reason: "credentials begin at it, so that it can't be the profile of " + quote(a.Name)})
+		}
+	}
+	return edited, report, err
+}
+
+// Stanzas are what setup writes for the accounts chosen. A profile that credentials begin at gets none: it would call us to
+// find out where they begin. Of an account that begins with the very profile that would be its own, it is the profile.
+func Stanzas(file *File, program *Program, chosen []*Account) ([]awsfiles.Stanza, error) {
+	var want []awsfiles.Stanza
+	beginnings := file.beginnings()
+	for _, a := range chosen {
+		if _, begins := beginnings[file.ProfileName(a)]; begins {
+			continue
 		}
 		command, err := awsfiles.Command(program.Path, append(slices.Clone(program.Args), a.Name), runtime.GOOS)
 		if err != nil {
-			return nil, awsfiles.Report{}, hint.New(fmt.Errorf("no stanza can start %s: %w", program.Path, err), "install aws-accounts at another path")
+			return nil, hint.New(fmt.Errorf("no stanza can start %s: %w", program.Path, err), "install aws-accounts at another path")
 		}
 		want = append(want, awsfiles.Stanza{Profile: file.ProfileName(a), Command: command, Region: file.EffectiveRegion(a)})
 	}
-	return awsfiles.EditConfig(old, want, nil)
+	return want, nil
 }
 
 // chosen are the accounts named, or all. With --remove a name may be one that has left the file.
@@ -149,7 +170,12 @@ func backUp(path string, old []byte) error {
 	return nil
 }
 
+// readOrNothing reads a file that may be missing. Anything but a regular file is refused: AWS_CONFIG_FILE may be /dev/null,
+// which we would replace, or a pipe, which would keep us waiting.
 func readOrNothing(path string) ([]byte, error) {
+	if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() {
+		return nil, hint.New(fmt.Errorf("%s is not a regular file", path), "point AWS_CONFIG_FILE and AWS_SHARED_CREDENTIALS_FILE at ordinary files, or unset them")
+	}
 	data, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
@@ -171,7 +197,11 @@ func tell(w io.Writer, path string, report awsfiles.Report, dryRun bool) {
 		}
 	}
 	for _, conflict := range report.Conflicts {
-		fmt.Fprintf(w, "left     [profile %s] in line %d: %s\n", conflict.Profile, conflict.Line, conflict.Reason)
+		where := ""
+		if conflict.Line > 0 {
+			where = fmt.Sprintf(" in line %d", conflict.Line)
+		}
+		fmt.Fprintf(w, "left     [profile %s]%s: %s\n", conflict.Profile, where, conflict.Reason)
 	}
 	switch changed := len(report.Changes) - unchanged; {
 	case changed == 0 && unchanged == 0 && len(report.Conflicts) == 0:

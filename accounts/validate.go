@@ -17,6 +17,10 @@ func (Validate) Run(r *Reader, stdout io.Writer) error {
 	for _, n := range file.Notes() {
 		fmt.Fprintf(stdout, "%s:%d:%d: note: %s\n", showPath(file.Path), n.Line, n.Column, n.Message)
 	}
-	fmt.Fprintf(stdout, "%s: %d accounts, no errors\n", showPath(file.Path), len(file.Accounts))
+	plural := "s"
+	if len(file.Accounts) == 1 {
+		plural = ""
+	}
+	fmt.Fprintf(stdout, "%s: %d account%s, no errors\n", showPath(file.Path), len(file.Accounts), plural)
 	return nil
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"aws-accounts/internal/hint"
@@ -63,3 +64,28 @@ func (c *Clear) Run(s *Sessions, stdout io.Writer) error {
 	}
 	return nil
 }
+
+// Forget removes the sessions of the accounts, of which some may have none, and returns whose it has removed.
+func (s *Sessions) Forget(ctx context.Context, names []string) (forgotten []string, err error) {
+	if len(names) > manyNames { // then listing the keychain is quicker than asking it for each
+		there, err := s.Keychain.Keys(ctx)
+		if err != nil {
+			return nil, err
+		}
+		names = slices.DeleteFunc(slices.Clone(names), func(name string) bool {
+			_, found := slices.BinarySearch(there, SessionKey(name))
+			return !found
+		})
+	}
+	for _, name := range names {
+		switch err := s.Keychain.Remove(ctx, SessionKey(name)); {
+		case err == nil:
+			forgotten = append(forgotten, name)
+		case !errors.Is(err, ErrNotFound):
+			return forgotten, err
+		}
+	}
+	return forgotten, nil
+}
+
+const manyNames = 50

@@ -14,7 +14,6 @@ import (
 
 	"aws-accounts/internal/hint"
 	"aws-accounts/internal/nodbus"
-	"aws-accounts/internal/pattern"
 )
 
 // The keyring library has dialled the session bus by now: see internal/nodbus.
@@ -131,6 +130,24 @@ func (k *Keychain) Set(ctx context.Context, key string, data []byte) error {
 	return err
 }
 
+// Keep is Set for what was hard to come by: it goes on when whoever asked for it has left, until ctx's deadline and for
+// three seconds at the least.
+func (k *Keychain) Keep(ctx context.Context, key string, data []byte) error {
+	end, bounded := ctx.Deadline()
+	ctx = context.WithoutCancel(ctx)
+	if bounded { // a passphrase may have to be asked for
+		if least := time.Now().Add(keepTime); end.Before(least) {
+			end = least
+		}
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithDeadline(ctx, end)
+		defer cancel()
+	}
+	return k.Set(ctx, key, data)
+}
+
+const keepTime = 3 * time.Second
+
 // Remove deletes the item; ErrNotFound if there is none.
 func (k *Keychain) Remove(ctx context.Context, key string) error {
 	_, err := keychainCall(ctx, k, key, func(ctx context.Context, s store) (struct{}, error) {
@@ -148,7 +165,7 @@ func (k *Keychain) Keys(ctx context.Context) ([]string, error) {
 		}
 		var ours []string
 		for _, full := range all {
-			if key, ok := strings.CutPrefix(full, prefix); ok && validKey.MatchString(key) {
+			if key, ok := strings.CutPrefix(full, prefix); ok && validKey(key) {
 				ours = append(ours, key)
 			}
 		}
@@ -157,13 +174,29 @@ func (k *Keychain) Keys(ctx context.Context) ([]string, error) {
 	})
 }
 
-var validKey = pattern.New(`^[A-Za-z0-9][A-Za-z0-9._@+-]*(/[A-Za-z0-9][A-Za-z0-9._@+-]*)*$`)
+// validKey reports whether key is one or more segments as Keychain says. It is on the way to every item.
+func validKey(key string) bool {
+	begins := true // a segment
+	for _, c := range []byte(key) {
+		switch {
+		case 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9':
+			begins = false
+		case begins:
+			return false
+		case c == '/':
+			begins = true
+		case !strings.ContainsRune("._@+-", rune(c)):
+			return false
+		}
+	}
+	return !begins
+}
 
 // keychainCall runs one call on the store under the time limit. A call that does not come back is left behind: the library
 // offers no way to stop it, and the process ends soon.
 func keychainCall[T any](ctx context.Context, k *Keychain, key string, call func(context.Context, store) (T, error)) (T, error) {
 	var none T
-	if !validKey.MatchString(key) {
+	if !validKey(key) {
 		return none, fmt.Errorf("%q cannot name a keychain item", key)
 	}
 	if err := ctx.Err(); err != nil {
@@ -262,7 +295,7 @@ func (k *Keychain) named(err error) error {
 	case errors.Is(err, ErrUnavailable):
 		return hint.New(named, "`export AWS_ACCOUNTS_KEYCHAIN=file` chooses another keychain")
 	case errors.Is(err, ErrLocked):
-		return hint.New(named, "unlock the keychain and try again; AWS_ACCOUNTS_KEYCHAIN chooses another one, such as file")
+		return hint.New(named, "`aws-accounts doctor` in a terminal asks for what unlocks it; AWS_ACCOUNTS_KEYCHAIN chooses another keychain")
 	}
 	return named
 }

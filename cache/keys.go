@@ -3,10 +3,7 @@ package cache
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
 	"reflect"
 	"strings"
 	"time"
@@ -124,16 +121,3 @@ func parseKeys(name string, data []byte) (*Keys, error) {
 }
 
 func (k *AccessKey) whole() bool { return k.ID != "" && k.Secret != "" && !k.Stored.IsZero() }
-
-// Forget removes the sessions of the accounts, as far as they have any here (see States).
-func (s *Sessions) Forget(ctx context.Context, names []string) error {
-	for _, name := range names {
-		if _, err := os.Stat(filepath.Join(s.Dir, strings.ToLower(name)+".lock")); err != nil {
-			continue
-		}
-		if err := s.Keychain.Remove(ctx, SessionKey(name)); err != nil && !errors.Is(err, ErrNotFound) {
-			return err
-		}
-	}
-	return nil
-}

@@ -133,7 +133,7 @@ func TestForget(t *testing.T) {
 		os.WriteFile(filepath.Join(dir, name+".lock"), nil, 0o600)
 	}
 	os.WriteFile(filepath.Join(dir, "gone.lock"), nil, 0o600)
-	if err := s.Forget(ctx, []string{"Main", "dev", "gone", "never"}); err != nil {
+	if _, err := s.Forget(ctx, []string{"Main", "dev", "gone", "never"}); err != nil {
 		t.Error(err)
 	}
 	if keys, err := s.Keychain.Keys(ctx); err != nil || !slices.Equal(keys, []string{SessionKey("other")}) {

@@ -5,8 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
+	"log/slog"
 	"strings"
 	"time"
 
@@ -14,11 +13,16 @@ import (
 
 	"aws-accounts/internal/hint"
 	"aws-accounts/internal/lock"
+	"aws-accounts/internal/note"
 )
 
 // ErrRefused marks an error of Fetch as AWS's definite answer: a session that is still valid is then not handed out in
 // its place. Every other error is a trouble that may pass.
 var ErrRefused = errors.New("refused")
+
+// ErrAlone marks an error of Fetch that concerns this process alone, as when it has nobody to ask: others who wait for the
+// same session try for themselves.
+var ErrAlone = errors.New("concerns one process")
 
 // Sessions are the sessions in one keychain, and the locks that keep their refreshes to one at a time.
 type Sessions struct {
@@ -32,6 +36,8 @@ type Sessions struct {
 type Plan struct {
 	// Fingerprint covers all that shapes the session: two plans of the same fingerprint get the same session.
 	Fingerprint string
+	// Volatile plans depend on more than a stamp covers: sessions of theirs need the plan each time.
+	Volatile bool
 	// Fetch gets new credentials. In a hurry, as there is a session to fall back on, it gives up soon. Credentials that
 	// can't expire are handed out but not kept.
 	Fetch func(ctx context.Context, hurry bool) (aws.Credentials, error)
@@ -45,22 +51,29 @@ type Provider struct {
 	Plan    func() (Plan, error) // see Plan
 	Hurry   bool                 // handed on to Fetch
 	Renew   bool                 // fetch even if the stored session is fresh
+	Insist  bool                 // try even if others have just failed: somebody has typed it
 
 	// Unanswered is, after Retrieve, why a session was handed out that is valid but not fresh.
 	Unanswered error
+	// Unkept is, after Retrieve, why a new session could not be stored.
+	Unkept error
 }
 
-// How long a failed refresh is remembered, so that many processes with a session to fall back on don't each wait for it.
-const failureMemory = 5 * time.Second
+const (
+	// How long a failed refresh is remembered, so that many processes with a session to fall back on don't each wait for it.
+	failureMemory = 5 * time.Second
+	// How long who has a session to fall back on waits for another's refresh, who may be asking a person.
+	hurriedWait = 2 * time.Second
+)
 
 // Retrieve returns a fresh session: the stored one, the one that another process has just fetched, or a new one. When it
 // can't be had and the failure isn't ErrRefused, a stored session that is still valid is as good.
 func (p *Provider) Retrieve(ctx context.Context) (aws.Credentials, error) {
 	began := p.Now()
-	stored := p.load(ctx)
+	stored, trouble := p.load(ctx, nil)
 	now := p.Now() // a keychain may take its time
 	if !p.Renew && stored != nil && p.Stamp != "" && stored.Stamp == p.Stamp && stored.Fresh(now) {
-		return stored.Credentials(), nil
+		return p.handOut(stored), nil
 	}
 
 	plan, err := p.Plan()
@@ -69,57 +82,97 @@ func (p *Provider) Retrieve(ctx context.Context) (aws.Credentials, error) {
 	}
 	answers := func(s *Session) bool { return s != nil && s.Fingerprint == plan.Fingerprint }
 	if !p.Renew && answers(stored) && stored.Fresh(now) {
-		// The file has changed, this account in it has not: the next call needs no plan again.
-		if p.Stamp != "" {
-			stored.Stamp = p.Stamp
-			p.keep(ctx, stored)
-		}
-		return stored.Credentials(), nil
+		p.restamp(ctx, stored, plan)
+		return p.handOut(stored), nil
 	}
+	// A session to fall back on. Who wants a new one is told that there is none.
+	spare := func(s *Session) bool { return answers(s) && s.Valid(p.Now()) && !p.Renew }
 
-	release, err := lock.Acquire(ctx, p.Dir, p.lockName())
+	slog.Debug("no fresh session is stored", "account", p.Account, "stored", stored != nil, "ofThisFile", answers(stored))
+	release, err := p.lock(ctx, p.Hurry || spare(stored))
 	switch {
 	case err == nil:
 		defer release()
-		stored = p.load(ctx)
-	case ctx.Err() != nil:
-		return aws.Credentials{}, hint.New(
+		stored, _ = p.load(ctx, trouble)
+	case errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled):
+		return p.fallBack(stored, spare, hint.New(
 			fmt.Errorf("%s: another process has been getting these credentials for %s", p.Account, p.Now().Sub(began).Round(time.Second)),
-			"answer what it asks, or end it and try again")
+			"answer what it asks, or end it and try again"))
 	default: // without a lock two may fetch at once, which costs a call and does no harm
 		p.Report(fmt.Errorf("locking %s: %w", p.Account, err))
 	}
 
-	now = p.Now()
-	if answers(stored) && stored.Fresh(now) && !(p.Renew && !stored.Issued.After(began)) {
-		return stored.Credentials(), nil
+	if answers(stored) && stored.Fresh(p.Now()) && !(p.Renew && !stored.Issued.After(began)) {
+		return p.handOut(stored), nil
 	}
-	spare := answers(stored) && stored.Valid(now) && !p.Renew // who wants a new session is told that there is none
-	if past := p.lastFailure(plan.Fingerprint); past != nil {
-		since := now.Sub(past.At)
-		if past.At.After(began) || spare && since >= 0 && since < failureMemory {
+	hurry := p.Hurry || spare(stored)
+	if past := p.lastFailure(plan.Fingerprint, hurry); past != nil && !p.Insist {
+		since := p.Now().Sub(past.At)
+		if past.At.After(began) || spare(stored) && since >= 0 && since < failureMemory {
 			return p.fallBack(stored, spare, past.error())
 		}
 	}
 
-	credentials, err := plan.Fetch(ctx, p.Hurry || spare)
+	slog.Debug("getting a new session", "account", p.Account, "hurry", hurry)
+	credentials, err := plan.Fetch(ctx, hurry)
 	if err != nil {
-		p.remember(plan.Fingerprint, err)
+		p.remember(plan.Fingerprint, hurry, err)
 		return p.fallBack(stored, spare, err)
 	}
 	p.forget()
 	if credentials.CanExpire {
-		p.keep(ctx, newSession(p.Account, plan.Fingerprint, p.Stamp, credentials, p.Now()))
+		p.Unkept = p.keep(ctx, newSession(p.Account, plan.Fingerprint, p.stampFor(plan), credentials, p.Now()))
 	}
 	return credentials, nil
 }
 
-func (p *Provider) fallBack(stored *Session, spare bool, err error) (aws.Credentials, error) {
-	if spare && !errors.Is(err, ErrRefused) {
+// lock waits for this process's turn: not for long where there is a session to fall back on.
+func (p *Provider) lock(ctx context.Context, hurry bool) (release func(), err error) {
+	if hurry {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, hurriedWait)
+		defer cancel()
+	}
+	return lock.Acquire(ctx, p.Dir, p.lockName())
+}
+
+// restamp spares the next call the plan, after a change of the accounts file that isn't one of this account. Nobody waits
+// for it, and it doesn't bring back a session that somebody has removed or replaced meanwhile.
+func (p *Provider) restamp(ctx context.Context, seen *Session, plan Plan) {
+	if p.stampFor(plan) == "" {
+		return
+	}
+	release, ok := lock.Try(p.Dir, p.lockName())
+	if !ok {
+		return
+	}
+	defer release()
+	stored, err := p.Load(ctx, p.Account)
+	if err != nil || stored.AccessKeyID != seen.AccessKeyID {
+		return
+	}
+	stored.Stamp = p.Stamp
+	p.keep(ctx, stored)
+}
+
+func (p *Provider) stampFor(plan Plan) string {
+	if plan.Volatile {
+		return ""
+	}
+	return p.Stamp
+}
+
+func (p *Provider) fallBack(stored *Session, spare func(*Session) bool, err error) (aws.Credentials, error) {
+	if spare(stored) && !errors.Is(err, ErrRefused) {
 		p.Unanswered = err
-		return stored.Credentials(), nil
+		return p.handOut(stored), nil
 	}
 	return aws.Credentials{}, err
+}
+
+func (p *Provider) handOut(s *Session) aws.Credentials {
+	slog.Debug("the stored session is handed out", "account", p.Account, "left", s.Expiration.Sub(p.Now()))
+	return s.Credentials()
 }
 
 // Load returns the stored session of the account called name, fresh or not, or ErrNotFound.
@@ -131,41 +184,25 @@ func (s *Sessions) Load(ctx context.Context, name string) (*Session, error) {
 	return parseSession(name, data)
 }
 
-// load is Load for those who can do without: no session is nil, and trouble is reported.
-func (p *Provider) load(ctx context.Context) *Session {
+// load is Load for those who can do without: no session is nil, and trouble is reported, unless it was before.
+func (p *Provider) load(ctx context.Context, reported error) (*Session, error) {
 	s, err := p.Load(ctx, p.Account)
-	if err != nil && !errors.Is(err, ErrNotFound) {
+	if err != nil && !errors.Is(err, ErrNotFound) && (reported == nil || reported.Error() != err.Error()) {
 		p.Report(fmt.Errorf("reading the session of %s: %w", p.Account, err))
 	}
-	return s
+	return s, err
 }
 
-// keep stores s even if whoever asked for it has left meanwhile: the next caller is glad of it.
-func (p *Provider) keep(ctx context.Context, s *Session) {
-	end, bounded := ctx.Deadline()
-	ctx = context.WithoutCancel(ctx)
-	if bounded { // a passphrase may have to be asked for
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithDeadline(ctx, latest(end, time.Now().Add(keepTime)))
-		defer cancel()
-	}
+// keep stores s. That it can't is trouble, but no reason to withhold it.
+func (p *Provider) keep(ctx context.Context, s *Session) error {
 	data, err := json.Marshal(s)
 	if err == nil {
-		err = p.Keychain.Set(ctx, SessionKey(p.Account), data)
+		err = p.Keychain.Keep(ctx, SessionKey(p.Account), data)
 	}
 	if err != nil {
 		p.Report(fmt.Errorf("keeping the session of %s: %w", p.Account, err))
 	}
-}
-
-// keepTime is what storing a session gets at the least, however late it came.
-const keepTime = 3 * time.Second
-
-func latest(a, b time.Time) time.Time {
-	if a.After(b) {
-		return a
-	}
-	return b
+	return err
 }
 
 func (p *Provider) lockName() string { return strings.ToLower(p.Account) }
@@ -174,6 +211,7 @@ func (p *Provider) lockName() string { return strings.ToLower(p.Account) }
 type failure struct {
 	At          time.Time `json:"at"`
 	Fingerprint string    `json:"fingerprint"`
+	Hurry       bool      `json:"hurry,omitempty"`
 	Message     string    `json:"message"`
 	Hint        string    `json:"hint,omitempty"`
 	Refused     bool      `json:"refused,omitempty"`
@@ -195,30 +233,29 @@ type refusal struct{ message string }
 func (r refusal) Error() string        { return r.message }
 func (r refusal) Is(target error) bool { return target == ErrRefused }
 
-func (p *Provider) failurePath() string { return filepath.Join(p.Dir, p.lockName()+".failed") }
+func (p *Provider) failureNote() string { return p.lockName() + ".failed" }
 
-func (p *Provider) lastFailure(fingerprint string) *failure {
-	data, err := os.ReadFile(p.failurePath())
-	if err != nil {
-		return nil
-	}
+// lastFailure returns what failed last for the same session. That somebody had no time doesn't concern who has.
+func (p *Provider) lastFailure(fingerprint string, hurry bool) *failure {
 	var f failure
-	if json.Unmarshal(data, &f) != nil || f.Fingerprint != fingerprint {
-		return nil // torn by a crash, or of other days
+	if !note.Read(p.Dir, p.failureNote(), &f) || f.Fingerprint != fingerprint || f.Hurry && !hurry {
+		return nil
 	}
 	return &f
 }
 
-// remember is best effort: without the note, the others find out for themselves.
-func (p *Provider) remember(fingerprint string, err error) {
-	data, _ := json.Marshal(failure{
+func (p *Provider) remember(fingerprint string, hurry bool, err error) {
+	if errors.Is(err, ErrAlone) {
+		return
+	}
+	note.Write(p.Dir, p.failureNote(), failure{
 		At:          p.Now(),
 		Fingerprint: fingerprint,
+		Hurry:       hurry,
 		Message:     err.Error(),
 		Hint:        hint.Of(err),
 		Refused:     errors.Is(err, ErrRefused),
 	})
-	os.WriteFile(p.failurePath(), data, 0o600)
 }
 
-func (p *Provider) forget() { os.Remove(p.failurePath()) }
+func (p *Provider) forget() { note.Remove(p.Dir, p.failureNote()) }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -14,6 +15,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 
 	"aws-accounts/internal/hint"
+	"aws-accounts/internal/lock"
 )
 
 // bench is a provider over a real file keychain, with a clock and an AWS of its own.
@@ -43,7 +45,7 @@ func (s *scene) pass(d time.Duration) { s.mu.Lock(); defer s.mu.Unlock(); s.now 
 
 func (s *scene) provider(fingerprint, stamp string) *Provider {
 	return &Provider{Sessions: s.Sessions, Account: "Dev", Stamp: stamp, Plan: func() (Plan, error) {
-		return Plan{fingerprint, func(context.Context, bool) (aws.Credentials, error) {
+		return Plan{Fingerprint: fingerprint, Fetch: func(context.Context, bool) (aws.Credentials, error) {
 			s.fetches.Add(1)
 			if s.err != nil {
 				return aws.Credentials{}, s.err
@@ -177,7 +179,7 @@ func TestWaitersShareAFailure(t *testing.T) {
 	p := s.provider("f", "")
 	plan, _ := p.Plan()
 	p.Plan = func() (Plan, error) {
-		return Plan{"f", func(ctx context.Context, hurry bool) (aws.Credentials, error) {
+		return Plan{Fingerprint: "f", Fetch: func(ctx context.Context, hurry bool) (aws.Credentials, error) {
 			<-held
 			s.pass(time.Second)
 			s.err = errors.New("no network")
@@ -208,7 +210,7 @@ func TestCredentialsWithoutEndAreNotKept(t *testing.T) {
 	s := newScene(t)
 	p := s.provider("f", "")
 	p.Plan = func() (Plan, error) {
-		return Plan{"f", func(context.Context, bool) (aws.Credentials, error) {
+		return Plan{Fingerprint: "f", Fetch: func(context.Context, bool) (aws.Credentials, error) {
 			s.fetches.Add(1)
 			return aws.Credentials{AccessKeyID: "AKIAEXAMPLE", SecretAccessKey: "secret"}, nil
 		}}, nil
@@ -293,4 +295,88 @@ func FuzzParseSession(f *testing.F) {
 			t.Fatalf("what was written isn't read: %v", err)
 		}
 	})
+}
+
+// Another process may be waiting for a person; who has a session to fall back on doesn't wait with it.
+func TestASpareIsHandedOutWhileAnotherProcessIsAtIt(t *testing.T) {
+	s := newScene(t)
+	p := s.provider("f", "")
+	s.want(t, p, 1, time.Hour)
+	s.pass(50 * time.Minute)
+	release, err := lock.Acquire(t.Context(), s.Dir, "dev")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.want(t, p, 1, 10*time.Minute)
+	if p.Unanswered == nil {
+		t.Error("nothing says why")
+	}
+	release()
+	s.want(t, p, 2, time.Hour)
+}
+
+func TestAFailureThatConcernsOneProcessIsNotShared(t *testing.T) {
+	s := newScene(t)
+	s.err = fmt.Errorf("nobody to ask: %w", ErrAlone)
+	for n := range int32(2) {
+		if _, err := s.provider("f", "").Retrieve(t.Context()); !errors.Is(err, ErrAlone) || s.fetches.Load() != n+1 {
+			t.Errorf("%v after %d fetches", err, s.fetches.Load())
+		}
+	}
+	if past := s.provider("f", "").lastFailure("f", false); past != nil {
+		t.Errorf("remembered %v", past.Message)
+	}
+}
+
+func TestOnlyWhoIsInAHurrySharesTheFailureOfAHurry(t *testing.T) {
+	s := newScene(t)
+	p := s.provider("f", "")
+	s.want(t, p, 1, time.Hour)
+	s.pass(50 * time.Minute)
+	s.err = errors.New("no answer in two seconds")
+	s.want(t, p, 2, 10*time.Minute)
+	if p.lastFailure("f", true) == nil || p.lastFailure("f", false) != nil {
+		t.Error("the note isn't for those in a hurry alone")
+	}
+}
+
+// A session that was cleared between our look and our writing stays cleared.
+func TestRestampingBringsNothingBack(t *testing.T) {
+	s := newScene(t)
+	s.want(t, s.provider("f", "one"), 1, time.Hour)
+	p := s.provider("f", "two")
+	seen, err := s.Load(t.Context(), "dev")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.Forget(t.Context(), []string{"dev", "prod"}); err != nil {
+		t.Fatal(err)
+	}
+	plan, _ := p.Plan()
+	p.restamp(t.Context(), seen, plan)
+	if _, err := s.Load(t.Context(), "dev"); !errors.Is(err, ErrNotFound) {
+		t.Errorf("err = %v, want it to be gone", err)
+	}
+}
+
+func TestVolatilePlansAreAskedForEachTime(t *testing.T) {
+	s := newScene(t)
+	p := s.provider("f", "stamp")
+	plan, _ := p.Plan()
+	asked := 0
+	p.Plan = func() (Plan, error) { asked++; plan.Volatile = true; return plan, nil }
+	s.want(t, p, 1, time.Hour)
+	s.want(t, p, 1, time.Hour)
+	if asked != 2 {
+		t.Errorf("asked %d times", asked)
+	}
+}
+
+func TestValidKey(t *testing.T) {
+	for key, want := range map[string]bool{"session/dev": true, "sso/a.b_c@d+e-f": true, "all": true, "9": true,
+		"": false, "/a": false, "a/": false, "a//b": false, ".a": false, "a/-b": false, "a b": false, "ä": false, "a\x00": false} {
+		if validKey(key) != want {
+			t.Errorf("validKey(%q) = %t", key, !want)
+		}
+	}
 }

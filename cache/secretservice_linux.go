@@ -333,7 +333,7 @@ func (s *secretService) collectionName() string {
 func (s *secretService) unlockObject(ctx context.Context, object dbus.ObjectPath) error {
 	if !s.unlock {
 		return hint.New(fmt.Errorf("%w: %s", ErrLocked, path.Base(string(object))),
-			"log in to the desktop, or run `aws-accounts list` there, which asks for the keychain's password")
+			"log in to the desktop, or run `aws-accounts doctor` there, which asks for the keychain's password")
 	}
 	var unlocked []dbus.ObjectPath
 	var prompt dbus.ObjectPath

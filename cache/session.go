@@ -1,6 +1,8 @@
 package cache
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"strings"
@@ -26,6 +28,25 @@ type Session struct {
 	Expiration      time.Time `json:"expiration"`
 	AccountID       string    `json:"account_id,omitempty"`
 	Source          string    `json:"source,omitempty"` // the provider's name, for those who ask where it came from
+
+	// Sum is of all the above: a stored session that was damaged isn't handed out, even if it still looks like one.
+	Sum string `json:"sum"`
+}
+
+// fields is Session without its methods.
+type fields Session
+
+// MarshalJSON puts the sum in.
+func (s Session) MarshalJSON() ([]byte, error) {
+	s.Sum = s.sum()
+	return json.Marshal(fields(s))
+}
+
+func (s Session) sum() string {
+	s.Sum = ""
+	data, _ := json.Marshal(fields(s)) // strings and times of our own: always possible
+	sum := sha256.Sum256(data)
+	return hex.EncodeToString(sum[:8])
 }
 
 // SessionKey returns the key of the item that holds the session of the account called name.
@@ -90,6 +111,8 @@ func parseSession(name string, data []byte) (*Session, error) {
 		return nil, fmt.Errorf("%w: it is of another account", ErrCorrupt)
 	case s.AccessKeyID == "" || s.SecretAccessKey == "" || s.SessionToken == "" || s.Fingerprint == "":
 		return nil, fmt.Errorf("%w: half a session", ErrCorrupt)
+	case s.Sum != s.sum():
+		return nil, fmt.Errorf("%w: damaged", ErrCorrupt)
 	case s.Expiration.IsZero() || !s.Issued.Before(s.Expiration):
 		return nil, fmt.Errorf("%w: no lifetime", ErrCorrupt)
 	}

@@ -3,6 +3,7 @@ package cache
 import (
 	"context"
 	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -34,8 +35,8 @@ func (s *Sessions) States(ctx context.Context, names []string) (map[string]time.
 		})
 	}
 	for _, name := range names {
-		if _, err := os.Stat(filepath.Join(s.Dir, strings.ToLower(name)+".lock")); err == nil {
-			work <- name
+		if _, err := os.Stat(filepath.Join(s.Dir, strings.ToLower(name)+".lock")); !errors.Is(err, fs.ErrNotExist) {
+			work <- name // there, or it can't be told: then the keychain says
 		}
 	}
 	close(work)

@@ -51,7 +51,7 @@ func (c *Assume) Run(r *Resolver, stdout io.Writer) error {
 		plan.Fetch = changed.Fetch
 		session.Plan = func() (cache.Plan, error) { return plan, nil }
 	}
-	session.Renew = c.Refresh || c.Duration != 0
+	session.Renew, session.Insist = c.Refresh || c.Duration != 0, true
 	credentials, err := session.Retrieve(ctx)
 	if err != nil {
 		return err
@@ -63,6 +63,9 @@ func (c *Assume) Run(r *Resolver, stdout io.Writer) error {
 			credentials.Expires.Local().Format("15:04"), accounts.Left(left))
 	} else {
 		fmt.Fprintf(stdout, "%s: account %s, long-term keys as they are\n", a.Name, credentials.AccountID)
+	}
+	if session.Unkept != nil {
+		fmt.Fprintf(stdout, "warning: the session is not kept, so every command gets one of its own: %s\n", session.Unkept)
 	}
 	fmt.Fprintf(stdout, "\n  export AWS_PROFILE=%s\n", file.ProfileName(a))
 	return nil

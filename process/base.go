@@ -9,6 +9,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/config"
@@ -19,9 +20,7 @@ import (
 	"github.com/aws/smithy-go/logging"
 
 	"aws-accounts/accounts"
-	"aws-accounts/internal/awsfiles"
 	"aws-accounts/internal/hint"
-	"aws-accounts/internal/place"
 )
 
 // client returns a client of STS that acts with source's credentials on behalf of a; for a base account both are the same.
@@ -111,23 +110,36 @@ func environmentConfig(ctx context.Context, base *accounts.Account, region strin
 
 // instanceConfig takes the role of the container or instance that we run in: only an account that says so may.
 func instanceConfig(ctx context.Context, region string) (aws.Config, error) {
-	// The SDK prefers keys and web identities of the environment, which aren't what the account asks for.
-	defer withoutEnv("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_WEB_IDENTITY_TOKEN_FILE")()
 	return loadConfig(ctx, noProfile, region, config.WithEC2IMDSClientEnableState(imds.ClientDefaultEnableState))
 }
 
-func withoutEnv(names ...string) (restore func()) {
-	before := map[string]string{}
-	for _, name := range names {
-		if value, set := os.LookupEnv(name); set {
-			before[name] = value
+// The environment is one for the whole process: who changes it for a while has it alone.
+var environment sync.Mutex
+
+// changeEnv sets variables, or unsets those whose value is "", until restore is called.
+func changeEnv(changes map[string]string) (restore func()) {
+	environment.Lock()
+	before := map[string]*string{}
+	for name, value := range changes {
+		before[name] = nil
+		if old, set := os.LookupEnv(name); set {
+			before[name] = &old
+		}
+		if value == "" {
 			os.Unsetenv(name)
+		} else {
+			os.Setenv(name, value)
 		}
 	}
 	return func() {
-		for name, value := range before {
-			os.Setenv(name, value)
+		for name, old := range before {
+			if old == nil {
+				os.Unsetenv(name)
+			} else {
+				os.Setenv(name, *old)
+			}
 		}
+		environment.Unlock()
 	}
 }
 
@@ -157,9 +169,9 @@ func webIdentityConfig(ctx context.Context, file *accounts.File, base *accounts.
 const resolvingVariable = "AWS_ACCOUNTS_RESOLVING"
 
 // resolving are the profiles that those above us are resolving just now.
-func resolving() []string {
+var resolving = sync.OnceValue(func() []string {
 	return strings.FieldsFunc(os.Getenv(resolvingVariable), func(r rune) bool { return r == '\n' }) // names may have blanks
-}
+})
 
 func circle(file *accounts.File, base *accounts.Account, profile string) error {
 	return hint.New(
@@ -187,6 +199,7 @@ func profileConfig(ctx context.Context, file *accounts.File, base *accounts.Acco
 		return aws.Config{}, circle(file, base, profile)
 	}
 
+	slog.Debug("beginning with a profile", "profile", profile)
 	cfg, err := loadConfig(ctx, profile, region)
 	if _, missing := errors.AsType[config.SharedConfigProfileNotExistError](err); missing {
 		return cfg, hint.New(fmt.Errorf("%s%w: there is no profile %q in ~/.aws", of(base), errNoCredentials, profile),
@@ -207,23 +220,31 @@ func elsewhere(profile string, file *accounts.File) string {
 	return fmt.Sprintf("run `aws configure --profile %s`, or name another profile in %s: \"credentials\": {\"profile\": \"…\"}", profile, file.Path)
 }
 
-// guarded marks the environment of what the SDK starts while it resolves the profile.
+// guarded marks the environment of what the SDK starts while it resolves the profile, and keeps our standard error from it.
 type guarded struct {
 	aws.CredentialsProvider
 	resolving string
 }
 
 func (g guarded) Retrieve(ctx context.Context) (aws.Credentials, error) {
-	before, set := os.LookupEnv(resolvingVariable)
-	os.Setenv(resolvingVariable, g.resolving)
-	defer func() {
-		if set {
-			os.Setenv(resolvingVariable, before)
-		} else {
-			os.Unsetenv(resolvingVariable)
-		}
-	}()
+	defer changeEnv(map[string]string{resolvingVariable: g.resolving, "AWS_ACCOUNTS_KEYCHAIN_PASSPHRASE": ""})()
+	defer unheard()()
 	return g.CredentialsProvider.Retrieve(ctx)
+}
+
+// unheard takes standard error away from a credential_process that the SDK starts, to which it would give ours: our callers
+// take what is there for ours, wait for all that hold it, and it may say a secret. The SDK offers no other way.
+func unheard() (restore func()) {
+	null, err := os.OpenFile(os.DevNull, os.O_WRONLY, 0)
+	if err != nil {
+		return func() {}
+	}
+	before := os.Stderr
+	os.Stderr = null
+	return func() {
+		os.Stderr = before
+		null.Close()
+	}
 }
 
 // noProfile keeps the SDK away from ~/.aws, and with it from AWS_PROFILE.
@@ -235,6 +256,10 @@ func loadConfig(ctx context.Context, profile, region string, options ...func(*co
 	options = append([]func(*config.LoadOptions) error{
 		config.WithEC2IMDSClientEnableState(imds.ClientDisabled), config.WithLogger(quiet)}, options...)
 	if profile == noProfile {
+		// To the SDK it's an error if AWS_PROFILE, which mostly names the profile that started us, isn't in the files, of which
+		// there are none here; and it would prefer keys and web identities of the environment to those of an instance.
+		defer changeEnv(map[string]string{"AWS_PROFILE": "", "AWS_ACCESS_KEY_ID": "", "AWS_SECRET_ACCESS_KEY": "", "AWS_SESSION_TOKEN": "",
+			"AWS_WEB_IDENTITY_TOKEN_FILE": ""})()
 		options = append(options, config.WithSharedConfigFiles([]string{}), config.WithSharedCredentialsFiles([]string{}))
 	} else {
 		options = append(options, config.WithSharedConfigProfile(profile))
@@ -264,15 +289,7 @@ func hasCredentials(cfg aws.Config) bool {
 
 // profileCallsUs reads ~/.aws as it is now.
 func profileCallsUs(profile string) (bool, error) {
-	config, err := readAWS(place.AWSConfig)
-	if err != nil {
-		return false, err
-	}
-	credentials, err := readAWS(place.AWSCredentials)
-	if err != nil {
-		return false, err
-	}
-	files, err := awsfiles.Profiles(config, credentials)
+	files, err := readAWSFiles()
 	if err != nil {
 		return false, err
 	}
@@ -280,10 +297,11 @@ func profileCallsUs(profile string) (bool, error) {
 	return calls, nil
 }
 
+// readAWS reads one of the files of ~/.aws; without a home there are none.
 func readAWS(where func() (string, error)) ([]byte, error) {
 	path, err := where()
 	if err != nil {
-		return nil, err
+		return nil, nil
 	}
 	data, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {

@@ -58,7 +58,7 @@ func (c *Console) Run(r *Resolver, stdout io.Writer) error {
 	switch {
 	case c.Print:
 	case c.Container:
-		open, err = firefox()
+		open, err = browser.Firefox()
 	default:
 		err = browser.Available()
 	}

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"slices"
 
 	"aws-accounts/internal/hint"
@@ -35,7 +34,7 @@ which AWS_CREDENTIAL_EXPIRATION shows. The output is a secret: it belongs in no 
 
 // Run writes one statement per variable. What it unsets and sets is the same for every account of a kind, whatever the
 // environment it runs in, as the output may be meant for another shell.
-func (c *Env) Run(r *Resolver, stdout io.Writer) error {
+func (c *Env) Run(r *Resolver, stdout io.Writer, stderr tui.Stderr) error {
 	write, err := c.writer()
 	if err != nil {
 		return err
@@ -61,7 +60,7 @@ func (c *Env) Run(r *Resolver, stdout io.Writer) error {
 	}
 	if tui.ScreenOf(stdout).Width > 0 && !c.JSON && !c.Dotenv {
 		// Whoever sees this has forgotten what makes it useful.
-		fmt.Fprintf(os.Stderr, "\nhint: %s\n", c.usage("aws-accounts env "+session.name))
+		fmt.Fprintf(stderr, "\nhint: %s\n", c.usage("aws-accounts env "+session.name))
 	}
 	return nil
 }

@@ -90,7 +90,7 @@ func (c *Exec) serve(session *session, path string, argv []string) error {
 	if err != nil {
 		return err
 	}
-	defer e.close()
+	defer e.Close()
 	variables := append(session.variables(), e.variables()...)
 	if session.region == "" && os.Getenv("AWS_REGION") == "" && os.Getenv("AWS_DEFAULT_REGION") == "" {
 		variables = append(variables, regionVariables(defaultRegion())...)

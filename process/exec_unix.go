@@ -4,7 +4,6 @@ package process
 
 import (
 	"os"
-	"os/exec"
 	"syscall"
 
 	"golang.org/x/sys/unix"
@@ -39,6 +38,3 @@ func exitStatus(p *os.ProcessState) int {
 	}
 	return p.ExitCode()
 }
-
-// detach keeps our terminal's Ctrl-C from what outlives us.
-func detach(cmd *exec.Cmd) { cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true} }

@@ -1,10 +1,6 @@
 package process
 
-import (
-	"os"
-	"os/exec"
-	"syscall"
-)
+import "os"
 
 // replace runs the command and waits, as Windows has no exec.
 func replace(path string, argv, environment []string) error { return runChild(path, argv, environment) }
@@ -15,8 +11,3 @@ var passedOn = []os.Signal{os.Interrupt}
 func reachesChildren(os.Signal) bool { return true }
 
 func exitStatus(p *os.ProcessState) int { return p.ExitCode() }
-
-// detach keeps our console's Ctrl-C from what outlives us.
-func detach(cmd *exec.Cmd) {
-	cmd.SysProcAttr = &syscall.SysProcAttr{CreationFlags: syscall.CREATE_NEW_PROCESS_GROUP}
-}

@@ -1,6 +1,7 @@
 package process
 
 import (
+	"cmp"
 	"context"
 	"crypto/x509"
 	"errors"
@@ -10,7 +11,9 @@ import (
 	"strings"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws/arn"
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
+	"github.com/aws/aws-sdk-go-v2/credentials/processcreds"
 	smithy "github.com/aws/smithy-go"
 
 	"aws-accounts/accounts"
@@ -53,7 +56,7 @@ func explain(err error, file *accounts.File, a *accounts.Account) error {
 	if name == "" {
 		name = "the base account"
 	}
-	doctor := fmt.Sprintf("`aws-accounts whoami %s` shows whether it is this account alone", a.Name)
+	doctor := fmt.Sprintf("`aws-accounts %s` looks for the cause", strings.TrimSpace("doctor "+a.Name))
 	r := &refusal{RequestID: requestID(err)}
 
 	api, isAPI := errors.AsType[smithy.APIError](err)
@@ -72,6 +75,10 @@ func explain(err error, file *accounts.File, a *accounts.Account) error {
 		case host(err) != "":
 			r.message = fmt.Sprintf("%s: can't reach %s: %s", name, host(err), networkReason(err))
 			return hint.New(r, "check the network and the proxy (HTTPS_PROXY), then try again")
+		case isProcess(err):
+			profile := cmp.Or(file.Chain(a)[0].Way().Profile, accounts.DefaultProfile)
+			r.message = fmt.Sprintf("%s: the credential_process of profile %q, which everything begins with, failed: %s", name, profile, plain(err))
+			return hint.New(r, "`aws sts get-caller-identity --profile %s` shows what it says", profile)
 		case isGarbled(err):
 			r.message = fmt.Sprintf("%s: what answered isn't AWS, or was cut off: %s", name, plain(err))
 			return hint.New(r, "check the network: one that wants a sign-in first, or a proxy, may answer in AWS's place")
@@ -107,8 +114,8 @@ func explain(err error, file *accounts.File, a *accounts.Account) error {
 		if who := principal.FindString(api.ErrorMessage()); who != "" {
 			r.message = fmt.Sprintf("%s: %s is not allowed to assume %s", name, who, a.RoleARN)
 		}
-		return hint.New(r, "check that the role exists, that its trust policy names %s%s, and that the caller has sts:AssumeRole; `aws-accounts whoami %s` shows the caller",
-			source, conditions(a, file), sourceName(file, a))
+		return hint.New(r, "check the role's trust policy names %s%s, and that %s has sts:AssumeRole; `aws-accounts doctor %s` checks both",
+			trustee(file, a, source, api.ErrorMessage()), conditions(a, file), caller(file, a, source), a.Name)
 	case "ExpiredToken", "ExpiredTokenException":
 		r.message = fmt.Sprintf("%s: %s have expired", name, source)
 		return hint.New(r, "renew them (for instance `aws sso login`), then try again")
@@ -138,7 +145,7 @@ func explain(err error, file *accounts.File, a *accounts.Account) error {
 		r.definite = true
 		if strings.Contains(api.ErrorMessage(), "DurationSeconds exceeds") {
 			r.message = fmt.Sprintf("%s: %s is longer than the role allows", name, accounts.Duration(file.EffectiveDuration(a)))
-			return hint.New(r, "set \"duration\": \"1h\" for %s in %s, or raise the role's maximum session duration", a.Name, file.Path)
+			return hint.New(r, "ask for less (--duration, or \"duration\": \"1h\" in %s), or raise the role's maximum session duration", file.Path)
 		}
 		r.message = fmt.Sprintf("%s: AWS doesn't accept the request: %s", name, plain(err))
 		return hint.New(r, "run `aws-accounts validate`, then correct %s in %s", a.Name, file.Path)
@@ -183,11 +190,23 @@ func mfaDevice(file *accounts.File, a *accounts.Account) string {
 	return a.MFASerial
 }
 
-func sourceName(file *accounts.File, a *accounts.Account) string {
-	if s := file.SourceOf(a); s != nil {
-		return s.Name
+// trustee is whom a role's trust policy has to name: the account of whoever AWS says has called, else that of the source.
+func trustee(file *accounts.File, a *accounts.Account, source, message string) string {
+	if who, err := arn.Parse(principal.FindString(message)); err == nil {
+		return "account " + who.AccountID
 	}
-	return a.Name
+	if s := file.SourceOf(a); s != nil && s.AccountID != "" {
+		return "account " + s.AccountID
+	}
+	return source
+}
+
+// caller is who needs the permission.
+func caller(file *accounts.File, a *accounts.Account, source string) string {
+	if s := file.SourceOf(a); s != nil && s.IsBase() {
+		return "your user"
+	}
+	return source
 }
 
 func skewed(message string) bool {
@@ -225,6 +244,11 @@ func isCertificate(err error) bool {
 	_, wrong := errors.AsType[x509.HostnameError](err)
 	_, invalid := errors.AsType[x509.CertificateInvalidError](err)
 	return unknown || wrong || invalid
+}
+
+func isProcess(err error) bool {
+	_, failed := errors.AsType[*processcreds.ProviderError](err)
+	return failed
 }
 
 // isGarbled: the answer came, and can't be read.
@@ -271,7 +295,7 @@ func plain(err error) string {
 func oneLine(s string) string {
 	s = strings.Join(strings.Fields(s), " ")
 	if len(s) > 300 {
-		s = s[:300] + "…"
+		s = strings.ToValidUTF8(s[:300], "") + "…" // not within a character
 	}
 	return s
 }

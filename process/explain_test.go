@@ -47,7 +47,7 @@ func TestExplain(t *testing.T) {
 	}{
 		{"denied", "dev", answer(403, "AccessDenied", "User: arn:aws:iam::123456789012:user/me is not authorized to perform: sts:AssumeRole on resource: arn:aws:iam::987654321098:role/Admin"),
 			"dev: arn:aws:iam::123456789012:user/me is not allowed to assume arn:aws:iam::987654321098:role/Admin (AccessDenied)",
-			"trust policy names the credentials of main with this external ID", true},
+			"check the role's trust policy names account 123456789012 with this external ID (and if it demands MFA, set \"mfa_serial\"), and that your user has sts:AssumeRole; `aws-accounts doctor dev` checks both", true},
 		{"no session token", "main", answer(403, "AccessDenied", "no"), "main: AWS refused a session token (AccessDenied)", `"session": "none"`, true},
 		{"foreign device", "main", answer(403, "AccessDenied", "MultiFactorAuthentication failed, unable to validate MFA code."), "doesn't accept the MFA device", "mfa_serial", true},
 		{"expired", "dev", answer(403, "ExpiredToken", "The security token included in the request is expired"), "dev: the credentials of main have expired (ExpiredToken)", "aws sso login", false},
@@ -65,7 +65,7 @@ func TestExplain(t *testing.T) {
 		{"refused", "dev", call(&net.OpError{Op: "dial", Err: syscall.ECONNREFUSED}), "can't reach sts.eu-west-1.amazonaws.com: connection refused", "HTTPS_PROXY", false},
 		{"silent", "dev", call(context.DeadlineExceeded), "dev: AWS didn't answer in time", "network", false},
 		{"foreign CA", "dev", call(x509.UnknownAuthorityError{}), "the certificate of sts.eu-west-1.amazonaws.com isn't trusted", "AWS_CA_BUNDLE", false},
-		{"something else", "dev", errors.New("layer: deeper"), "dev: layer: deeper", "whoami dev", false},
+		{"something else", "dev", errors.New("layer: deeper"), "dev: layer: deeper", "`aws-accounts doctor dev`", false},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			a, err := explained.Find(c.account)

@@ -4,14 +4,18 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"fmt"
 	"os"
 	"strings"
 
 	"aws-accounts/accounts"
+	"aws-accounts/internal/awsfiles"
+	"aws-accounts/internal/place"
 )
 
 // fingerprint covers all that shapes a's session: its own fields but those that only describe it or say where it's
-// written, the defaults that apply to it, and the same of every account its credentials come through.
+// written, the defaults that apply to it, the same of every account its credentials come through, and which access key
+// they begin with.
 func fingerprint(file *accounts.File, a *accounts.Account) string {
 	sum := sha256.New()
 	enc := json.NewEncoder(sum)
@@ -25,9 +29,46 @@ func fingerprint(file *accounts.File, a *accounts.Account) string {
 		if link.SSO != nil {
 			enc.Encode(file.SSOSession(link.SSO.Session))
 		}
-		if link.IsBase() && beginsInEnvironment(link) {
-			enc.Encode(os.Getenv("AWS_ACCESS_KEY_ID"))
+		if link.IsBase() {
+			enc.Encode(beginsWithKey(link))
 		}
 	}
 	return hex.EncodeToString(sum.Sum(nil)[:16])
+}
+
+// beginsWithKey returns the ID of the long-term key that a base account begins with, as far as that is known without asking
+// anybody: after `aws configure` with another user's key the old user's session isn't handed out.
+func beginsWithKey(base *accounts.Account) string {
+	if beginsInEnvironment(base) {
+		return os.Getenv("AWS_ACCESS_KEY_ID")
+	}
+	profile := base.Way().Profile
+	if profile == "" {
+		return ""
+	}
+	files, err := readAWSFiles()
+	if err != nil {
+		return ""
+	}
+	p, ok := files.Profile(profile)
+	if !ok {
+		return ""
+	}
+	id, _ := p.Get(awsfiles.Go, "aws_access_key_id")
+	return id.Value
+}
+
+// stamp identifies, by two system calls, a version of the accounts file together with that of the credentials file. It is ""
+// if that can't be told for sure.
+func stamp(reader *accounts.Reader) string {
+	s := reader.Stamp()
+	path, err := place.AWSCredentials()
+	if s == "" || err != nil {
+		return ""
+	}
+	info, err := os.Stat(path)
+	if err != nil {
+		return s + " none " + path
+	}
+	return fmt.Sprintf("%s %x.%x %s", s, info.Size(), info.ModTime().UnixNano(), path)
 }

@@ -218,7 +218,7 @@ func (r *Resolver) store(ctx context.Context, file *accounts.File, a *accounts.A
 		return nil, err
 	}
 	// Sessions that began with another key would be handed out until they end.
-	if err := r.Sessions.Forget(ctx, beginWith(file, a)); err != nil {
+	if _, err := r.Sessions.Forget(ctx, beginWith(file, a)); err != nil {
 		return nil, fmt.Errorf("forgetting the sessions of %s: %w", a.Name, err)
 	}
 	return stored, nil
@@ -344,7 +344,7 @@ func (c *KeysRemove) Run(r *Resolver, stdout io.Writer) error {
 	if err := r.Sessions.Keychain.RemoveKeys(ctx, a.Name); err != nil {
 		return fmt.Errorf("%s: forgetting its access key: %w", a.Name, err)
 	}
-	if err := r.Sessions.Forget(ctx, forget); err != nil {
+	if _, err := r.Sessions.Forget(ctx, forget); err != nil {
 		return fmt.Errorf("forgetting the sessions of %s: %w", a.Name, err)
 	}
 	fmt.Fprintf(stdout, "%s: access key%s forgotten; AWS still accepts it, until it is deleted there (`aws iam delete-access-key`)\n", a.Name, idsOf(keys))

@@ -1,9 +1,11 @@
 package process
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"io"
+	"os"
 	"slices"
 	"strings"
 	"time"
@@ -14,20 +16,106 @@ import (
 
 // LogCommand is `aws-accounts log`: reads the access log.
 type LogCommand struct {
-	JSON    bool          `name:"json" help:"Write the entries as they are, one JSON object a line."`
 	Since   time.Duration `help:"Only entries of the last so long." placeholder:"2h"`
 	Account string        `help:"Only entries of this account." placeholder:"NAME"`
+	Failed  bool          `help:"Only what went wrong."`
+	Follow  bool          `short:"f" help:"Go on with what is logged from now on, until Ctrl-C." xor:"form"`
+	Stats   bool          `help:"Sum up by account: calls, failures, time." xor:"form"`
+	JSON    bool          `name:"json" help:"Write the entries as they are, one JSON object a line."`
+
+	shown []Entry // the last of them, which those that follow are aligned with
 }
+
+// Help is what --help says besides the flags.
+func (*LogCommand) Help() string {
+	return `Each attempt to get credentials is logged, and trouble with the keychain. Answers from the keychain are not: nothing is
+obtained. There is never a secret in the log.
+
+  aws-accounts log --since 2h
+  aws-accounts log --failed --account dev      # why it doesn't work
+  aws-accounts log --follow                    # watch what Terraform asks for
+  aws-accounts log --stats --since 24h         # who makes how many calls, and how long they take
+  aws-accounts log --json | jq -r .caller | sort | uniq -c`
+}
+
+// How often --follow looks. People don't see a fifth of a second.
+const followEvery = 200 * time.Millisecond
 
 // Run writes the entries that match, oldest first.
 func (c *LogCommand) Run(log *AccessLog, stdout io.Writer) error {
+	return c.run(context.Background(), log, stdout)
+}
+
+func (c *LogCommand) run(ctx context.Context, log *AccessLog, stdout io.Writer) error {
 	entries, err := ReadLog(log.Path)
 	if err != nil {
 		return fmt.Errorf("reading the access log: %w", err)
 	}
-	entries = slices.DeleteFunc(entries, func(e Entry) bool {
-		return c.Since > 0 && log.Now().Sub(e.Time) > c.Since || c.Account != "" && !strings.EqualFold(c.Account, e.Account)
-	})
+	seen := len(entries)
+	now := log.Now()
+	entries = slices.DeleteFunc(entries, func(e Entry) bool { return !c.matches(&e, now) })
+	if c.Stats {
+		return c.writeStats(stdout, entries)
+	}
+	switch {
+	case c.JSON || len(entries) > 0:
+		err = c.write(stdout, entries)
+	case !c.Follow:
+		_, err = fmt.Fprintln(stdout, "No attempts logged")
+	}
+	if err != nil || !c.Follow {
+		return err
+	}
+	return c.follow(ctx, log, stdout, seen)
+}
+
+func (c *LogCommand) matches(e *Entry, now time.Time) bool {
+	return (c.Since <= 0 || now.Sub(e.Time) <= c.Since) && (c.Account == "" || strings.EqualFold(c.Account, e.Account)) &&
+		(!c.Failed || e.Outcome != OutcomeOK)
+}
+
+// follow writes what comes behind the first seen entries. The log is small, since it's rotated, so it is read anew when it
+// has grown; once it has been rotated it holds fewer entries than before, and those behind the last one shown are new.
+func (c *LogCommand) follow(ctx context.Context, log *AccessLog, stdout io.Writer, seen int) error {
+	var size int64 = -1
+	var changed, last time.Time
+	if entries, err := ReadLog(log.Path); err == nil && seen > 0 && seen <= len(entries) {
+		last = entries[seen-1].Time
+	}
+	look := time.NewTicker(followEvery)
+	defer look.Stop()
+	for {
+		if info, err := os.Stat(log.Path); err == nil && (info.Size() != size || !info.ModTime().Equal(changed)) {
+			size, changed = info.Size(), info.ModTime()
+			entries, err := ReadLog(log.Path)
+			if err != nil {
+				return fmt.Errorf("reading the access log: %w", err)
+			}
+			if len(entries) < seen { // the older part has been dropped
+				seen = slices.IndexFunc(entries, func(e Entry) bool { return e.Time.After(last) })
+				if seen < 0 {
+					seen = len(entries)
+				}
+			}
+			news := entries[seen:]
+			if seen = len(entries); len(news) > 0 {
+				last = news[len(news)-1].Time
+			}
+			news = slices.DeleteFunc(slices.Clone(news), func(e Entry) bool { return !c.matches(&e, log.Now()) })
+			if err := c.write(stdout, news); err != nil {
+				return err
+			}
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-look.C:
+		}
+	}
+}
+
+// write writes entries below those shown before, the first of them below a header.
+func (c *LogCommand) write(stdout io.Writer, entries []Entry) error {
 	if c.JSON {
 		encode := json.NewEncoder(stdout)
 		for _, e := range entries {
@@ -38,14 +126,27 @@ func (c *LogCommand) Run(log *AccessLog, stdout io.Writer) error {
 		return nil
 	}
 	if len(entries) == 0 {
-		fmt.Fprintln(stdout, "No attempts logged")
 		return nil
 	}
 	table := tui.Table{Header: []string{"TIME", "ACCOUNT", "OUTCOME", "DETAIL", "TOOK", "CALLER"}, Shrink: []int{5, 4, 3}}
-	for _, e := range entries {
+	for _, e := range append(c.shown, entries...) {
 		table.Rows = append(table.Rows, e.row())
 	}
-	return table.Write(stdout, tui.ScreenOf(stdout))
+	var b strings.Builder
+	if err := table.Write(&b, tui.ScreenOf(stdout)); err != nil {
+		return err
+	}
+	text, above := b.String(), 0
+	if len(c.shown) > 0 {
+		above = 1 + len(c.shown)
+	}
+	for range above {
+		_, text, _ = strings.Cut(text, "\n")
+	}
+	c.shown = append(c.shown, entries...)
+	c.shown = slices.Clone(c.shown[max(0, len(c.shown)-20):])
+	_, err := io.WriteString(stdout, text)
+	return err
 }
 
 // row says when, which account, what came of it, how long it took, and by whom.

@@ -4,11 +4,8 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
 	"strings"
 	"time"
 
@@ -16,8 +13,10 @@ import (
 	smithy "github.com/aws/smithy-go"
 
 	"aws-accounts/accounts"
+	"aws-accounts/cache"
 	"aws-accounts/internal/ask"
 	"aws-accounts/internal/hint"
+	"aws-accounts/internal/note"
 	"aws-accounts/internal/pattern"
 )
 
@@ -139,12 +138,18 @@ func (m *MFA) explainNoCode(err error, a *accounts.Account, account string) erro
 	run := fmt.Sprintf("run `aws-accounts assume %s` in a terminal", account)
 	switch {
 	case errors.Is(err, ask.ErrNobody):
-		return hint.New(fmt.Errorf("%s, and there is nobody to ask", what), "%s", run)
+		return hint.New(alone{what + ", and there is nobody to ask"}, "%s", run)
 	case errors.Is(err, context.DeadlineExceeded):
 		return hint.New(fmt.Errorf("%s, and nobody answered in time", what), "%s", run)
 	}
 	return hint.New(fmt.Errorf("%s: %w", what, err), "%s", run)
 }
+
+// alone is an error that others who wait for the same session need not share.
+type alone struct{ message string }
+
+func (a alone) Error() string        { return a.message }
+func (a alone) Is(target error) bool { return target == cache.ErrAlone }
 
 // device is the part of a serial that a person knows the device by.
 func device(serial string) string {
@@ -156,12 +161,8 @@ func device(serial string) string {
 
 // used reports whether the code was sent to AWS within the time for which it holds.
 func (m *MFA) used(serial, code string) bool {
-	data, err := os.ReadFile(m.notePath(serial))
-	if err != nil {
-		return false
-	}
 	var n usedCode
-	return json.Unmarshal(data, &n) == nil && n.Code == code && m.Now().Sub(n.At) < 3*mfaStep
+	return note.Read(m.Dir, noteOf(serial), &n) && n.Code == code && m.Now().Sub(n.At) < 3*mfaStep
 }
 
 // usedCode is worthless to others: AWS doesn't take it again.
@@ -172,13 +173,12 @@ type usedCode struct {
 
 // noteUsed is best effort: without the note AWS refuses the code, and another is asked for.
 func (m *MFA) noteUsed(serial, code string) {
-	data, _ := json.Marshal(usedCode{code, m.Now()})
-	os.WriteFile(m.notePath(serial), data, 0o600)
+	note.Write(m.Dir, noteOf(serial), usedCode{code, m.Now()})
 }
 
-func (m *MFA) notePath(serial string) string {
+func noteOf(serial string) string {
 	sum := sha256.Sum256([]byte(serial))
-	return filepath.Join(m.Dir, "mfa-"+hex.EncodeToString(sum[:8])+".json")
+	return "mfa-" + hex.EncodeToString(sum[:8]) + ".json"
 }
 
 func (m *MFA) untilNextStep() time.Duration {

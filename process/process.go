@@ -3,12 +3,15 @@ package process
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"io"
 	"os/signal"
 	"syscall"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+
+	"aws-accounts/internal/hint"
 )
 
 // Command is `aws-accounts process NAME`, which SDKs start through credential_process.
@@ -23,11 +26,24 @@ func (c *Command) Run(r *Resolver, stdout io.Writer) error {
 	ctx, cancel := context.WithTimeout(context.Background(), Timeout)
 	defer cancel()
 
-	credentials, err := r.Session(c.Name).Retrieve(ctx)
-	if err != nil {
-		return err
+	type result struct {
+		credentials aws.Credentials
+		err         error
 	}
-	return Write(stdout, credentials)
+	done := make(chan result, 1)
+	go func() {
+		credentials, err := r.Session(c.Name).Retrieve(ctx)
+		done <- result{credentials, err}
+	}()
+	select {
+	case got := <-done:
+		if got.err != nil {
+			return got.err
+		}
+		return Write(stdout, got.credentials)
+	case <-time.After(end): // what knows no deadline, as a file on a server that doesn't answer
+		return hint.New(fmt.Errorf("%s: not finished within %s", c.Name, end), "`aws-accounts doctor %s` shows what doesn't answer", c.Name)
+	}
 }
 
 // Write writes credentials in the format of credential_process, version 1, in one write: a caller that reads a part of it

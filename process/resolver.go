@@ -32,7 +32,7 @@ func (r *Resolver) Session(name string) *cache.Provider {
 	return &cache.Provider{
 		Sessions: r.Sessions,
 		Account:  name,
-		Stamp:    r.Accounts.Stamp(),
+		Stamp:    stamp(r.Accounts),
 		Plan: func() (cache.Plan, error) {
 			file, err := r.Accounts.File()
 			if err != nil {
@@ -54,6 +54,7 @@ func (r *Resolver) plan(file *accounts.File, a *accounts.Account) (cache.Plan, e
 	}
 	return cache.Plan{
 		Fingerprint: fingerprint(file, a),
+		Volatile:    beginsInEnvironment(file.Chain(a)[0]),
 		Fetch: func(ctx context.Context, hurry bool) (aws.Credentials, error) {
 			return r.fetch(ctx, file, a, hurry)
 		},
@@ -170,8 +171,11 @@ func actsWithSession(file *accounts.File, source, a *accounts.Account) bool {
 	return source.MFASerial != "" && codeWithRole(file, a) == nil
 }
 
-// Timeout is how long an attempt may take in all: it ends before the 60 seconds after which the Go SDK throws our
-// result away.
-const Timeout = 55 * time.Second
+// Timeout is how long an attempt may take: what it obtains is then kept within 55 seconds, before the 60 after which the Go
+// SDK throws our result away.
+const (
+	Timeout = 52 * time.Second
+	end     = 55 * time.Second
+)
 
 var errNoCredentials = errors.New("no credentials")

@@ -37,7 +37,7 @@ The accounts file is read once, at the start.`
 const serveTokenVariable = "AWS_ACCOUNTS_SERVE_TOKEN"
 
 // Run says where the endpoint is once it answers, and serves until it's interrupted, which is success.
-func (c *Serve) Run(r *Resolver, stdout io.Writer) error {
+func (c *Serve) Run(r *Resolver, stdout io.Writer, stderr tui.Stderr) error {
 	write, err := c.writer()
 	if err != nil {
 		return err
@@ -54,14 +54,14 @@ func (c *Serve) Run(r *Resolver, stdout io.Writer) error {
 	if err != nil {
 		return err
 	}
-	defer e.close()
+	defer e.Close()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	if err := write(stdout, nil, e.variables()); err != nil {
 		return err
 	}
 	if tui.ScreenOf(stdout).Width > 0 {
-		fmt.Fprintf(os.Stderr, "\nserving %s until Ctrl-C\n", session.name)
+		fmt.Fprintf(stderr, "\nserving %s until Ctrl-C\n", session.name)
 	}
 	<-ctx.Done()
 	return nil

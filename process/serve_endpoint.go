@@ -5,7 +5,6 @@ import (
 	"crypto/rand"
 	"crypto/subtle"
 	"encoding/base64"
-	"encoding/json"
 	"errors"
 	"net/http"
 	"time"
@@ -14,6 +13,7 @@ import (
 
 	"aws-accounts/cache"
 	"aws-accounts/internal/hint"
+	"aws-accounts/internal/loopback"
 	"aws-accounts/internal/pattern"
 )
 
@@ -22,7 +22,7 @@ import (
 //
 // Source: https://docs.aws.amazon.com/sdkref/latest/guide/feature-container-credentials.html
 type endpoint struct {
-	*loopback
+	*loopback.Server
 	session *session
 	token   string
 	turn    chan struct{} // held by the one who asks the resolver
@@ -40,8 +40,8 @@ func newEndpoint(s *session, port uint16, token string) (*endpoint, error) {
 	}
 	e := &endpoint{session: s, token: token, turn: make(chan struct{}, 1)}
 	var err error
-	e.loopback, err = listenLoopback(port, e.answer)
-	return e, err
+	e.Server, err = loopback.Listen(port, e.answer)
+	return e, hint.New(err, "choose another --port, or none for any that is free")
 }
 
 // randomText is what nobody guesses: 32 random bytes, safe in an address, a header and a shell.
@@ -54,20 +54,20 @@ func randomText() string {
 // variables tell an SDK where to ask.
 func (e *endpoint) variables() []variable {
 	return []variable{
-		{"AWS_CONTAINER_CREDENTIALS_FULL_URI", "http://" + e.address + endpointPath},
+		{"AWS_CONTAINER_CREDENTIALS_FULL_URI", "http://" + e.Address() + endpointPath},
 		{"AWS_CONTAINER_AUTHORIZATION_TOKEN", e.token},
 	}
 }
 
 // answer gives credentials, or an error in the form that SDKs show.
-func (e *endpoint) answer(ctx context.Context, request *http.Request) reply {
+func (e *endpoint) answer(ctx context.Context, request *http.Request) loopback.Reply {
 	switch {
 	case request.URL.Path != endpointPath:
-		return refuse(http.StatusNotFound, "NotFound", "nothing here but "+endpointPath)
+		return loopback.Refuse(http.StatusNotFound, "NotFound", "nothing here but "+endpointPath)
 	case request.Method != http.MethodGet:
-		return refuse(http.StatusMethodNotAllowed, "MethodNotAllowed", "only GET")
+		return loopback.Refuse(http.StatusMethodNotAllowed, "MethodNotAllowed", "only GET")
 	case subtle.ConstantTimeCompare([]byte(request.Header.Get("Authorization")), []byte(e.token)) != 1:
-		return refuse(http.StatusUnauthorized, "Unauthorized", "the Authorization header must be the value of AWS_CONTAINER_AUTHORIZATION_TOKEN")
+		return loopback.Refuse(http.StatusUnauthorized, "Unauthorized", "the Authorization header must be the value of AWS_CONTAINER_AUTHORIZATION_TOKEN")
 	}
 	credentials, err := e.retrieve(ctx)
 	if err != nil {
@@ -77,15 +77,15 @@ func (e *endpoint) answer(ctx context.Context, request *http.Request) reply {
 		}
 		// SDKs try again after a 5xx, which is no use after AWS's definite no.
 		if errors.Is(err, cache.ErrRefused) {
-			return refuse(http.StatusForbidden, "AccessDenied", message)
+			return loopback.Refuse(http.StatusForbidden, "AccessDenied", message)
 		}
-		return refuse(http.StatusServiceUnavailable, "CredentialsUnavailable", message)
+		return loopback.Refuse(http.StatusServiceUnavailable, "CredentialsUnavailable", message)
 	}
 	expires := e.session.resolver.Sessions.Now().Add(staticLife)
 	if credentials.CanExpire {
 		expires = credentials.Expires
 	}
-	return inJSON(http.StatusOK, struct {
+	return loopback.JSON(http.StatusOK, struct {
 		AccessKeyId     string
 		SecretAccessKey string
 		Token           string // botocore wants it even if it's empty
@@ -106,18 +106,6 @@ func (e *endpoint) retrieve(ctx context.Context) (aws.Credentials, error) {
 		return aws.Credentials{}, ctx.Err()
 	}
 	return e.session.retrieve(ctx)
-}
-
-func refuse(status int, code, message string) reply {
-	return inJSON(status, map[string]string{"code": code, "message": message})
-}
-
-func inJSON(status int, document any) reply {
-	body, err := json.Marshal(document)
-	if err != nil { // none of ours can't be written
-		status, body = http.StatusInternalServerError, nil
-	}
-	return reply{status, http.Header{"Content-Type": {"application/json"}}, body}
 }
 
 // leastToken is how long a token must be that a user has chosen.

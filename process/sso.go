@@ -13,6 +13,7 @@ import (
 	smithy "github.com/aws/smithy-go"
 
 	"aws-accounts/accounts"
+	"aws-accounts/cache"
 	"aws-accounts/internal/ask"
 	"aws-accounts/internal/browser"
 	"aws-accounts/internal/hint"
@@ -26,9 +27,6 @@ type SSO struct {
 	Unattended bool // nobody sees a browser open, as in CI, or --no-input forbids it
 }
 
-// hurriedSSO is how long all of it may take where there is a session to fall back on: nobody signs in for that.
-const hurriedSSO = 3 * time.Second
-
 // fetchSSO gets the credentials of a permission set, with a sign-in if need be and if there is somebody.
 func (r *Resolver) fetchSSO(ctx context.Context, file *accounts.File, a *accounts.Account, hurry bool) (aws.Credentials, error) {
 	session := file.SSOSession(a.SSO.Session)
@@ -38,7 +36,7 @@ func (r *Resolver) fetchSSO(ctx context.Context, file *accounts.File, a *account
 	}
 	if hurry {
 		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, hurriedSSO)
+		ctx, cancel = context.WithTimeout(ctx, hurriedTime)
 		defer cancel()
 	} else {
 		center.Person = r.SSO.person(session, a.Name)
@@ -57,7 +55,7 @@ func (r *Resolver) fetchSSO(ctx context.Context, file *accounts.File, a *account
 			AccessKeyId: c.AccessKeyId, SecretAccessKey: c.SecretAccessKey, SessionToken: c.SessionToken, Expiration: aws.Time(time.UnixMilli(c.Expiration)),
 		}
 	}
-	credentials, err := (&client{report: r.Sessions.Report}).temporary(answer, out.ResultMetadata)
+	credentials, err := credentialsOf(answer, out.ResultMetadata, r.Sessions.Report)
 	credentials.AccountID = a.AccountID // AWS gave what was asked for; it doesn't repeat the number
 	return credentials, explain(err, file, a)
 }
@@ -69,14 +67,45 @@ func (r *Resolver) center(ctx context.Context, session *accounts.SSOSession, hur
 		return nil, err
 	}
 	return &identitycenter.Center{
-		SSOSession: *session,
-		Config:     bounded(cfg, hurry),
-		Keychain:   r.Sessions.Keychain,
-		Locks:      r.Sessions.Dir,
-		Now:        r.Sessions.Now,
-		Report:     r.Sessions.Report,
+		Session: identitycenter.Session{Name: session.Name, StartURL: session.StartURL, Region: session.Region, Scopes: session.RegistrationScopes},
+		Config:  bounded(cfg, hurry),
+		Store:   signIns{r.Sessions.Keychain},
+		Locks:   r.Sessions.Dir,
+		Now:     r.Sessions.Now,
+		Report:  r.Sessions.Report,
+		Hurried: hurry,
 	}, nil
 }
+
+// signIns keeps the sign-ins in the keychain.
+type signIns struct{ *cache.Keychain }
+
+func (s signIns) Get(ctx context.Context, key string) ([]byte, error) {
+	data, err := s.Keychain.Get(ctx, key)
+	return data, ofSignIn(err)
+}
+
+func (s signIns) Remove(ctx context.Context, key string) error {
+	return ofSignIn(s.Keychain.Remove(ctx, key))
+}
+
+// ofSignIn is a keychain's error that is also what identitycenter calls it.
+func ofSignIn(err error) error {
+	switch {
+	case errors.Is(err, cache.ErrNotFound):
+		return alsoCalled{err, identitycenter.ErrNotFound}
+	case errors.Is(err, cache.ErrCorrupt):
+		return alsoCalled{err, identitycenter.ErrCorrupt}
+	}
+	return err
+}
+
+type alsoCalled struct {
+	error
+	name error
+}
+
+func (a alsoCalled) Unwrap() []error { return []error{a.error, a.name} }
 
 // person is whoever is at the desktop, else at the terminal, of a command that is about something else. Standard output and
 // error aren't for him.
@@ -118,6 +147,9 @@ func explainSSO(err error, file *accounts.File, session *accounts.SSOSession, a 
 	}
 	if needs, ok := errors.AsType[*identitycenter.NeedsSignIn](err); ok {
 		return hint.New(&refusal{message: who + needs.Error(), RequestID: requestID(err)}, "run `aws-accounts sso login %s`", session.Name)
+	}
+	if errors.Is(err, identitycenter.ErrNotRenewed) {
+		return hint.New(fmt.Errorf("%s%w", who, err), "run `aws-accounts assume %s --refresh`", a.Name)
 	}
 	if identitycenter.Misconfigured(err) {
 		r := &refusal{message: fmt.Sprintf("%sIdentity Center in %s doesn't accept the sign-in to %s", who, session.Region, session.StartURL),

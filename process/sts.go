@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"maps"
 	"os/user"
 	"slices"
@@ -27,6 +28,7 @@ import (
 type client struct {
 	config aws.Config
 	sts    *sts.Client
+	hurry  bool
 	report func(error) // told of trouble that doesn't keep AWS from answering
 }
 
@@ -48,7 +50,7 @@ const (
 func newClient(config aws.Config, partition string, hurry bool, report func(error)) *client {
 	config = bounded(config, hurry)
 	config.Region = regionIn(partition, config.Region)
-	return &client{config: config, sts: sts.NewFromConfig(config), report: report}
+	return &client{config: config, sts: sts.NewFromConfig(config), hurry: hurry, report: report}
 }
 
 // bounded limits what clients made from config may take for a call.
@@ -75,11 +77,26 @@ func withTimeout(c aws.HTTPClient, timeout time.Duration) aws.HTTPClient {
 	return awshttp.NewBuildableClient().WithTimeout(timeout)
 }
 
+// hurriedTime is how long a call may take in a hurry together with what the SDK does for it first, such as opening a role
+// with a web identity. It doesn't count the time in which a person is asked.
+const hurriedTime = 2500 * time.Millisecond
+
+func (c *client) inTime(ctx context.Context) (context.Context, context.CancelFunc) {
+	if c.hurry {
+		return context.WithTimeout(ctx, hurriedTime)
+	}
+	return context.WithCancel(ctx)
+}
+
 func (c *client) credentials(ctx context.Context) (aws.Credentials, error) {
+	ctx, done := c.inTime(ctx)
+	defer done()
 	return c.config.Credentials.Retrieve(ctx)
 }
 
 func (c *client) whoami(ctx context.Context) (Identity, error) {
+	ctx, done := c.inTime(ctx)
+	defer done()
 	out, err := c.sts.GetCallerIdentity(ctx, &sts.GetCallerIdentityInput{})
 	if err != nil {
 		return Identity{}, err
@@ -88,6 +105,8 @@ func (c *client) whoami(ctx context.Context) (Identity, error) {
 }
 
 func (c *client) assumeRole(ctx context.Context, file *accounts.File, a *accounts.Account, device, code string) (aws.Credentials, error) {
+	ctx, done := c.inTime(ctx)
+	defer done()
 	in := &sts.AssumeRoleInput{
 		SerialNumber:      optional(device),
 		TokenCode:         optional(code),
@@ -105,11 +124,12 @@ func (c *client) assumeRole(ctx context.Context, file *accounts.File, a *account
 	for _, policy := range a.PolicyARNs {
 		in.PolicyArns = append(in.PolicyArns, types.PolicyDescriptorType{Arn: aws.String(policy)})
 	}
+	slog.Debug("AssumeRole", "role", a.RoleARN, "region", c.config.Region, "sessionName", *in.RoleSessionName, "seconds", *in.DurationSeconds)
 	out, err := c.sts.AssumeRole(ctx, in)
 	if err != nil {
 		return aws.Credentials{}, err
 	}
-	credentials, err := c.temporary(out.Credentials, out.ResultMetadata)
+	credentials, err := credentialsOf(out.Credentials, out.ResultMetadata, c.report)
 	if err != nil {
 		return aws.Credentials{}, err
 	}
@@ -122,29 +142,33 @@ func (c *client) assumeRole(ctx context.Context, file *accounts.File, a *account
 }
 
 func (c *client) sessionToken(ctx context.Context, duration time.Duration, device, code string) (aws.Credentials, error) {
+	ctx, done := c.inTime(ctx)
+	defer done()
 	in := &sts.GetSessionTokenInput{DurationSeconds: seconds(duration)}
 	if code != "" {
 		in.SerialNumber, in.TokenCode = optional(device), optional(code)
 	}
+	slog.Debug("GetSessionToken", "region", c.config.Region, "device", device, "seconds", *in.DurationSeconds)
 	out, err := c.sts.GetSessionToken(ctx, in)
 	if err != nil {
 		return aws.Credentials{}, err
 	}
-	return c.temporary(out.Credentials, out.ResultMetadata)
+	return credentialsOf(out.Credentials, out.ResultMetadata, c.report)
 }
 
 var errIncomplete = errors.New("AWS answered without a whole set of credentials")
 
-// temporary checks what AWS answered, and puts the expiration on this computer's clock, by which callers will judge it. A
-// clock that is behind would have them use the session beyond its end; one that is ahead only has them ask early.
-func (c *client) temporary(answer *types.Credentials, meta middleware.Metadata) (aws.Credentials, error) {
+// credentialsOf checks what AWS answered, and puts the expiration on this computer's clock, by which callers will judge it. A
+// clock that is behind would have them use the session beyond its end; one that is ahead only has them ask early. report is
+// told of either.
+func credentialsOf(answer *types.Credentials, meta middleware.Metadata, report func(error)) (aws.Credentials, error) {
 	if answer == nil || aws.ToString(answer.AccessKeyId) == "" || aws.ToString(answer.SecretAccessKey) == "" ||
 		aws.ToString(answer.SessionToken) == "" || answer.Expiration == nil {
 		return aws.Credentials{}, errIncomplete
 	}
 	expires := *answer.Expiration
 	if skew, ok := awsmiddleware.GetAttemptSkew(meta); ok && skew.Abs() > time.Minute {
-		c.report(errors.New("this computer's clock is " + offBy(-skew)))
+		report(errors.New("this computer's clock is " + offBy(-skew)))
 		expires = expires.Add(-max(skew, 0))
 	}
 	return aws.Credentials{

@@ -1,16 +1,19 @@
 package process
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/feature/ec2/imds"
+	smithy "github.com/aws/smithy-go"
 
 	"aws-accounts/accounts"
 	"aws-accounts/internal/hint"
@@ -81,25 +84,51 @@ func (r *Resolver) identity(ctx context.Context, name string) (Identity, aws.Cre
 // currentIdentity asks who the credentials belong to that an SDK would use here and now.
 func currentIdentity(ctx context.Context) (Identity, aws.Credentials, error) {
 	cfg, err := config.LoadDefaultConfig(ctx, config.WithEC2IMDSClientEnableState(imds.ClientDisabled), config.WithLogger(quiet))
+	if missing, ok := errors.AsType[config.SharedConfigProfileNotExistError](err); ok {
+		return Identity{}, aws.Credentials{}, hint.New(fmt.Errorf("there is no profile %q in ~/.aws, which AWS_PROFILE names", missing.Profile),
+			"`aws-accounts setup` writes the profiles of the accounts file; `unset AWS_PROFILE` goes back to the default")
+	}
 	if err != nil {
 		return Identity{}, aws.Credentials{}, fmt.Errorf("loading the AWS configuration: %w", err)
 	}
-	var none accounts.Account
-	c := newClient(cfg, "aws", false, func(error) {})
+	c := newClient(cfg, "", false, func(error) {})
+	restore := unheard()
 	credentials, err := c.credentials(ctx)
+	restore()
 	if err != nil {
 		if requestID(err) == "" && host(err) == "" {
 			err = hint.New(fmt.Errorf("no AWS credentials in use here: %s", plain(err)),
 				"name an account (`aws-accounts whoami NAME`), or set AWS_PROFILE")
 		}
-		return Identity{}, credentials, explain(err, &accounts.File{}, &none)
+		return Identity{}, credentials, explainCurrent(err)
 	}
 	who, err := c.whoami(ctx)
-	return who, credentials, explain(err, &accounts.File{}, &none)
+	return who, credentials, explainCurrent(err)
+}
+
+// explainCurrent is explain for credentials that belong to no account of ours.
+func explainCurrent(err error) error {
+	api, ok := errors.AsType[smithy.APIError](err)
+	if !ok {
+		return explain(err, &accounts.File{}, &accounts.Account{Name: "the credentials in use here"})
+	}
+	from := "the profile default of ~/.aws"
+	if os.Getenv("AWS_ACCESS_KEY_ID") != "" {
+		from = "AWS_ACCESS_KEY_ID"
+	} else if profile := os.Getenv("AWS_PROFILE"); profile != "" {
+		from = "AWS_PROFILE=" + profile
+	}
+	r := &refusal{message: "AWS doesn't accept the credentials in use here, which come from " + from, Code: api.ErrorCode(), RequestID: requestID(err)}
+	return hint.New(r, "renew or unset them, or name an account: `aws-accounts whoami NAME`")
 }
 
 // Current returns the account ID that the AWS credentials in use belong to, for a first accounts file.
 func Current(ctx context.Context) (accountID string, err error) {
+	if os.Getenv("AWS_ACCESS_KEY_ID") == "" {
+		if calls, err := profileCallsUs(cmp.Or(os.Getenv("AWS_PROFILE"), accounts.DefaultProfile)); err != nil || calls {
+			return "", errors.New("the profile in use calls aws-accounts itself")
+		}
+	}
 	who, _, err := currentIdentity(ctx)
 	if err == nil && who.AccountID == "" {
 		err = errors.New("AWS didn't say which account this is")

@@ -3,6 +3,7 @@ package ask
 import (
 	"errors"
 	"os/exec"
+	"slices"
 	"strings"
 	"time"
 )
@@ -13,6 +14,8 @@ const most = 64 << 10
 // run runs a child that gets none of our standard files, with stdin as all that it can read, and returns what it wrote.
 // What it wrote may be a secret.
 func run(cmd *exec.Cmd, stdin string) (stdout, stderr string, err error) {
+	// The file keychain's passphrase opens every account, and no child of ours has to open any.
+	cmd.Env = slices.DeleteFunc(cmd.Environ(), func(v string) bool { return strings.HasPrefix(v, "AWS_ACCOUNTS_KEYCHAIN_PASSPHRASE=") })
 	out, errs := &capped{}, &capped{}
 	cmd.Stdout, cmd.Stderr = out, errs
 	if stdin != "" {

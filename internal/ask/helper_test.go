@@ -8,6 +8,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"os/exec"
@@ -73,6 +74,17 @@ var roles = map[string]func(){
 		a.Wait()
 		b.Wait()
 	},
+	// beside starts one that asks, and one that tells as soon as the test writes a byte.
+	"beside": func() {
+		question := child(nil)
+		question.Start()
+		os.Stdin.Read(make([]byte, 1))
+		text := child(nil)
+		text.Env = append(text.Env, "ASK_HOW=tell", "ASK_QUESTION=open this link", "ASK_LIMIT="+os.Getenv("ASK_TELL_LIMIT"))
+		text.Start()
+		question.Wait()
+		text.Wait()
+	},
 	// shell starts one that asks as a job in the foreground, and continues it when it was stopped.
 	"shell": func() {
 		tty, _ := os.OpenFile("/dev/tty", os.O_RDWR, 0)
@@ -116,6 +128,10 @@ func askAsTold() result {
 		var yes bool
 		yes, err = a.Confirm(ctx, question, true)
 		answer = map[bool]string{true: "yes", false: "no"}[yes]
+	case "tell":
+		err = a.Tell(ctx, question+"\n")
+	case "present":
+		answer = fmt.Sprint(a.Present())
 	case "command":
 		answer, err = a.Command(ctx, os.Getenv("ASK_COMMAND"))
 	default:

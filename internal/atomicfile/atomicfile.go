@@ -28,6 +28,18 @@ func Write(path string, data []byte, mode fs.FileMode) error {
 	return replace(path, data, mode)
 }
 
+// Create is Write for a file that isn't there yet. If anything is, be it a dangling link, it's left alone and the error is
+// fs.ErrExist.
+func Create(path string, data []byte, mode fs.FileMode) error {
+	if err := os.MkdirAll(filepath.Dir(path), mode|(mode&0o444)>>2); err != nil {
+		return err
+	}
+	if _, err := os.Lstat(path); err == nil {
+		return &fs.PathError{Op: "create", Path: path, Err: fs.ErrExist}
+	}
+	return create(path, data, mode)
+}
+
 // Target follows the symbolic links at path, of which the last may lead to a file that isn't there yet.
 func Target(path string) (string, error) {
 	for range 40 { // as many as Linux follows

@@ -3,25 +3,74 @@
 package atomicfile
 
 import (
+	"errors"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
+	"time"
 
 	"github.com/google/renameio/v2"
 )
 
 func replace(path string, data []byte, mode fs.FileMode) error {
+	return place(path, data, mode, os.Rename)
+}
+
+// create puts a whole file where none is: unlike a rename, a link replaces nothing.
+func create(path string, data []byte, mode fs.FileMode) error {
+	return place(path, data, mode, func(made, path string) error {
+		err := os.Link(made, path)
+		if err != nil && !errors.Is(err, fs.ErrExist) { // no links here, as on FAT; that somebody makes the file just now is unlikely
+			return os.Rename(made, path)
+		}
+		return err
+	})
+}
+
+// inTheMaking is in the name of a file that isn't whole yet, behind the name that it's to have: our mark, so that what a
+// killed writer left can be told from the files of others.
+const inTheMaking = ".aws-accounts-"
+
+// place makes the file beside its path, as only there a rename is within one file system, and has it put in place.
+func place(path string, data []byte, mode fs.FileMode, put func(made, path string) error) error {
+	sweep(path)
 	dir := filepath.Dir(path)
-	// The temporary file lives beside the target: only then is the rename within one file system.
-	err := renameio.WriteFile(path, data, mode, renameio.WithTempDir(dir), renameio.IgnoreUmask())
+	made, err := renameio.NewPendingFile(path+inTheMaking, renameio.WithTempDir(dir), renameio.WithPermissions(mode), renameio.IgnoreUmask())
 	if err != nil {
 		return err
 	}
-	// renameio syncs the file; the rename itself is durable once the folder is.
+	defer made.Cleanup() // of what is still there by then
+	if _, err := made.Write(data); err != nil {
+		return err
+	}
+	if err := made.Sync(); err != nil {
+		return err
+	}
+	if err := put(made.Name(), path); err != nil {
+		return err
+	}
+	// The file is durable; that it's in its place is so once the folder is.
 	d, err := os.Open(dir)
 	if err != nil {
 		return err
 	}
 	defer d.Close()
 	return d.Sync()
+}
+
+// sweep removes what writers of the file left that were killed. None takes a minute.
+func sweep(path string) {
+	entries, err := os.ReadDir(filepath.Dir(path))
+	if err != nil {
+		return
+	}
+	for _, e := range entries {
+		if !strings.HasPrefix(e.Name(), "."+filepath.Base(path)+inTheMaking) {
+			continue
+		}
+		if info, err := e.Info(); err == nil && info.Mode().IsRegular() && time.Since(info.ModTime()) > time.Minute {
+			os.Remove(filepath.Join(filepath.Dir(path), e.Name()))
+		}
+	}
 }

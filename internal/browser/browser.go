@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 )
@@ -77,6 +78,8 @@ func named(url string) (*exec.Cmd, error) {
 // run starts cmd and leaves it to itself.
 func run(ctx context.Context, cmd *exec.Cmd) error {
 	detach(cmd)
+	// It outlives us, and so would the file keychain's passphrase in its environment.
+	cmd.Env = slices.DeleteFunc(cmd.Environ(), func(v string) bool { return strings.HasPrefix(v, "AWS_ACCOUNTS_KEYCHAIN_PASSPHRASE=") })
 	if err := cmd.Start(); err != nil {
 		return fmt.Errorf("starting %s: %w", filepath.Base(cmd.Path), err)
 	}

@@ -16,3 +16,7 @@ func available() error {
 }
 
 func open(ctx context.Context, url string) error { return run(ctx, exec.Command("/usr/bin/open", url)) }
+
+func firefoxBesidePath() []string {
+	return []string{"/Applications/Firefox.app/Contents/MacOS/firefox"}
+}

@@ -41,3 +41,5 @@ func open(ctx context.Context, url string) error {
 	}
 	return run(ctx, exec.Command(path, url))
 }
+
+func firefoxBesidePath() []string { return nil }

@@ -33,3 +33,7 @@ func open(_ context.Context, url string) error {
 func detach(cmd *exec.Cmd) {
 	cmd.SysProcAttr = &syscall.SysProcAttr{CreationFlags: windows.CREATE_NEW_PROCESS_GROUP | windows.CREATE_NO_WINDOW}
 }
+
+func firefoxBesidePath() []string {
+	return []string{os.Getenv("ProgramFiles") + `\Mozilla Firefox\firefox.exe`}
+}

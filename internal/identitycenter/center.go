@@ -14,23 +14,47 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/aws-sdk-go-v2/service/sso"
 	"github.com/aws/aws-sdk-go-v2/service/ssooidc"
 
-	"aws-accounts/accounts"
-	"aws-accounts/cache"
 	"aws-accounts/internal/lock"
 )
 
-// Center is the Identity Center of one SSO session.
+// Session is what the person's configuration says of one Identity Center.
+type Session struct {
+	Name     string // in whichever case it is written
+	StartURL string
+	Region   string
+	Scopes   []string // that a sign-in asks for; none for those that credentials need
+}
+
+// Store keeps sign-ins, each as one item. Its errors hold nothing of them.
+type Store interface {
+	// Get returns an item: ErrNotFound if there is none, ErrCorrupt if it can't be read for its own fault.
+	Get(ctx context.Context, key string) ([]byte, error)
+	// Keep puts an item in place of what is there, even if ctx has been cancelled.
+	Keep(ctx context.Context, key string, data []byte) error
+	// Remove deletes an item: ErrNotFound if there is none.
+	Remove(ctx context.Context, key string) error
+}
+
+// What a Store says of an item, for errors.Is.
+var (
+	ErrNotFound = errors.New("no such sign-in")
+	ErrCorrupt  = errors.New("not a sign-in of ours, or a damaged one")
+)
+
+// Center is the Identity Center of one session.
 type Center struct {
-	accounts.SSOSession
-	Config   aws.Config // in the session's region; needs no credentials
-	Keychain *cache.Keychain
-	Locks    string // the folder of the locks
-	Now      func() time.Time
-	Report   func(error) // told of trouble that was no reason to withhold credentials
-	Person   Person
+	Session
+	Config  aws.Config // in the session's region; needs no credentials
+	Store   Store
+	Locks   string // the folder of the locks
+	Now     func() time.Time
+	Report  func(error) // told of trouble that was no reason to withhold credentials
+	Person  Person
+	Hurried bool // a token that has to be renewed is ErrNotRenewed: a renewal can't be called off
 }
 
 // Person is how somebody can be reached who signs in. The zero Person is nobody.
@@ -107,7 +131,7 @@ func (c *Center) Roles(ctx context.Context, accountID string) ([]string, error) 
 func (c *Center) SignIn(ctx context.Context) (expires time.Time, err error) {
 	began := c.Now()
 	// Nobody should sign in for a token that can't be kept.
-	if _, err := c.read(ctx); err != nil && !errors.Is(err, cache.ErrNotFound) && !errors.Is(err, cache.ErrCorrupt) {
+	if _, err := c.read(ctx); err != nil && !errors.Is(err, ErrNotFound) && !errors.Is(err, ErrCorrupt) {
 		return time.Time{}, err
 	}
 	release, err := c.lock(ctx)
@@ -149,7 +173,7 @@ func (c *Center) SignOut(ctx context.Context) (untold, err error) {
 		}
 	}
 	c.forgetFailure()
-	if err := c.Keychain.Remove(context.WithoutCancel(ctx), c.key()); errors.Is(err, cache.ErrNotFound) {
+	if err := c.Store.Remove(context.WithoutCancel(ctx), c.key()); errors.Is(err, ErrNotFound) {
 		return untold, ErrNotSignedIn
 	} else if err != nil {
 		return untold, err
@@ -200,13 +224,19 @@ func (c *Center) token(ctx context.Context, refused string) (*token, error) {
 
 func (c *Center) ended() error { return needsSignIn("the sign-in to %s has ended", c.Name) }
 
+// ErrNotRenewed means that the stored token has to be renewed, and that this was left to a call without hurry.
+var ErrNotRenewed = errors.New("it has to be renewed, which is not begun in a hurry")
+
 // errSpent means that a refresh token is of no more use.
 var errSpent = errors.New("the refresh token is spent")
 
 // renew trades old's refresh token for new ones, and stores these before anybody uses them: AWS takes each once.
 func (c *Center) renew(ctx context.Context, old *token) (*token, error) {
+	if c.Hurried {
+		return nil, fmt.Errorf("the sign-in to %s: %w", c.Name, ErrNotRenewed)
+	}
 	asked := c.Now()
-	out, err := c.oidc().CreateToken(ctx, &ssooidc.CreateTokenInput{
+	out, err := c.createOnce(ctx, &ssooidc.CreateTokenInput{
 		ClientId: &old.ClientID, ClientSecret: &old.ClientSecret, GrantType: aws.String(grantRefresh), RefreshToken: &old.RefreshToken,
 	})
 	if refusesGrant(err) {
@@ -225,6 +255,34 @@ func (c *Center) renew(ctx context.Context, old *token) (*token, error) {
 	}
 	c.keep(ctx, &t)
 	return &t, nil
+}
+
+// How long AWS may take for what it takes once, and how far that may go beyond the end of the caller's context: `process`
+// is still within the minute after which SDKs kill it.
+const (
+	onceTime = 15 * time.Second
+	overtime = 4 * time.Second
+)
+
+// createOnce trades a grant that AWS takes once. The answer is waited for whoever leaves: AWS may have spent the grant long
+// before it arrives, and it doesn't come again. For the same reason nothing is repeated: to a spent grant AWS answers that
+// the sign-in is over.
+func (c *Center) createOnce(ctx context.Context, in *ssooidc.CreateTokenInput) (*ssooidc.CreateTokenOutput, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	end := time.Now().Add(onceTime)
+	if deadline, ok := ctx.Deadline(); ok && deadline.Add(overtime).Before(end) {
+		end = deadline.Add(overtime)
+	}
+	ctx, cancel := context.WithDeadline(context.WithoutCancel(ctx), end)
+	defer cancel()
+	return c.oidc().CreateToken(ctx, in, func(o *ssooidc.Options) {
+		o.Retryer = aws.NopRetryer{}
+		if client, ok := o.HTTPClient.(*awshttp.BuildableClient); ok {
+			o.HTTPClient = client.WithTimeout(0) // ctx's end is the limit
+		}
+	})
 }
 
 // lock is held while one process signs in or renews. Where no lock can be had two may do so at once: then the person sees

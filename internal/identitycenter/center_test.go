@@ -16,7 +16,6 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 
-	"aws-accounts/accounts"
 	"aws-accounts/cache"
 	"aws-accounts/internal/standin"
 )
@@ -77,15 +76,36 @@ func comesBack(t *testing.T, page string, answer url.Values) string {
 	return u.Query().Get("redirect_uri") + "?" + answer.Encode()
 }
 
+// keychain is a real one, as the Store that `process` makes of it.
+type keychain struct{ *cache.Keychain }
+
+func inFile(dir string, passphrase func(context.Context) (string, error)) keychain {
+	return keychain{cache.OpenKeychain(cache.KeychainConfig{Backend: "file", Dir: filepath.Join(dir, "keychain"), Passphrase: passphrase})}
+}
+
+func (k keychain) Get(ctx context.Context, key string) ([]byte, error) {
+	data, err := k.Keychain.Get(ctx, key)
+	return data, named(err)
+}
+
+func (k keychain) Remove(ctx context.Context, key string) error {
+	return named(k.Keychain.Remove(ctx, key))
+}
+
+func named(err error) error {
+	if errors.Is(err, cache.ErrNotFound) {
+		return ErrNotFound
+	}
+	return err
+}
+
 func newCenter(t *testing.T, s *standin.Server, dir string, who *someone) *Center {
 	c := &Center{
-		SSOSession: accounts.SSOSession{Name: "corp", StartURL: startURL, Region: "eu-west-1"},
-		Config:     aws.Config{Region: "eu-west-1", BaseEndpoint: aws.String(s.URL()), Retryer: func() aws.Retryer { return aws.NopRetryer{} }},
-		Keychain: cache.OpenKeychain(cache.KeychainConfig{
-			Backend: "file", Dir: filepath.Join(dir, "keychain"), Passphrase: func(context.Context) (string, error) { return "pass", nil },
-		}),
-		Locks: filepath.Join(dir, "locks"),
-		Now:   s.Now,
+		Session: Session{Name: "corp", StartURL: startURL, Region: "eu-west-1"},
+		Config:  aws.Config{Region: "eu-west-1", BaseEndpoint: aws.String(s.URL()), Retryer: func() aws.Retryer { return aws.NopRetryer{} }},
+		Store:   inFile(dir, func(context.Context) (string, error) { return "pass", nil }),
+		Locks:   filepath.Join(dir, "locks"),
+		Now:     s.Now,
 		Report: func(err error) {
 			t.Errorf("reported: %v", err)
 		},
@@ -206,7 +226,7 @@ func TestEnded(t *testing.T) {
 			c := newCenter(t, s, dir, nil)
 			_, err := c.Credentials(t.Context(), account, "ReadOnly")
 			wantNeedsSignIn(t, err, "the sign-in to corp has ended")
-			if _, err := c.read(t.Context()); !errors.Is(err, cache.ErrNotFound) {
+			if _, err := c.read(t.Context()); !errors.Is(err, ErrNotFound) {
 				t.Errorf("the token was not dropped: %v", err)
 			}
 			must(t, newCenter(t, s, dir, &someone{visit: signsIn}))
@@ -227,7 +247,7 @@ func TestOtherIdentityCenter(t *testing.T) {
 	for name, change := range map[string]func(*Center){
 		"start URL": func(c *Center) { c.StartURL = "https://other.awsapps.com/start" },
 		"region":    func(c *Center) { c.Region = "eu-west-2" },
-		"scopes":    func(c *Center) { c.RegistrationScopes = []string{"codewhisperer:analysis"} },
+		"scopes":    func(c *Center) { c.Scopes = []string{"codewhisperer:analysis"} },
 	} {
 		c := newCenter(t, s, dir, nil)
 		change(c)
@@ -252,7 +272,7 @@ func TestDeclined(t *testing.T) {
 	if n := who.seen.Load(); n != 1 {
 		t.Errorf("%d pages opened", n)
 	}
-	if _, err := c.read(t.Context()); !errors.Is(err, cache.ErrNotFound) {
+	if _, err := c.read(t.Context()); !errors.Is(err, ErrNotFound) {
 		t.Errorf("something was stored: %v", err)
 	}
 	s.Advance(respite)
@@ -280,7 +300,7 @@ func TestLate(t *testing.T) {
 	if took := time.Since(began); took > margin {
 		t.Errorf("took %s of %s", took, margin+200*time.Millisecond)
 	}
-	if _, err := c.read(t.Context()); !errors.Is(err, cache.ErrNotFound) {
+	if _, err := c.read(t.Context()); !errors.Is(err, ErrNotFound) {
 		t.Errorf("something was stored: %v", err)
 	}
 }
@@ -379,7 +399,7 @@ func TestBrowserDoesNotStart(t *testing.T) {
 func TestKeychainTrouble(t *testing.T) {
 	s, who := startAWS(t), &someone{visit: signsIn}
 	c := newCenter(t, s, t.TempDir(), who)
-	c.Keychain = cache.OpenKeychain(cache.KeychainConfig{Backend: "shoebox"})
+	c.Store = keychain{cache.OpenKeychain(cache.KeychainConfig{Backend: "shoebox"})}
 	var reports []string
 	c.Report = func(err error) { reports = append(reports, err.Error()) }
 	must(t, c)
@@ -396,8 +416,8 @@ func TestCorruptItem(t *testing.T) {
 	for _, item := range []string{"", "{}", "null", `{"layout":1,"session":"corp","start_url":"` + startURL + `","region":"eu-west-1","access_token":"x"}`} {
 		c := newCenter(t, s, dir, &someone{visit: signsIn})
 		reported := false
-		c.Report = func(err error) { reported = reported || errors.Is(err, cache.ErrCorrupt) }
-		if err := c.Keychain.Set(t.Context(), c.key(), []byte(item)); err != nil {
+		c.Report = func(err error) { reported = reported || errors.Is(err, ErrCorrupt) }
+		if err := c.Store.Keep(t.Context(), c.key(), []byte(item)); err != nil {
 			t.Fatal(err)
 		}
 		must(t, c)
@@ -444,7 +464,7 @@ func TestSignOut(t *testing.T) {
 }
 
 func TestAuthorizeURL(t *testing.T) {
-	c := &Center{SSOSession: accounts.SSOSession{Name: "corp", Region: "eu-west-1"}, Config: aws.Config{Region: "eu-west-1"}}
+	c := &Center{Session: Session{Name: "corp", Region: "eu-west-1"}, Config: aws.Config{Region: "eu-west-1"}}
 	got, err := c.authorizeURL(t.Context(), &token{ClientID: "id", Scopes: []string{"a:b", "c"}}, "http://127.0.0.1:4711/oauth/callback", "s", "verifier")
 	want := "https://oidc.eu-west-1.amazonaws.com/authorize?client_id=id&code_challenge=iMnq5o6zALKXGivsnlom_0F5_WYda32GHkxlV7mq7hQ&code_challenge_method=S256" +
 		"&redirect_uri=http%3A%2F%2F127.0.0.1%3A4711%2Foauth%2Fcallback&response_type=code&scopes=a%3Ab%20c&state=s"

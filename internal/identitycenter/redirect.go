@@ -1,74 +1,48 @@
 package identitycenter
 
 import (
-	"bufio"
+	"context"
 	"crypto/subtle"
 	"fmt"
 	"html"
-	"io"
-	"net"
 	"net/http"
 	"strings"
 	"sync"
-	"time"
+
+	"aws-accounts/internal/loopback"
 )
 
 // redirect is where the browser comes back to: the loopback address alone, for one sign-in (RFC 8252, section 7.3).
-//
-// It reads requests itself, as net/http's server would add 600 KB to the program for these few lines.
 type redirect struct {
-	listener net.Listener
-	state    string
-	arrived  chan *arrival // the first that has our state
-	once     sync.Once
+	*loopback.Server
+	session string // its name
+	state   string
+	arrived chan *arrival // the first that has our state
+	once    sync.Once
 }
 
 // arrival is the browser that has come back, waiting for a page.
 type arrival struct {
 	code    string
-	refusal string // OAuth's word for it, made harmless
-	conn    net.Conn
+	refusal string     // OAuth's word for it, made harmless
+	outcome chan error // what the page shall tell; takes one without waiting
 }
 
-const (
-	redirectPath = "/oauth/callback"
-	// How long a browser may take for a request, which is at most so large.
-	requestTime = 10 * time.Second
-	requestSize = 64 << 10
-)
+const redirectPath = "/oauth/callback"
 
 // redirectURI is registered without a port: AWS ignores it, as RFC 8252 demands.
 func redirectURI(host string) string { return "http://" + host + redirectPath }
 
-func listen(state string) (*redirect, error) {
-	l, err := net.Listen("tcp4", "127.0.0.1:0")
-	if err != nil {
-		return nil, err
-	}
-	r := &redirect{listener: l, state: state, arrived: make(chan *arrival, 1)}
-	go func() {
-		for {
-			conn, err := l.Accept()
-			if err != nil {
-				return
-			}
-			go r.serve(conn) // browsers open more connections than they use
-		}
-	}()
-	return r, nil
+func listen(session, state string) (*redirect, error) {
+	r := &redirect{session: session, state: state, arrived: make(chan *arrival, 1)}
+	var err error
+	r.Server, err = loopback.Listen(0, r.answer)
+	return r, err
 }
 
-func (r *redirect) close() { r.listener.Close() }
+func (r *redirect) uri() string { return redirectURI(r.Address()) }
 
-func (r *redirect) uri() string { return redirectURI(r.listener.Addr().String()) }
-
-func (r *redirect) serve(conn net.Conn) {
-	conn.SetDeadline(time.Now().Add(requestTime))
-	request, err := http.ReadRequest(bufio.NewReader(io.LimitReader(conn, requestSize)))
-	if err != nil {
-		conn.Close()
-		return
-	}
+func (r *redirect) answer(ctx context.Context, request *http.Request) loopback.Reply {
 	query := request.URL.Query()
 	ours := request.Method == http.MethodGet && request.URL.Path == redirectPath &&
 		// Whoever else can reach this port doesn't know the state: another user of this machine, a page in the browser.
@@ -79,11 +53,33 @@ func (r *redirect) serve(conn net.Conn) {
 		r.once.Do(func() { first = true })
 	}
 	if !first {
-		writePage(conn, http.StatusNotFound, "Nothing to see here", "This is not a page of a sign-in that is under way.")
-		return
+		return page(http.StatusNotFound, "Nothing to see here", "This is not a page of a sign-in that is under way.")
 	}
-	conn.SetDeadline(time.Time{})
-	r.arrived <- &arrival{code: query.Get("code"), refusal: oauthWord(query.Get("error")), conn: conn}
+	a := &arrival{query.Get("code"), oauthWord(query.Get("error")), make(chan error, 1)}
+	r.arrived <- a
+	return r.pageOf(a.wait(ctx))
+}
+
+// wait returns what came of the sign-in, once that is known or nobody waits for it any more.
+func (a *arrival) wait(ctx context.Context) error {
+	select {
+	case err := <-a.outcome:
+		return err
+	case <-ctx.Done():
+	}
+	select {
+	case err := <-a.outcome: // it was told just before the end
+		return err
+	default:
+		return ctx.Err()
+	}
+}
+
+func (r *redirect) pageOf(err error) loopback.Reply {
+	if err != nil {
+		return page(http.StatusOK, "Not signed in", "The sign-in to "+r.session+" did not work. aws-accounts says why, where you started it.")
+	}
+	return page(http.StatusOK, "Signed in", "You are signed in to "+r.session+". You can close this tab and go back to your work.")
 }
 
 // oauthWord lets a code of OAuth's through, and nothing that a terminal or a log could take amiss.
@@ -94,33 +90,19 @@ func oauthWord(s string) string {
 	return s
 }
 
-// answer shows the person what came of it, once that is known.
-func (a *arrival) answer(session string, err error) {
-	a.conn.SetDeadline(time.Now().Add(requestTime))
-	if err != nil {
-		writePage(a.conn, http.StatusOK, "Not signed in", "The sign-in to "+session+" did not work. aws-accounts says why, where you started it.")
-		return
-	}
-	writePage(a.conn, http.StatusOK, "Signed in", "You are signed in to "+session+". You can close this tab and go back to your work.")
-}
-
-func writePage(conn net.Conn, status int, title, text string) {
-	defer conn.Close()
+func page(status int, title, text string) loopback.Reply {
 	title, text = html.EscapeString(title), html.EscapeString(text)
-	body := fmt.Sprintf(`<!DOCTYPE html>
-<html lang="en"><head><meta charset="utf-8"><title>%s - aws-accounts</title>
-<style>:root{color-scheme:light dark}body{font:1.1rem/1.5 system-ui,sans-serif;max-width:32rem;margin:20vh auto;padding:0 1rem}</style>
-</head><body><h1>%s</h1><p>%s</p></body></html>
-`, title, title, text)
-	response := &http.Response{
-		StatusCode: status, ProtoMajor: 1, ProtoMinor: 1, Close: true,
-		ContentLength: int64(len(body)), Body: io.NopCloser(strings.NewReader(body)),
+	return loopback.Reply{
+		Status: status,
 		Header: http.Header{
 			"Content-Type":            {"text/html; charset=utf-8"},
-			"Cache-Control":           {"no-store"},
 			"Content-Security-Policy": {"default-src 'none'; style-src 'unsafe-inline'"},
 			"Referrer-Policy":         {"no-referrer"}, // the address holds the code
 		},
+		Body: fmt.Appendf(nil, `<!DOCTYPE html>
+<html lang="en"><head><meta charset="utf-8"><title>%s - aws-accounts</title>
+<style>:root{color-scheme:light dark}body{font:1.1rem/1.5 system-ui,sans-serif;max-width:32rem;margin:20vh auto;padding:0 1rem}</style>
+</head><body><h1>%s</h1><p>%s</p></body></html>
+`, title, title, text),
 	}
-	response.Write(conn) // a browser that has left misses a page
 }

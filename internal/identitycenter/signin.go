@@ -12,6 +12,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -83,7 +84,7 @@ func (c *Center) declined() error {
 
 // register makes a client for one sign-in. Without grants it's for a device code, which is how AWS has it.
 func (c *Center) register(ctx context.Context, in ssooidc.RegisterClientInput) (*token, error) {
-	in.ClientName, in.ClientType, in.Scopes = aws.String("aws-accounts-"+c.Name), aws.String("public"), scopes(c.SSOSession)
+	in.ClientName, in.ClientType, in.Scopes = aws.String("aws-accounts-"+c.Name), aws.String("public"), c.scopes()
 	out, err := c.oidc().RegisterClient(ctx, &in)
 	if err != nil {
 		return nil, err
@@ -100,11 +101,11 @@ func (c *Center) register(ctx context.Context, in ssooidc.RegisterClientInput) (
 func (c *Center) byBrowser(ctx, person context.Context) (*token, error) {
 	state, verifier := rand.Text(), rand.Text()+rand.Text()
 	// It listens before the page opens: who is signed in already comes back at once.
-	redirect, err := listen(state)
+	redirect, err := listen(c.Name, state)
 	if err != nil {
 		return nil, fmt.Errorf("waiting for the browser: %w", err)
 	}
-	defer redirect.close()
+	defer redirect.Close()
 	t, err := c.register(ctx, ssooidc.RegisterClientInput{
 		GrantTypes: []string{grantCode, grantRefresh}, RedirectUris: []string{redirectURI("127.0.0.1")}, IssuerUrl: &c.StartURL,
 	})
@@ -119,7 +120,12 @@ func (c *Center) byBrowser(ctx, person context.Context) (*token, error) {
 	opened := make(chan error, 1)
 	go func() { opened <- c.Person.Browser(person, page) }()
 	if c.Person.Show != nil {
-		c.Person.Show(ctx, Prompt{URL: page}) // the page says the same
+		// The page says the same: who signs in there doesn't wait for a terminal where another question is open.
+		showing, done := context.WithCancel(person)
+		var shown sync.WaitGroup
+		shown.Go(func() { c.Person.Show(showing, Prompt{URL: page}) })
+		defer shown.Wait()
+		defer done()
 	}
 	for {
 		select {
@@ -129,7 +135,7 @@ func (c *Center) byBrowser(ctx, person context.Context) (*token, error) {
 			}
 		case back := <-redirect.arrived:
 			err := c.redeem(ctx, t, back, redirect.uri(), verifier)
-			back.answer(c.Name, err)
+			back.outcome <- err
 			return t, err
 		case <-person.Done():
 			return nil, c.late()
@@ -165,7 +171,7 @@ func (c *Center) redeem(ctx context.Context, t *token, back *arrival, redirect, 
 		return &rejected{fmt.Sprintf("the sign-in page of %s answered %q", c.Name, back.refusal)}
 	}
 	asked := c.Now()
-	out, err := c.oidc().CreateToken(ctx, &ssooidc.CreateTokenInput{
+	out, err := c.createOnce(ctx, &ssooidc.CreateTokenInput{
 		ClientId: &t.ClientID, ClientSecret: &t.ClientSecret, GrantType: aws.String(grantCode),
 		Code: &back.code, CodeVerifier: &verifier, RedirectUri: &redirect,
 	})
@@ -198,7 +204,7 @@ func (c *Center) byCode(ctx, person context.Context) (*token, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := c.Person.Show(ctx, Prompt{URL: aws.ToString(device.VerificationUriComplete), Code: aws.ToString(device.UserCode)}); err != nil {
+	if err := c.Person.Show(person, Prompt{URL: aws.ToString(device.VerificationUriComplete), Code: aws.ToString(device.UserCode)}); err != nil {
 		return nil, unseen{err}
 	}
 	interval := time.Duration(device.Interval) * time.Second

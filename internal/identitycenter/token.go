@@ -11,9 +11,6 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ssooidc"
-
-	"aws-accounts/accounts"
-	"aws-accounts/cache"
 )
 
 // layout is the version of token as it is stored. An item of another version is as good as none.
@@ -60,21 +57,21 @@ func (t *token) take(out *ssooidc.CreateTokenOutput, asked time.Time) error {
 }
 
 // parseToken reads a stored item for the session called name. Anything that isn't a whole token of that session is
-// cache.ErrCorrupt; what is wrong is told without quoting the item.
+// ErrCorrupt; what is wrong is told without quoting the item.
 func parseToken(name string, data []byte) (*token, error) {
 	var t token
 	if err := json.Unmarshal(data, &t); err != nil {
-		return nil, fmt.Errorf("%w: not a stored sign-in", cache.ErrCorrupt)
+		return nil, fmt.Errorf("%w: not a stored sign-in", ErrCorrupt)
 	}
 	switch {
 	case t.Layout != layout:
-		return nil, fmt.Errorf("%w: stored by another version (layout %d, not %d)", cache.ErrCorrupt, t.Layout, layout)
+		return nil, fmt.Errorf("%w: stored by another version (layout %d, not %d)", ErrCorrupt, t.Layout, layout)
 	case !strings.EqualFold(t.Session, name):
-		return nil, fmt.Errorf("%w: it is of another SSO session", cache.ErrCorrupt)
+		return nil, fmt.Errorf("%w: it is of another SSO session", ErrCorrupt)
 	case t.StartURL == "" || t.Region == "" || t.ClientID == "" || t.ClientSecret == "" || t.AccessToken == "":
-		return nil, fmt.Errorf("%w: half a sign-in", cache.ErrCorrupt)
+		return nil, fmt.Errorf("%w: half a sign-in", ErrCorrupt)
 	case t.Expires.IsZero() || !t.Issued.Before(t.Expires):
-		return nil, fmt.Errorf("%w: no lifetime", cache.ErrCorrupt)
+		return nil, fmt.Errorf("%w: no lifetime", ErrCorrupt)
 	}
 	return &t, nil
 }
@@ -83,7 +80,7 @@ func (c *Center) key() string { return "sso/" + strings.ToLower(c.Name) }
 
 // read returns the stored token, good or not, whichever Identity Center it's of.
 func (c *Center) read(ctx context.Context) (*token, error) {
-	data, err := c.Keychain.Get(ctx, c.key())
+	data, err := c.Store.Get(ctx, c.key())
 	if err != nil {
 		return nil, err
 	}
@@ -94,12 +91,12 @@ func (c *Center) read(ctx context.Context) (*token, error) {
 func (c *Center) load(ctx context.Context) *token {
 	t, err := c.read(ctx)
 	switch {
-	case errors.Is(err, cache.ErrNotFound):
+	case errors.Is(err, ErrNotFound):
 		return nil
 	case err != nil:
 		c.Report(fmt.Errorf("reading the sign-in to %s: %w", c.Name, err))
 		return nil
-	case t.StartURL != c.StartURL || t.Region != c.Region || !slices.Equal(t.Scopes, scopes(c.SSOSession)):
+	case t.StartURL != c.StartURL || t.Region != c.Region || !slices.Equal(t.Scopes, c.scopes()):
 		return nil // the accounts file has changed
 	}
 	return t
@@ -109,7 +106,7 @@ func (c *Center) load(ctx context.Context) *token {
 func (c *Center) store(ctx context.Context, t *token) error {
 	data, err := json.Marshal(t)
 	if err == nil {
-		err = c.Keychain.Set(context.WithoutCancel(ctx), c.key(), data)
+		err = c.Store.Keep(ctx, c.key(), data)
 	}
 	if err != nil {
 		return fmt.Errorf("keeping the sign-in to %s: %w", c.Name, err)
@@ -125,15 +122,15 @@ func (c *Center) keep(ctx context.Context, t *token) {
 
 // forget drops a sign-in that AWS has ended.
 func (c *Center) forget(ctx context.Context) {
-	if err := c.Keychain.Remove(context.WithoutCancel(ctx), c.key()); err != nil && !errors.Is(err, cache.ErrNotFound) {
+	if err := c.Store.Remove(context.WithoutCancel(ctx), c.key()); err != nil && !errors.Is(err, ErrNotFound) {
 		c.Report(fmt.Errorf("forgetting the sign-in to %s: %w", c.Name, err))
 	}
 }
 
 // scopes are what a sign-in asks for. The default is the one with which AWS gives a refresh token.
-func scopes(s accounts.SSOSession) []string {
-	if len(s.RegistrationScopes) > 0 {
-		return s.RegistrationScopes
+func (s Session) scopes() []string {
+	if len(s.Scopes) > 0 {
+		return s.Scopes
 	}
 	return []string{"sso:account:access"}
 }

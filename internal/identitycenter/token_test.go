@@ -6,8 +6,6 @@ import (
 	"strings"
 	"testing"
 	"time"
-
-	"aws-accounts/cache"
 )
 
 func whole() token {
@@ -34,7 +32,7 @@ func TestParseToken(t *testing.T) {
 		item := whole()
 		spoil(&item)
 		data, _ := json.Marshal(item)
-		if _, err := parseToken("corp", data); !errors.Is(err, cache.ErrCorrupt) {
+		if _, err := parseToken("corp", data); !errors.Is(err, ErrCorrupt) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
@@ -59,7 +57,7 @@ func FuzzParseToken(f *testing.F) {
 	f.Fuzz(func(t *testing.T, data []byte) {
 		got, err := parseToken("corp", data)
 		if err != nil {
-			if !errors.Is(err, cache.ErrCorrupt) || strings.Contains(err.Error(), "hush") {
+			if !errors.Is(err, ErrCorrupt) || strings.Contains(err.Error(), "hush") {
 				t.Error(err)
 			}
 			return

@@ -36,7 +36,7 @@ func Acquire(ctx context.Context, dir, name string) (release func(), err error) 
 	for generation := 1; generation <= generations; generation++ {
 		path := filepath.Join(dir, name+".lock")
 		if generation > 1 {
-			path = filepath.Join(dir, fmt.Sprintf("%s.%d.lock", name, generation))
+			path = filepath.Join(dir, fmt.Sprintf("%s~%d.lock", name, generation))
 		}
 		release, err := acquire(ctx, path)
 		if !errors.Is(err, ErrStuck) {
@@ -44,6 +44,15 @@ func Acquire(ctx context.Context, dir, name string) (release func(), err error) 
 		}
 	}
 	return nil, ErrStuck
+}
+
+// Try returns the lock if nobody holds it.
+func Try(dir, name string) (release func(), ok bool) {
+	l := flock.New(filepath.Join(dir, name+".lock"), flock.SetPermissions(0o600))
+	if ok, err := l.TryLock(); err != nil || !ok {
+		return nil, false
+	}
+	return hold(l), true
 }
 
 func acquire(ctx context.Context, path string) (func(), error) {

@@ -93,7 +93,7 @@ func TestAStoppedHolderIsPassed(t *testing.T) {
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Millisecond)
 	defer cancel()
-	if _, err := acquire(ctx, dir+"/x.2.lock"); !errors.Is(err, context.DeadlineExceeded) {
+	if _, err := acquire(ctx, dir+"/x~2.lock"); !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("the second lock isn't held: %v", err)
 	}
 	release()

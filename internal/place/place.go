@@ -7,8 +7,10 @@ package place
 import (
 	"errors"
 	"os"
+	"os/user"
 	"path/filepath"
 	"runtime"
+	"strings"
 
 	"aws-accounts/internal/hint"
 )
@@ -35,7 +37,7 @@ func AWSCredentials() (string, error) { return awsFile("AWS_SHARED_CREDENTIALS_F
 
 func awsFile(variable, name string) (string, error) {
 	if path := os.Getenv(variable); path != "" {
-		return path, nil
+		return Expand(path), nil
 	}
 	home, err := home()
 	return filepath.Join(home, ".aws", name), err
@@ -55,10 +57,30 @@ func base(xdg, windows string, underHome ...string) (string, error) {
 	return filepath.Join(append([]string{home}, underHome...)...), err
 }
 
+// home is what $HOME says, else the password database, as for the SDKs: services are often started without the former.
 func home() (string, error) {
 	dir, err := os.UserHomeDir()
+	if err != nil {
+		if u, lookup := user.Current(); lookup == nil {
+			dir, err = u.HomeDir, nil
+		}
+	}
 	if err != nil || !filepath.IsAbs(dir) {
 		return "", hint.New(errors.New("no home directory"), "set HOME to your home directory")
 	}
 	return dir, nil
+}
+
+// Expand replaces a leading ~ by the home directory, as botocore does in its variables: a shell has left it where it stood
+// behind a = or in quotes.
+func Expand(path string) string {
+	rest, ok := strings.CutPrefix(path, "~")
+	if !ok || rest != "" && !os.IsPathSeparator(rest[0]) {
+		return path
+	}
+	dir, err := home()
+	if err != nil {
+		return path
+	}
+	return dir + rest
 }

@@ -253,3 +253,38 @@ func TestSSOKeychainTrouble(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// While a session is valid, a sign-in that has to be renewed is left alone: a renewal can't be called off, as AWS takes each
+// refresh token once. When the session is over there is time for it, however slow AWS is.
+func TestSSOHurry(t *testing.T) {
+	t.Parallel()
+	aws := standin.Start(t, World())
+	h := NewHome(t, aws, FileKeychain()...)
+	h.Accounts(ssoAccounts())
+	variable, opened := h.browser(follows)
+	h.Env = append(h.Env, variable)
+	before, _ := h.process("audit0").credentials()
+	aws.Advance(2 * time.Hour)
+	aws.Fault(standin.Fault{Operation: "CreateToken", Kind: standin.Slow, Delay: 7 * time.Second}) // more than a call may take elsewhere
+
+	h.age("audit0", 5*time.Minute)
+	g := h.process("audit0")
+	if spare, ok := g.credentials(); !ok || spare.AccessKeyId != before.AccessKeyId || g.took() > 3*time.Second {
+		t.Errorf("exit %d after %s, stderr %q", g.status, g.took(), g.stderr)
+	}
+	if n := aws.Calls("CreateToken"); n != 1 {
+		t.Errorf("%d tokens", n)
+	}
+	if log := h.MustRun("aws-accounts", "log"); !strings.Contains(log, "the sign-in to corp: it has to be renewed") {
+		t.Errorf("the log says\n%s", log)
+	}
+
+	h.age("audit0", -time.Second)
+	g = h.process("audit0")
+	if got, ok := g.credentials(); !ok || got.AccessKeyId == before.AccessKeyId {
+		t.Errorf("exit %d, stderr %q", g.status, g.stderr)
+	}
+	if n := aws.Calls("CreateToken"); n != 2 || opened() != 1 {
+		t.Errorf("%d tokens, %d pages opened", n, opened())
+	}
+}

@@ -15,6 +15,7 @@ var (
 		"iam:DeleteAccessKey":          deleteAccessKey,
 		"iam:GetAccessKeyLastUsed":     getAccessKeyLastUsed,
 		"iam:ListMFADevices":           listMFADevices,
+		"iam:SimulatePrincipalPolicy":  simulatePrincipalPolicy,
 		"iam:CreateRole":               createRole,
 		"iam:GetRole":                  getRole,
 		"iam:DeleteRole":               deleteRole,

@@ -15,13 +15,14 @@ import (
 
 // Screen says what its writer can show.
 type Screen struct {
-	Colour bool
-	Width  int // in cells; 0 without a terminal, where nothing needs to fit
+	Colour  bool
+	Symbols bool // more than ASCII
+	Width   int  // in cells; 0 without a terminal, where nothing needs to fit
 }
 
 // ScreenOf looks at w: a terminal has a width, and colour unless NO_COLOR (https://no-color.org) or TERM forbid it.
 func ScreenOf(w io.Writer) Screen {
-	f, ok := w.(*os.File)
+	f, ok := w.(interface{ Fd() uintptr })
 	if !ok || !term.IsTerminal(int(f.Fd())) {
 		return Screen{}
 	}
@@ -29,8 +30,12 @@ func ScreenOf(w io.Writer) Screen {
 	if err != nil {
 		width = 80
 	}
-	return Screen{Colour: os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb", Width: width}
+	return Screen{Colour: os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb", Symbols: symbols(), Width: width}
 }
+
+// Stderr is for commands that tell a person something beside what they write: a type of its own, as they are given
+// standard output as an io.Writer.
+type Stderr struct{ io.Writer }
 
 // Style is how a cell looks on a screen with colour.
 type Style string

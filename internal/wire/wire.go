@@ -39,6 +39,9 @@ type Dependencies struct {
 	Resolver func() (*process.Resolver, error)
 	States   func() (accounts.States, error)
 	Program  func() (*accounts.Program, error)
+	Asker    func() (*ask.Asker, error)
+	Locks    func() (accounts.Locks, error)
+	Forget   func() (accounts.Forget, error)
 }
 
 // New returns the dependencies as f asks for them. f is read when they are made.
@@ -82,18 +85,30 @@ func New(f *Flags) *Dependencies {
 		return func(names []string) (map[string]time.Time, error) { return s.States(context.Background(), names) }, nil
 	}
 	d.Program = func() (*accounts.Program, error) { return newProgram(f) }
+	d.Asker = func() (*ask.Asker, error) { return newAsker(f), nil }
+	d.Locks = func() (accounts.Locks, error) { return accounts.Locks(inState("locks")), nil }
+	d.Forget = func() (accounts.Forget, error) {
+		s, err := d.Sessions()
+		if err != nil {
+			return nil, err
+		}
+		return func(ctx context.Context, names []string) error {
+			_, err := s.Forget(ctx, names)
+			return err
+		}, nil
+	}
 	return d
 }
 
 func newReader(f *Flags) (*accounts.Reader, error) {
-	path := f.AccountsFile
+	path := place.Expand(f.AccountsFile)
 	if path == "" {
 		var err error
 		if path, err = place.AccountsFile(); err != nil {
 			return nil, err
 		}
 	}
-	return accounts.NewReader(path, inState("accounts-file.json")), nil
+	return accounts.NewReader(path, inState("locks")), nil
 }
 
 func newSessions(f *Flags, reader *accounts.Reader, log *process.AccessLog) (*cache.Sessions, error) {
@@ -104,6 +119,7 @@ func newSessions(f *Flags, reader *accounts.Reader, log *process.AccessLog) (*ca
 			return nil, err
 		}
 	}
+	slog.Debug("files", "accounts", reader.Path, "keychain", backend, "locks", inState("locks"))
 	return &cache.Sessions{
 		Keychain: cache.OpenKeychain(cache.KeychainConfig{
 			Backend:    backend,
@@ -139,14 +155,18 @@ func passphrase(ctx context.Context, f *Flags, reader *accounts.Reader) (string,
 		return p, nil
 	}
 	if file, err := reader.File(); err == nil && file.Keychain != nil && file.Keychain.PassphraseCommand != "" {
-		p, err := newAsker(f).Command(ctx, file.Keychain.PassphraseCommand)
-		if err != nil {
-			err = fmt.Errorf("the passphrase_command failed: %w", err)
-		}
-		return p, err
+		return commandPassphrase(ctx, f, file.Keychain.PassphraseCommand)
 	}
 	p, err := newAsker(f).Secret(ctx, "Passphrase of the keychain")
 	return p, hint.New(err, "set AWS_ACCOUNTS_KEYCHAIN_PASSPHRASE, or \"passphrase_command\" in the accounts file")
+}
+
+func commandPassphrase(ctx context.Context, f *Flags, command string) (string, error) {
+	p, err := newAsker(f).Command(ctx, command)
+	if err != nil {
+		err = fmt.Errorf("the passphrase_command failed: %w", err)
+	}
+	return p, err
 }
 
 func newAsker(f *Flags) *ask.Asker {
@@ -168,7 +188,7 @@ func newProgram(f *Flags) (*accounts.Program, error) {
 	}
 	program := &accounts.Program{Path: path, Args: []string{"process"}}
 	if f.AccountsFile != "" {
-		file, err := filepath.Abs(f.AccountsFile)
+		file, err := filepath.Abs(place.Expand(f.AccountsFile))
 		if err != nil {
 			return nil, err
 		}

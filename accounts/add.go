@@ -1,0 +1,112 @@
+package accounts
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+
+	"aws-accounts/internal/ask"
+	"aws-accounts/internal/hint"
+)
+
+// AddCommand is `aws-accounts add NAME`: a new account, from flags or by asking.
+type AddCommand struct {
+	Name  string `arg:"" optional:"" help:"Its name; asked for where it isn't given."`
+	Setup bool   `help:"Write its stanza into ~/.aws/config as well."`
+	Fields
+}
+
+// Help is shown by `add -h`.
+func (*AddCommand) Help() string {
+	return `Examples:
+  aws-accounts add dev --role-arn=arn:aws:iam::987654321098:role/Admin --setup
+  aws-accounts add prod --account-id=555555555555 --role-arn=Admin --source=dev --duration=30m
+  aws-accounts add work --credentials-profile=work --mfa-serial=arn:aws:iam::123456789012:mfa/me
+  aws-accounts add audit --account-id=111122223333 --sso-session=corp --sso-role=ReadOnly
+
+On a terminal it asks for what is missing. The rest of the accounts file stays as it is.`
+}
+
+// Locks is the folder of the locks, "" for none.
+type Locks string
+
+// Run adds the account and shows what it wrote.
+func (c *AddCommand) Run(r *Reader, asker *ask.Asker, locks Locks, program *Program, stdout io.Writer) error {
+	ctx := context.Background()
+	if err := c.complete(ctx, asker); err != nil {
+		return err
+	}
+	if file, err := r.File(); err != nil {
+		return err
+	} else if a, err := file.Find(c.Name); err == nil {
+		return hint.New(fmt.Errorf("there is an account %s already", quote(a.Name)), "`aws-accounts edit %s` changes it; another name adds another", a.Name)
+	}
+	list, err := c.list(&Account{})
+	if err != nil {
+		return err
+	}
+	var written string
+	_, err = Change(ctx, r.Path, string(locks), func(old []byte) ([]byte, error) {
+		edited, err := addFields(r.Path, old, c.Name, list)
+		if err != nil {
+			return nil, refused(err)
+		}
+		written, err = spoken(r.Path, edited, c.Name)
+		return edited, err
+	})
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(stdout, "added to %s:\n%s", showPath(r.Path), written)
+	if c.Setup {
+		return (&Setup{Names: []string{c.Name}}).Run(r.Again(), program, stdout)
+	}
+	fmt.Fprintf(stdout, "next: `aws-accounts setup %s` gives it a profile\n", c.Name)
+	return nil
+}
+
+// complete asks for the name and what it is, as far as the flags don't say.
+func (c *AddCommand) complete(ctx context.Context, asker *ask.Asker) (err error) {
+	if c.Name == "" {
+		if c.Name, err = asker.Line(ctx, "Name of the account, like dev"); err != nil {
+			return hint.New(fmt.Errorf("which account? %w", err), "name it: `aws-accounts add NAME --role-arn=ARN`")
+		}
+	}
+	if c.beginsSomewhere() {
+		return nil
+	}
+	answer, err := asker.Line(ctx, "Role to assume (its ARN), or the profile of ~/.aws that it begins with")
+	if err != nil {
+		return hint.New(fmt.Errorf("%s: what kind of account is it? %w", quote(c.Name), err),
+			"say it: --role-arn=ARN, --sso-session=NAME --sso-role=ROLE, or --credentials-profile=PROFILE")
+	}
+	if strings.HasPrefix(answer, "arn:") || c.AccountID != nil {
+		c.RoleARN = &answer
+	} else {
+		c.CredentialsProfile = &answer
+	}
+	if c.Description == nil {
+		switch text, err := asker.Line(ctx, "Description"); {
+		case err == nil:
+			c.Description = &text
+		case !errors.Is(err, ask.ErrCancelled):
+			return err
+		}
+	}
+	return nil
+}
+
+// addFields is Add from single fields.
+func addFields(path string, data []byte, name string, list []Field) ([]byte, error) {
+	e := entry{`"name": ` + jsonString(name)}
+	for _, known := range fieldOrder {
+		for _, field := range list {
+			if field.Name == known && field.Value != "" {
+				e = append(e, fmt.Sprintf("%q: %s", field.Name, field.Value))
+			}
+		}
+	}
+	return rewrite(path, data, func(t *tree) error { return t.append("accounts", e) })
+}

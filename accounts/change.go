@@ -1,0 +1,69 @@
+package accounts
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"strings"
+	"time"
+
+	"aws-accounts/internal/atomicfile"
+	"aws-accounts/internal/hint"
+	"aws-accounts/internal/lock"
+)
+
+// Empty is the least file, for somebody who has none yet.
+const Empty = "{\n  \"accounts\": []\n}\n"
+
+// Change replaces the file at path by what edit makes of it, and reports whether that is something else. What edit is given
+// is what is there while nobody else of us can write, Empty if there is no file; what it returns is checked before it is
+// written. Locks are held in locks.
+func Change(ctx context.Context, path, locks string, edit func(old []byte) ([]byte, error)) (changed bool, err error) {
+	waiting, cancel := context.WithTimeout(ctx, 10*time.Second)
+	defer cancel()
+	if release, err := lock.Acquire(waiting, locks, "_accounts-file"); err == nil {
+		defer release()
+	} else if waiting.Err() != nil {
+		return false, hint.New(errors.New("another `aws-accounts` is changing "+showPath(path)), "wait for it to end, then try again")
+	}
+	old, _, err := read(path)
+	created := errors.Is(err, fs.ErrNotExist)
+	if created {
+		old, err = []byte(Empty), nil
+	}
+	if err != nil {
+		return false, err
+	}
+	edited, err := edit(old)
+	if err != nil || string(edited) == string(old) && !created {
+		return false, err
+	}
+	if _, err := Parse(path, edited); err != nil {
+		return false, refused(err)
+	}
+	if err := atomicfile.Write(path, edited, 0o600); err != nil {
+		return false, fmt.Errorf("writing %s: %w", showPath(path), cause(err))
+	}
+	return true, nil
+}
+
+// refused is what is wrong with a file that was never written, so that its lines would mean nothing to anybody.
+func refused(err error) error {
+	if _, ok := errors.AsType[*Problems](err); !ok {
+		return err
+	}
+	return hint.New(fmt.Errorf("nothing was written: %w", withoutLines(err)), "correct that and try again; `aws-accounts schema` describes every field")
+}
+
+func withoutLines(err error) error {
+	problems, ok := errors.AsType[*Problems](err)
+	if !ok {
+		return err
+	}
+	var texts []string
+	for _, p := range problems.List {
+		texts = append(texts, p.Message)
+	}
+	return errors.New(strings.Join(texts, "; "))
+}

@@ -1,0 +1,448 @@
+package accounts
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"aws-accounts/internal/awsfiles"
+)
+
+// Found is what ~/.aws holds that accounts can be made of: sources before what is assumed from them, so that each of the
+// accounts can be added in turn.
+type Found struct {
+	Accounts    []FoundAccount
+	SSOSessions []SSOSession // that the accounts file doesn't have yet
+	Left        []awsfiles.Conflict
+}
+
+// FoundAccount is a profile as an account.
+type FoundAccount struct {
+	Account
+	From    string // the profile
+	KeyID   string // of its long-term access key in the credentials file, "" where it has none
+	Keyless bool   // no credentials are known for it: its keys have to be put into the keychain first
+	New     bool   // the accounts file doesn't have it yet
+}
+
+// Discover reads profiles of roles and Identity Center, and those that they begin with, as the AWS tools and aws-vault do.
+// have is the accounts file; ready says whether an account of it that begins in the keychain has its key there.
+func Discover(config, credentials []byte, have *File, ready func(name string) bool) (*Found, error) {
+	files, err := awsfiles.Profiles(config, credentials)
+	if err != nil {
+		return nil, err
+	}
+	d := &discovery{files: files, credentials: credentials, have: have, ready: ready,
+		done: map[string]result{}, names: map[string]bool{}, found: &Found{}}
+	for i := range have.Accounts {
+		d.names[strings.ToLower(have.Accounts[i].Name)] = true
+	}
+	for _, name := range files.Names() {
+		if d.isStart(name) {
+			d.resolve(name)
+		}
+	}
+	d.sources()
+	return d.found, nil
+}
+
+type discovery struct {
+	files       *awsfiles.Files
+	credentials []byte
+	have        *File
+	ready       func(string) bool
+	done        map[string]result
+	names       map[string]bool // lower-case names of accounts that there are or will be
+	found       *Found
+}
+
+// result is what became of a profile: the account that hands its credentials out, or why there is none.
+type result struct {
+	account string
+	err     error
+}
+
+var errNoKey = errors.New("no access key")
+
+func (d *discovery) get(profile, key string) string {
+	for range 10 { // aws-vault's include_profile goes on and on
+		p, ok := d.files.Profile(profile)
+		if !ok {
+			return ""
+		}
+		if found, ok := p.Get(awsfiles.Both, key); ok && found.Value != "" {
+			return found.Value
+		}
+		next, ok := p.Get(awsfiles.Both, "include_profile")
+		if !ok || next.Value == "" {
+			return ""
+		}
+		profile = next.Value
+	}
+	return ""
+}
+
+// isStart are the profiles worth an account for themselves, not only as somebody's source.
+func (d *discovery) isStart(profile string) bool {
+	if _, _, token, err := awsfiles.Keys(d.credentials, profile); err == nil && token == "" {
+		return true
+	}
+	p, _ := d.files.Profile(profile)
+	if _, ours := p.Account(); ours {
+		return false
+	}
+	return d.get(profile, "role_arn") != "" || d.get(profile, "sso_account_id") != ""
+}
+
+func (d *discovery) leave(profile string, err error) {
+	line := 0
+	if p, ok := d.files.Profile(profile); ok && len(p.Config) > 0 {
+		line = p.Config[0].Line
+	}
+	d.found.Left = append(d.found.Left, awsfiles.Conflict{Profile: profile, Line: line, Reason: err.Error()})
+}
+
+func (d *discovery) resolve(profile string) (account string, err error) {
+	if r, ok := d.done[profile]; ok {
+		return r.account, r.err
+	}
+	d.done[profile] = result{err: errors.New("its sources go in a circle")}
+	account, err = d.account(profile)
+	d.done[profile] = result{account, err}
+	if _, there := d.files.Profile(profile); err != nil && there && d.isStart(profile) {
+		d.leave(profile, err)
+	}
+	return account, err
+}
+
+// account makes the account of a profile, or finds the one that the file has for it.
+func (d *discovery) account(profile string) (string, error) {
+	p, ok := d.files.Profile(profile)
+	if !ok {
+		return "", fmt.Errorf("there is no profile %s", quote(profile))
+	}
+	id, _, token, keyErr := awsfiles.Keys(d.credentials, profile)
+	if name, ours := p.Account(); ours {
+		a, err := d.have.Find(name)
+		if err != nil {
+			return "", fmt.Errorf("the profile is ours, but its account %s isn't in the accounts file", quote(name))
+		}
+		if keyErr == nil && token == "" && a.Way().Keychain { // an import that was interrupted
+			d.found.Accounts = append(d.found.Accounts, FoundAccount{Account: *a, From: profile, KeyID: id})
+		}
+		return a.Name, nil
+	}
+	role := d.get(profile, "role_arn")
+	switch {
+	case role != "" && d.get(profile, "source_profile") == profile:
+		return "", errors.New("the role begins with the profile's own access key: give the key a profile of its own")
+	case role != "" && id != "":
+		return "", errors.New("the credentials file has an access key of the same name, which wins")
+	case role != "" && d.get(profile, "web_identity_token_file") != "":
+		return d.base(profile, FoundAccount{Account: Account{Credentials: &Credentials{
+			WebIdentityTokenFile: d.get(profile, "web_identity_token_file"), RoleARN: role}}})
+	case role != "":
+		return d.role(profile, role)
+	case d.get(profile, "sso_account_id") != "":
+		return d.sso(profile)
+	case keyErr == nil && token != "":
+		return "", errors.New("it has temporary credentials, which end by themselves")
+	case keyErr == nil:
+		return d.base(profile, FoundAccount{KeyID: id, Account: Account{Credentials: &Credentials{Profile: profile}}})
+	case d.get(profile, "credential_process") != "" || d.get(profile, "login_session") != "" || d.get(profile, "aws_access_key_id") != "":
+		return d.base(profile, FoundAccount{Account: Account{Credentials: &Credentials{Profile: profile}}})
+	}
+	// aws-vault keeps keys elsewhere.
+	return d.base(profile, FoundAccount{Keyless: true, Account: Account{Credentials: &Credentials{Keychain: true}}})
+}
+
+// existing is the account of the file that the profile is already: it hands it out, or begins with it.
+func (d *discovery) existing(profile string) *Account {
+	var found *Account
+	for i := range d.have.Accounts {
+		a := &d.have.Accounts[i]
+		if a.Way().Profile == profile {
+			return a
+		}
+		if d.have.ProfileName(a) == profile {
+			found = a
+		}
+	}
+	return found
+}
+
+func (d *discovery) base(profile string, b FoundAccount) (string, error) {
+	b.From = profile
+	if a := d.existing(profile); a != nil {
+		switch way := a.Way(); {
+		case !a.IsBase():
+			return "", fmt.Errorf("account %s of the accounts file is another one", quote(a.Name))
+		case b.KeyID != "" && (way.Profile == profile || way.Keychain): // of the latter an import that was interrupted
+			b.Account = *a
+			d.found.Accounts = append(d.found.Accounts, b)
+		case way.Keychain && !d.ready(a.Name):
+			return "", d.noKey(profile, a.Name)
+		}
+		return a.Name, nil
+	}
+	b.New = true
+	b.Name = d.name(profile)
+	b.MFASerial = d.get(profile, "mfa_serial")
+	b.MFAProcess = d.get(profile, "mfa_process")
+	b.Region = d.get(profile, "region")
+	if b.Credentials.WebIdentityTokenFile != "" {
+		b.Profile = d.profile(b.Name, profile)
+		b.MFASerial, b.MFAProcess = "", ""
+		b.SessionName = d.get(profile, "role_session_name")
+	}
+	d.found.Accounts = append(d.found.Accounts, b)
+	if b.Keyless {
+		return "", d.noKey(profile, b.Name)
+	}
+	return b.Name, nil
+}
+
+func (d *discovery) noKey(profile, account string) error {
+	return fmt.Errorf("%w of profile %s in ~/.aws: where aws-vault has it, `aws-vault exec --no-session %s -- aws-accounts keys add %s --from-environment` moves it, then `aws-accounts init` again",
+		errNoKey, quote(profile), profile, account)
+}
+
+func (d *discovery) role(profile, arn string) (string, error) {
+	a := Account{
+		RoleARN: arn, Region: d.get(profile, "region"), ExternalID: d.get(profile, "external_id"), SessionName: d.get(profile, "role_session_name"),
+		MFASerial: d.get(profile, "mfa_serial"), MFAProcess: d.get(profile, "mfa_process"), SourceIdentity: d.get(profile, "source_identity"),
+	}
+	p, ok := parseARN(arn)
+	if !ok {
+		return "", fmt.Errorf("%s is not the ARN of a role", quote(arn))
+	}
+	a.AccountID = p.account
+	if s := d.get(profile, "duration_seconds"); s != "" {
+		var err error
+		if a.Duration, err = ParseDuration(s); err != nil {
+			return "", fmt.Errorf("duration_seconds %w", err)
+		}
+	}
+	if s := d.get(profile, "session_tags"); s != "" {
+		a.SessionTags = map[string]string{}
+		for _, pair := range strings.Split(s, ",") {
+			k, v, _ := strings.Cut(pair, "=")
+			a.SessionTags[strings.TrimSpace(k)] = strings.TrimSpace(v)
+		}
+	}
+	if s := d.get(profile, "transitive_session_tags"); s != "" {
+		for _, k := range strings.Split(s, ",") {
+			a.TransitiveTagKeys = append(a.TransitiveTagKeys, strings.TrimSpace(k))
+		}
+	}
+	var err error
+	source := d.get(profile, "source_profile")
+	switch from := d.get(profile, "credential_source"); {
+	case source != "":
+		if a.Source, err = d.resolve(source); err != nil {
+			return "", fmt.Errorf("its source_profile %s can't be taken over: %w", source, err)
+		}
+	case from == "Environment":
+		a.Source = d.machine("environment", Credentials{Environment: true})
+	case from == "Ec2InstanceMetadata" || from == "EcsContainer":
+		a.Source = d.machine("instance", Credentials{Instance: true})
+	default:
+		return "", errors.New("nothing says with which credentials its role is assumed")
+	}
+	if s := d.lookup(a.Source); s != nil && (!s.IsBase() || strings.EqualFold(s.MFASerial, a.MFASerial)) {
+		a.MFASerial, a.MFAProcess = "", "" // a role has no device; and a code of the source's serves all of its roles
+	}
+	return d.add(profile, a)
+}
+
+// machine is the base account for what the computer itself has.
+func (d *discovery) machine(name string, way Credentials) string {
+	for i := range d.have.Accounts {
+		if d.have.Accounts[i].Way() == way {
+			return d.have.Accounts[i].Name
+		}
+	}
+	for _, f := range d.found.Accounts {
+		if f.Way() == way {
+			return f.Name
+		}
+	}
+	f := FoundAccount{Account: Account{Name: d.name(name), Credentials: &way}, New: true}
+	d.found.Accounts = append(d.found.Accounts, f)
+	return f.Name
+}
+
+func (d *discovery) sso(profile string) (string, error) {
+	s := SSOSession{Name: d.get(profile, "sso_session"), StartURL: d.get(profile, "sso_start_url"), Region: d.get(profile, "sso_region")}
+	if s.Name != "" {
+		section := d.ssoSection(s.Name)
+		if section == nil {
+			return "", fmt.Errorf("there is no [sso-session %s]", s.Name)
+		}
+		for _, st := range section.Settings {
+			switch st.Key {
+			case "sso_start_url":
+				s.StartURL = st.Value
+			case "sso_region":
+				s.Region = st.Value
+			case "sso_registration_scopes":
+				for _, scope := range strings.Split(st.Value, ",") {
+					s.RegistrationScopes = append(s.RegistrationScopes, strings.TrimSpace(scope))
+				}
+			}
+		}
+	} else { // before there were sessions
+		host := strings.TrimPrefix(strings.TrimPrefix(s.StartURL, "https://"), "http://")
+		s.Name, _, _ = strings.Cut(host, ".")
+		s.Name = cleanName(s.Name)
+	}
+	if !isStartURL(s.StartURL) || s.Name == "" {
+		return "", errors.New("its sso_start_url is missing, or no address")
+	}
+	a := Account{AccountID: d.get(profile, "sso_account_id"), Region: d.get(profile, "region"), SSO: &SSO{RoleName: d.get(profile, "sso_role_name")}}
+	if a.SSO.RoleName == "" {
+		return "", errors.New("it has no sso_role_name")
+	}
+	all := append(slices.Clone(d.have.SSOSessions), d.found.SSOSessions...)
+	for _, have := range all {
+		if have.StartURL == s.StartURL && have.Region == s.Region {
+			a.SSO.Session = have.Name
+		}
+	}
+	if a.SSO.Session == "" {
+		s.Name = cleanName(s.Name)
+		if slices.ContainsFunc(all, func(o SSOSession) bool { return strings.EqualFold(o.Name, s.Name) }) {
+			return "", fmt.Errorf("the accounts file has another SSO session %s", quote(s.Name))
+		}
+		d.found.SSOSessions = append(d.found.SSOSessions, s)
+		a.SSO.Session = s.Name
+	}
+	return d.add(profile, a)
+}
+
+func (d *discovery) ssoSection(name string) *awsfiles.Section {
+	for _, s := range d.files.Sections(awsfiles.Config) {
+		if rest, ok := strings.CutPrefix(s.Header, "sso-session "); ok && strings.TrimSpace(rest) == name {
+			return s
+		}
+	}
+	return nil
+}
+
+// add is for an account whose stanza takes the profile's place.
+func (d *discovery) add(profile string, a Account) (string, error) {
+	f := FoundAccount{Account: a, From: profile}
+	if old := d.existing(profile); old != nil {
+		if old.RoleARN != a.RoleARN || (old.SSO == nil) != (a.SSO == nil) {
+			return "", fmt.Errorf("account %s of the accounts file is another one", quote(old.Name))
+		}
+		f.Account = *old
+	} else {
+		f.New = true
+		f.Name = d.name(profile)
+		f.Profile = d.profile(f.Name, profile)
+	}
+	d.found.Accounts = append(d.found.Accounts, f)
+	return f.Name, nil
+}
+
+// profile is the field of that name where it is needed.
+func (d *discovery) profile(name, profile string) string {
+	if d.have.Defaults.ProfilePrefix+name == profile {
+		return ""
+	}
+	return profile
+}
+
+// name is a free name for a profile's account.
+func (d *discovery) name(profile string) string {
+	name := profile
+	if name == DefaultProfile && !d.names["main"] {
+		if _, taken := d.files.Profile("main"); !taken {
+			name = "main"
+		}
+	}
+	if name = cleanName(name); name == "" {
+		name = "account"
+	}
+	free := name
+	for n := 2; d.names[strings.ToLower(free)]; n++ {
+		free = fmt.Sprintf("%s-%d", name, n)
+	}
+	d.names[strings.ToLower(free)] = true
+	return free
+}
+
+// cleanName is what of a profile's name can be an account's.
+func cleanName(s string) string {
+	words := strings.FieldsFunc(s, func(r rune) bool { return !isWord(r, ".@+-") })
+	name := strings.Trim(strings.Join(words, "-"), "._@+-")
+	return name[:min(len(name), 60)]
+}
+
+func (d *discovery) lookup(name string) *Account {
+	for i := range d.found.Accounts {
+		if d.found.Accounts[i].Name == name {
+			return &d.found.Accounts[i].Account
+		}
+	}
+	for i := range d.have.Accounts {
+		if d.have.Accounts[i].Name == name {
+			return &d.have.Accounts[i]
+		}
+	}
+	return nil
+}
+
+// sources leaves out what needs no saying: the only base account is everybody's source.
+func (d *discovery) sources() {
+	var bases []string
+	for i := range d.have.Accounts {
+		if d.have.Accounts[i].IsBase() {
+			bases = append(bases, d.have.Accounts[i].Name)
+		}
+	}
+	for _, f := range d.found.Accounts {
+		if f.New && f.IsBase() {
+			bases = append(bases, f.Name)
+		}
+	}
+	if len(bases) != 1 {
+		return
+	}
+	for i := range d.found.Accounts {
+		if f := &d.found.Accounts[i]; f.New && f.Source == bases[0] {
+			f.Source = ""
+		}
+	}
+}
+
+// AddFound puts an account into the file, and keeps the sources of those that are there: a second base account would leave
+// roles without a source in doubt, so that they are told the one that they have.
+func AddFound(path string, data []byte, a Account) ([]byte, error) {
+	file, err := Parse(path, data)
+	if err != nil {
+		return nil, err
+	}
+	if a.IsBase() {
+		only := ""
+		for i := range file.Accounts {
+			if file.Accounts[i].IsBase() {
+				only = file.Accounts[i].Name
+			}
+		}
+		for i := range file.Accounts {
+			if b := &file.Accounts[i]; only != "" && b.RoleARN != "" && b.Source == "" {
+				if data, err = Set(path, data, b.Name, Field{"source", jsonString(only)}); err != nil {
+					return nil, withoutLines(err)
+				}
+			}
+		}
+	}
+	added, err := Add(path, data, a)
+	if err != nil {
+		return nil, withoutLines(err)
+	}
+	return added, nil
+}

@@ -1,0 +1,152 @@
+package accounts
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+
+	"aws-accounts/internal/ask"
+	"aws-accounts/internal/awsfiles"
+	"aws-accounts/internal/hint"
+)
+
+// Edit is `aws-accounts edit [NAME]`: sets fields of an account, or opens the file in an editor.
+type Edit struct {
+	Name string `arg:"" optional:"" help:"The account whose fields the flags give."`
+	Fields
+}
+
+// Help is shown by `edit -h`.
+func (*Edit) Help() string {
+	return `Examples:
+  aws-accounts edit dev --description="Development" --duration=2h
+  aws-accounts edit dev --description=          takes the description out
+  aws-accounts edit                             opens the file in $VISUAL or $EDITOR
+
+The editor works on a copy, which is checked before it takes the file's place; where something is wrong you
+may go on editing, and until all is right the file stays as it was.`
+}
+
+// Run sets the fields given, or opens the editor where none is.
+func (c *Edit) Run(r *Reader, asker *ask.Asker, locks Locks, stdout io.Writer) error {
+	if !c.any() {
+		return editInEditor(r.Path, asker, string(locks), stdout)
+	}
+	if c.Name == "" {
+		return hint.New(errors.New("which account?"), "name it: `aws-accounts edit NAME --description=TEXT`")
+	}
+	var before, after []byte
+	changed, err := Change(context.Background(), r.Path, string(locks), func(old []byte) ([]byte, error) {
+		file, err := Parse(r.Path, old)
+		if err != nil {
+			return nil, err
+		}
+		a, err := file.Find(c.Name)
+		if err != nil {
+			return nil, err
+		}
+		list, err := c.list(a)
+		if err != nil {
+			return nil, err
+		}
+		edited, err := Set(r.Path, old, a.Name, list...)
+		before, after = old, edited
+		return edited, refused(err)
+	})
+	if err != nil {
+		return err
+	}
+	if !changed {
+		fmt.Fprintf(stdout, "%s: unchanged\n", showPath(r.Path))
+		return nil
+	}
+	fmt.Fprint(stdout, awsfiles.Diff(showPath(r.Path), before, after))
+	return nil
+}
+
+// editInEditor is visudo for the accounts file.
+func editInEditor(path string, asker *ask.Asker, locks string, stdout io.Writer) error {
+	ctx := context.Background()
+	old, _, err := read(path)
+	if err != nil {
+		return err
+	}
+	dir, err := os.MkdirTemp("", "aws-accounts-edit-")
+	if err != nil {
+		return fmt.Errorf("making a copy to edit: %w", err)
+	}
+	keep := false
+	defer func() {
+		if !keep {
+			os.RemoveAll(dir)
+		}
+	}()
+	copied := filepath.Join(dir, "accounts.json")
+	if err := os.WriteFile(copied, old, 0o600); err != nil {
+		return fmt.Errorf("making a copy to edit: %w", err)
+	}
+	var edited []byte
+	for {
+		if err := runEditor(copied); err != nil {
+			return err
+		}
+		if edited, err = os.ReadFile(copied); err != nil {
+			return fmt.Errorf("reading what was edited: %w", err)
+		}
+		if bytes.Equal(edited, old) {
+			fmt.Fprintf(stdout, "%s: unchanged\n", showPath(path))
+			return nil
+		}
+		_, wrong := Parse(path, edited)
+		if wrong == nil {
+			break
+		}
+		fmt.Fprintln(stdout, wrong)
+		again, err := asker.Confirm(ctx, "Go on editing? (No leaves the file as it was.)", true)
+		if err != nil || !again {
+			return hint.New(errors.New("the file stays as it was: what was edited is not right"), "`aws-accounts edit` begins again; `aws-accounts schema` describes every field")
+		}
+	}
+	_, err = Change(ctx, path, locks, func(now []byte) ([]byte, error) {
+		if !bytes.Equal(now, old) {
+			keep = true
+			return nil, hint.New(fmt.Errorf("%s has changed meanwhile and stays as it is", showPath(path)), "your text is in %s; begin again with `aws-accounts edit`", copied)
+		}
+		return edited, nil
+	})
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(stdout, "%s: saved\n", showPath(path))
+	return nil
+}
+
+// runEditor lets the shell start it, as $EDITOR may have arguments (git does so).
+func runEditor(path string) error {
+	editor := os.Getenv("VISUAL")
+	if editor == "" {
+		editor = os.Getenv("EDITOR")
+	}
+	var cmd *exec.Cmd
+	switch {
+	case runtime.GOOS == "windows" && editor == "":
+		cmd = exec.Command("notepad.exe", path)
+	case runtime.GOOS == "windows":
+		cmd = exec.Command(editor, path)
+	case editor == "":
+		cmd = exec.Command("vi", path)
+	default:
+		cmd = exec.Command("sh", "-c", editor+` "$1"`, "sh", path)
+	}
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
+	if err := cmd.Run(); err != nil {
+		return hint.New(fmt.Errorf("the editor failed: %w", err), "set EDITOR to one that is installed, or use flags: `aws-accounts edit NAME --description=TEXT`")
+	}
+	return nil
+}

@@ -1,0 +1,197 @@
+package accounts
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"strings"
+
+	"aws-accounts/internal/hint"
+)
+
+// Fields are an account's fields as flags, for `add` and `edit`. One that isn't given is nil; an empty one takes the field
+// out. Values are checked where all values of the file are.
+type Fields struct {
+	AccountID   *string `name:"account-id" help:"The 12 digits of the AWS account." placeholder:"ID"`
+	RoleARN     *string `name:"role-arn" help:"The role to assume; a role's name will do beside --account-id." placeholder:"ARN"`
+	Source      *string `help:"The account to assume the role from." placeholder:"NAME"`
+	Description *string `help:"What it is for." placeholder:"TEXT"`
+	Region      *string `help:"Its region." placeholder:"REGION"`
+	Profile     *string `help:"Its profile, where that isn't named as the account." placeholder:"PROFILE"`
+	Duration    *string `help:"How long a session lasts (15m to 12h)." placeholder:"1h"`
+	ExternalID  *string `name:"external-id" help:"The external ID that the role's owner asks for." placeholder:"ID"`
+	MFASerial   *string `name:"mfa-serial" help:"The MFA device." placeholder:"ARN"`
+	MFAProcess  *string `name:"mfa-process" help:"A command that prints the device's code." placeholder:"COMMAND"`
+
+	SSOSession *string `name:"sso-session" help:"Identity Center instead of a role: one of sso_sessions." placeholder:"NAME"`
+	SSORole    *string `name:"sso-role" help:"Identity Center: the permission set." placeholder:"ROLE"`
+
+	CredentialsProfile     *string `name:"credentials-profile" help:"A base account: begin with this profile of ~/.aws." placeholder:"PROFILE" xor:"begins"`
+	CredentialsKeychain    bool    `name:"credentials-keychain" help:"A base account: begin with keys in the keychain." xor:"begins"`
+	CredentialsEnvironment bool    `name:"credentials-environment" help:"A base account: begin with the keys in the environment." xor:"begins"`
+	CredentialsInstance    bool    `name:"credentials-instance" help:"A base account: begin with the role of the container or instance." xor:"begins"`
+	WebIdentityTokenFile   *string `name:"web-identity-token-file" help:"A base account: begin with the token in this file; --role-arn is its role." placeholder:"FILE" xor:"begins"`
+	Session                *string `help:"A base account: hand out a session (token) or the keys as they are (none)." placeholder:"token|none"`
+
+	SessionName       *string           `name:"session-name" help:"The session's name." placeholder:"NAME"`
+	SourceIdentity    *string           `name:"source-identity" help:"The source identity." placeholder:"NAME"`
+	SessionTags       map[string]string `name:"session-tag" help:"A session tag; may be repeated." placeholder:"KEY=VALUE" mapsep:"none"`
+	TransitiveTagKeys []string          `name:"transitive-tag-key" help:"A tag that goes on through a chain; may be repeated." placeholder:"KEY" sep:"none"`
+	Policy            *string           `help:"A file with a session policy (JSON)." placeholder:"FILE"`
+	PolicyARNs        []string          `name:"policy-arn" help:"A managed session policy; may be repeated." placeholder:"ARN" sep:"none"`
+}
+
+// list is what was given, as fields of account a, which is the one that they are for as it is now.
+func (f *Fields) list(a *Account) ([]Field, error) {
+	var out []Field
+	text := func(name string, value *string) {
+		if value == nil {
+			return
+		}
+		field := Field{Name: name}
+		if *value != "" {
+			field.Value = jsonString(*value)
+		}
+		out = append(out, field)
+	}
+	text("account_id", f.AccountID)
+	if f.WebIdentityTokenFile == nil {
+		text("role_arn", f.roleARN(a))
+	}
+	for _, field := range []struct {
+		name  string
+		value *string
+	}{
+		{"source", f.Source}, {"description", f.Description}, {"region", f.Region}, {"profile", f.Profile}, {"duration", f.Duration},
+		{"external_id", f.ExternalID}, {"mfa_serial", f.MFASerial}, {"mfa_process", f.MFAProcess}, {"session", f.Session},
+		{"session_name", f.SessionName}, {"source_identity", f.SourceIdentity},
+	} {
+		text(field.name, field.value)
+	}
+
+	begin, given := f.credentials()
+	if given {
+		value, err := compact(begin)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, Field{"credentials", value})
+	}
+	if f.SSOSession != nil || f.SSORole != nil {
+		var s SSO
+		if a.SSO != nil {
+			s = *a.SSO
+		}
+		s.Session, s.RoleName = value(f.SSOSession, s.Session), value(f.SSORole, s.RoleName)
+		field := Field{Name: "sso"}
+		if s != (SSO{}) {
+			var err error
+			if field.Value, err = compact(s); err != nil {
+				return nil, err
+			}
+		}
+		out = append(out, field)
+	}
+	if f.SessionTags != nil {
+		s, err := compact(f.SessionTags)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, Field{"session_tags", s})
+	}
+	for _, l := range []struct {
+		name string
+		list []string
+	}{{"transitive_tag_keys", f.TransitiveTagKeys}, {"policy_arns", f.PolicyARNs}} {
+		if l.list == nil {
+			continue
+		}
+		s, err := compact(l.list)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, Field{l.name, s})
+	}
+	if f.Policy != nil {
+		field := Field{Name: "policy"}
+		if *f.Policy != "" {
+			data, err := os.ReadFile(*f.Policy)
+			if err != nil {
+				return nil, fmt.Errorf("reading the policy: %w", err)
+			}
+			var object map[string]any
+			if err := json.Unmarshal(data, &object); err != nil {
+				return nil, hint.New(fmt.Errorf("%s holds no JSON object", showPath(*f.Policy)), "a policy is one: {\"Version\": \"2012-10-17\", \"Statement\": [...]}")
+			}
+			if field.Value, err = compact(json.RawMessage(data)); err != nil {
+				return nil, err
+			}
+		}
+		out = append(out, field)
+	}
+	return out, nil
+}
+
+func (f *Fields) any() bool {
+	list, err := f.list(&Account{})
+	return err != nil || len(list) > 0
+}
+
+// roleARN makes an ARN of a role's mere name.
+func (f *Fields) roleARN(a *Account) *string {
+	if f.RoleARN == nil {
+		return nil
+	}
+	id := value(f.AccountID, a.AccountID)
+	if _, odd := firstNot(*f.RoleARN, isSessionName); !odd && *f.RoleARN != "" && isAccountID(id) {
+		s := "arn:aws:iam::" + id + ":role/" + *f.RoleARN
+		return &s
+	}
+	return f.RoleARN
+}
+
+func (f *Fields) credentials() (Credentials, bool) {
+	c := Credentials{Profile: value(f.CredentialsProfile, ""), Keychain: f.CredentialsKeychain, Environment: f.CredentialsEnvironment, Instance: f.CredentialsInstance}
+	if f.WebIdentityTokenFile != nil {
+		c.WebIdentityTokenFile, c.RoleARN = *f.WebIdentityTokenFile, value(f.RoleARN, "")
+	}
+	return c, c != Credentials{}
+}
+
+// beginsSomewhere: the flags say what kind of account it is.
+func (f *Fields) beginsSomewhere() bool {
+	_, base := f.credentials()
+	return base || value(f.RoleARN, "") != "" || value(f.SSOSession, "") != ""
+}
+
+func value(p *string, otherwise string) string {
+	if p == nil {
+		return otherwise
+	}
+	return *p
+}
+
+func jsonString(s string) string {
+	data, err := encodeJSON(s)
+	if err != nil {
+		panic(err) // no string does that
+	}
+	return string(data)
+}
+
+// spoken is a field list as an object for people to read: what was written, or would be.
+func spoken(path string, data []byte, name string) (string, error) {
+	f, err := Parse(path, data)
+	if err != nil {
+		return "", err
+	}
+	a, err := f.Find(name)
+	if err != nil {
+		return "", err
+	}
+	e, err := newEntry(a)
+	if err != nil {
+		return "", err
+	}
+	return "  {\n    " + strings.Join(e, ",\n    ") + "\n  }\n", nil
+}

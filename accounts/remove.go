@@ -1,0 +1,95 @@
+package accounts
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+
+	"aws-accounts/internal/ask"
+	"aws-accounts/internal/hint"
+)
+
+// RemoveCommand is `aws-accounts remove NAME…`: takes accounts out, with their stanzas and sessions.
+type RemoveCommand struct {
+	Names []string `arg:"" name:"name" help:"The accounts."`
+	Yes   bool     `short:"y" help:"Don't ask whether to."`
+}
+
+// Help is shown by `remove -h`.
+func (*RemoveCommand) Help() string {
+	return `Example:
+  aws-accounts remove dev prod --yes
+
+Takes the entries out of the accounts file, their stanzas out of ~/.aws/config, and forgets their sessions. At AWS nothing
+changes, and access keys stay in the keychain until ` + "`aws-accounts keys remove`" + ` forgets them.`
+}
+
+// Forget forgets the sessions of accounts.
+type Forget func(ctx context.Context, names []string) error
+
+// Run goes from what depends to what is depended on: stanza, entry, session. Stopped in between, what is left is whole.
+func (c *RemoveCommand) Run(r *Reader, asker *ask.Asker, locks Locks, program *Program, forget Forget, stdout io.Writer) error {
+	ctx := context.Background()
+	file, err := r.File()
+	if err != nil {
+		return err
+	}
+	var gone []*Account
+	var names []string
+	for _, name := range c.Names {
+		a, err := file.Find(name)
+		if err != nil {
+			return err
+		}
+		if !slices.Contains(gone, a) {
+			gone, names = append(gone, a), append(names, a.Name)
+		}
+	}
+	for _, a := range gone {
+		if users := usersOf(file, a, gone); len(users) > 0 {
+			return hint.New(fmt.Errorf("%s is the source of %s", a.Name, quoteAll(users)),
+				"remove them as well, or give them another: `aws-accounts edit %s --source=NAME`", users[0])
+		}
+	}
+	if !c.Yes {
+		ok, err := asker.Confirm(ctx, fmt.Sprintf("Remove %s?", strings.Join(names, ", ")), false)
+		if err == nil && !ok {
+			err = errors.New("nothing was removed")
+		}
+		if err != nil {
+			return hint.New(err, "--yes removes without asking")
+		}
+	}
+	if err := (&Setup{Names: names, Remove: true}).Run(r, program, stdout); err != nil {
+		return err
+	}
+	if _, err := Change(ctx, r.Path, string(locks), func(old []byte) ([]byte, error) {
+		edited, err := Remove(r.Path, old, names...)
+		return edited, refused(err)
+	}); err != nil {
+		return err
+	}
+	fmt.Fprintf(stdout, "%s: removed %s\n", showPath(r.Path), strings.Join(names, ", "))
+	for _, a := range gone {
+		if a.Way().Keychain {
+			fmt.Fprintf(stdout, "next: the access key of %s is still in the keychain; `aws-accounts keys remove %s` forgets it\n", a.Name, a.Name)
+		}
+	}
+	if err := forget(ctx, names); err != nil {
+		return fmt.Errorf("removed, but the sessions could not be forgotten: %w", err)
+	}
+	return nil
+}
+
+// usersOf are the accounts that stay and have a as their source.
+func usersOf(f *File, a *Account, gone []*Account) (users []string) {
+	for i := range f.Accounts {
+		if other := &f.Accounts[i]; f.SourceOf(other) == a && !slices.Contains(gone, other) {
+			users = append(users, other.Name)
+		}
+	}
+	return users
+}

@@ -1,0 +1,236 @@
+package process
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"time"
+
+	"aws-accounts/accounts"
+	"aws-accounts/internal/ask"
+	"aws-accounts/internal/hint"
+	"aws-accounts/internal/tui"
+)
+
+// Doctor is `aws-accounts doctor [NAME]`: looks at the whole way from a profile to AWS, and says what to do about what it
+// finds. It changes no session, asks nobody for an MFA code, and writes nothing but what --fix is for.
+type Doctor struct {
+	Name string `arg:"" optional:"" help:"The account to look at more closely, by its name in the accounts file."`
+	Fix  bool   `help:"Repair what is safe to repair: permissions of your files, stanzas, leftovers."`
+	JSON bool   `name:"json" help:"Write one JSON document."`
+}
+
+// Help is what --help says besides the flags.
+func (*Doctor) Help() string {
+	return `It looks at the accounts file, the keychain, the way to AWS, the clock, the credentials that accounts begin with, the
+stanzas in ~/.aws/config and what wins over them, and says what to type about each finding.
+
+  aws-accounts doctor            # everything that concerns all accounts
+  aws-accounts doctor dev        # dev as well: its stanza, its role, and AWS's reason if it refuses it
+  aws-accounts doctor --fix      # repairs what is safe, and says what it did
+  aws-accounts doctor --json | jq -r '.findings[] | select(.status == "fail").text'
+
+With NAME it assumes the account's role once and throws the session away. The session in the keychain stays as it is.
+
+The exit status is 0 unless something fails (marked ✗ or FAIL). Notes and warnings don't change it.`
+}
+
+// Status is how bad a finding is.
+type Status string
+
+// What a finding can be. Only StatusFail makes the exit status 1.
+const (
+	StatusOK   Status = "ok"
+	StatusNote Status = "note" // as it should be, but may surprise
+	StatusWarn Status = "warn" // works, or can't be told
+	StatusFail Status = "fail"
+)
+
+// Finding is what came of one check. Check names the kind of check and stays the same from version to version.
+type Finding struct {
+	Area    string `json:"area"`
+	Check   string `json:"check"`
+	Account string `json:"account,omitempty"`
+	Status  Status `json:"status"`
+	Text    string `json:"text"`
+	Hint    string `json:"hint,omitempty"`
+}
+
+// area is a part of the way; its findings are in the order of the checks.
+type area struct {
+	title    string
+	findings []Finding
+	fixed    []string
+}
+
+func (a *area) add(status Status, check, account, next, format string, args ...any) {
+	a.findings = append(a.findings, Finding{Area: a.title, Check: check, Account: account, Status: status,
+		Text: tui.Harmless(fmt.Sprintf(format, args...)), Hint: tui.Harmless(next)})
+}
+
+func (a *area) ok(check, account, format string, args ...any) {
+	a.add(StatusOK, check, account, "", format, args...)
+}
+
+// failed takes an error apart; the account's name before it is in the finding already.
+func (a *area) failed(status Status, check, account string, err error) {
+	for i, line := range strings.Split(err.Error(), "\n") { // the problems of an accounts file are a line each
+		next := ""
+		if i == 0 {
+			next = hint.Of(err)
+		}
+		a.add(status, check, account, next, "%s", line)
+	}
+}
+
+// checkup is what the checks have in common. resolver and file are nil where the accounts file can't be read.
+type checkup struct {
+	fix      bool
+	reader   *accounts.Reader
+	program  *accounts.Program
+	resolver *Resolver
+	file     *accounts.File
+	only     *accounts.Account // the one to look at more closely
+	log      *AccessLog
+	entries  []Entry // of the log, before we add to it
+
+	keychain chan struct{} // closed when the keychain has been looked at, and opened if need be
+	network  chan struct{} // closed when AWS has been tried
+	bases    chan struct{} // closed when the base accounts have been tried
+	reached  bool          // AWS has answered; valid once network is closed
+}
+
+// How long the checks may take that wait for AWS, each, and for the keychain where nobody sees its dialog.
+const (
+	awsPatience      = 6 * time.Second
+	basesPatience    = 10 * time.Second // all of them
+	keychainPatience = 5 * time.Second
+)
+
+// Resolving makes the resolver, or says why there is none, as where the accounts file can't be read.
+type Resolving func() (*Resolver, error)
+
+// Run shows each part as soon as it and those before it are known. All of them are looked at side by side.
+func (c *Doctor) Run(r *accounts.Reader, program *accounts.Program, log *AccessLog, resolving Resolving, stdout io.Writer) error {
+	d := &checkup{fix: c.Fix, reader: r, program: program, log: log, keychain: make(chan struct{}), network: make(chan struct{}), bases: make(chan struct{})}
+	d.entries, _ = ReadLog(log.Path) // checkOwnFiles says if it can't be read
+	file := d.checkAccountsFile()
+	if d.file != nil {
+		if c.Name != "" {
+			a, err := d.file.Find(c.Name)
+			if err != nil {
+				return err
+			}
+			d.only = a
+		}
+		if resolver, err := resolving(); err == nil {
+			d.resolver = resolver.unattended()
+		} else {
+			file.failed(StatusFail, "accounts-file", "", err)
+		}
+	}
+
+	environment := d.checkEnvironment() // before others change it while they load the SDK's configuration
+	screen := tui.ScreenOf(stdout)
+	checks := []func() *area{
+		func() *area { return file },
+		func() *area { defer close(d.keychain); return d.checkKeychain(screen.Width > 0) },
+		func() *area { defer close(d.network); return d.checkNetwork() },
+		func() *area { defer close(d.bases); return d.checkBases() },
+		d.checkProfiles,
+		func() *area { return environment },
+		d.checkOwnFiles,
+	}
+	if d.only != nil {
+		checks = append(checks, d.checkAccount)
+	}
+	found := make([]*area, len(checks))
+	p := &printer{w: stdout, screen: screen, silent: c.JSON}
+	for i, a := range concurrently(checks) {
+		if screen.Width > 0 && !c.JSON {
+			select {
+			case found[i] = <-a:
+				p.area(found[i])
+				continue
+			case <-time.After(2 * time.Second):
+				p.waiting(i == 1)
+			}
+		}
+		found[i] = <-a
+		p.area(found[i])
+	}
+	return c.conclude(found, p, stdout)
+}
+
+// concurrently starts all checks and returns where the result of each comes.
+func concurrently(checks []func() *area) []chan *area {
+	results := make([]chan *area, len(checks))
+	for i, check := range checks {
+		results[i] = make(chan *area, 1)
+		go func() { results[i] <- check() }()
+	}
+	return results
+}
+
+// conclude writes the end, and returns the exit status as an error.
+func (c *Doctor) conclude(found []*area, p *printer, stdout io.Writer) error {
+	document := struct {
+		OK       bool      `json:"ok"`
+		Fixed    []string  `json:"fixed"`
+		Findings []Finding `json:"findings"`
+	}{true, []string{}, []Finding{}}
+	count := map[Status]int{}
+	for _, a := range found {
+		document.Fixed = append(document.Fixed, a.fixed...)
+		document.Findings = append(document.Findings, a.findings...)
+		for _, f := range a.findings {
+			count[f.Status]++
+		}
+	}
+	document.OK = count[StatusFail] == 0
+	var err error
+	if c.JSON {
+		enc := json.NewEncoder(stdout)
+		enc.SetEscapeHTML(false)
+		enc.SetIndent("", "  ")
+		err = enc.Encode(document)
+	} else {
+		err = p.end(count)
+	}
+	if err == nil && !document.OK {
+		err = &ExitStatus{Status: 1}
+	}
+	return err
+}
+
+// unattended is r for looking only: it asks nobody, opens no browser, and what it stumbles over isn't news for the log.
+func (r *Resolver) unattended() *Resolver {
+	quiet := *r.Sessions
+	quiet.Report = func(error) {}
+	u := *r
+	u.Sessions = &quiet
+	nobody := &ask.Asker{Never: true}
+	u.MFA = &MFA{Asker: nobody, Dir: r.MFA.Dir, Now: r.MFA.Now}
+	u.SSO = &SSO{Asker: nobody, Unattended: true}
+	return &u
+}
+
+// tilde is a path as people write it.
+func tilde(path string) string {
+	home, err := os.UserHomeDir()
+	if err != nil || home == "" {
+		return path
+	}
+	if rest, ok := strings.CutPrefix(path, home+string(os.PathSeparator)); ok {
+		return "~" + string(os.PathSeparator) + rest
+	}
+	return path
+}
+
+// patient bounds what a check asks of AWS.
+func patient() (context.Context, context.CancelFunc) {
+	return context.WithTimeout(context.Background(), awsPatience)
+}

@@ -1,0 +1,222 @@
+package process
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/aws/arn"
+	"github.com/aws/aws-sdk-go-v2/service/iam"
+	"github.com/aws/aws-sdk-go-v2/service/iam/types"
+	smithy "github.com/aws/smithy-go"
+
+	"aws-accounts/accounts"
+	"aws-accounts/cache"
+	"aws-accounts/internal/hint"
+	"aws-accounts/internal/identitycenter"
+)
+
+// checkAccount asks AWS for just what `process` would ask for, and throws the answer away.
+func (d *checkup) checkAccount() *area {
+	a := &area{title: "Account " + d.only.Name}
+	<-d.bases // of which one may be its source; the network and the keychain are known by then
+	if d.resolver == nil {
+		return a
+	}
+	ctx, cancel := patient()
+	defer cancel()
+	d.checkSession(ctx, a)
+	switch {
+	case !d.reached && d.only.SSO == nil:
+		a.add(StatusNote, "role", "", "", "not tried, as AWS can't be reached")
+	case d.only.SSO != nil:
+		d.checkSSO(ctx, a)
+	case d.only.IsBase():
+		d.checkOwnSession(ctx, a)
+	default:
+		d.checkRole(ctx, a)
+	}
+	return a
+}
+
+// checkSession says what callers are handed now.
+func (d *checkup) checkSession(ctx context.Context, a *area) {
+	s, err := d.resolver.Sessions.Load(ctx, d.only.Name)
+	now := d.resolver.Sessions.Now()
+	switch {
+	case errors.Is(err, cache.ErrNotFound):
+		a.ok("session", "", "no session in the keychain: the next call gets one")
+	case err != nil:
+		a.add(StatusWarn, "session", "", fmt.Sprintf("`aws-accounts clear %s`", d.only.Name), "the session in the keychain can't be used: %s", err)
+	case s.Fingerprint != fingerprint(d.file, d.only):
+		a.ok("session", "", "the accounts file has changed since the last session: the next call gets a new one")
+	case !s.Valid(now):
+		a.ok("session", "", "the last session has expired: the next call gets a new one")
+	default:
+		a.ok("session", "", "a session is in the keychain, %s", accounts.Left(s.Expiration.Sub(now)))
+	}
+}
+
+func (d *checkup) checkSSO(ctx context.Context, a *area) {
+	s := d.only.SSO
+	_, err := d.resolver.fetchSSO(ctx, d.file, d.only, false)
+	if err == nil {
+		a.ok("sso", "", "Identity Center %s gives the permission set %s in account %s", s.Session, s.RoleName, d.only.AccountID)
+		return
+	}
+	status := StatusFail
+	if _, needs := errors.AsType[*identitycenter.NeedsSignIn](err); needs || strings.Contains(hint.Of(err), "aws-accounts sso login") {
+		status = StatusWarn
+	}
+	d.fail(a, status, "sso", err)
+}
+
+func (d *checkup) checkOwnSession(ctx context.Context, a *area) {
+	if d.only.MFASerial != "" {
+		d.skipped(a, d.only)
+		return
+	}
+	if _, err := d.resolver.fetchBase(ctx, d.file, d.only, false); err != nil {
+		d.fail(a, StatusFail, "role", err)
+		return
+	}
+	a.ok("role", "", "its credentials can be had")
+}
+
+// checkRole assumes the role.
+func (d *checkup) checkRole(ctx context.Context, a *area) {
+	role := d.only
+	if device := d.needsCode(ctx, role, true); device != nil {
+		d.skipped(a, device)
+		return
+	}
+	source := d.file.SourceOf(role)
+	client, err := d.resolver.client(ctx, d.file, source, role, false)
+	if err != nil {
+		d.fail(a, StatusFail, "role", err)
+		return
+	}
+	credentials, err := client.assumeRole(ctx, d.file, role, "", "")
+	if err != nil {
+		explained := explain(err, d.file, role)
+		if api, ok := errors.AsType[smithy.APIError](err); ok && strings.HasPrefix(api.ErrorCode(), "AccessDenied") {
+			explained = hint.New(explained, "%s", d.whoRefuses(ctx, client, api.ErrorMessage()))
+		}
+		d.fail(a, StatusFail, "role", explained)
+		return
+	}
+	if role.AccountID != "" && credentials.AccountID != role.AccountID {
+		a.add(StatusFail, "role", "", fmt.Sprintf("correct account_id of %s in %s", role.Name, d.file.Path),
+			"the role is of account %s, not of %s", credentials.AccountID, role.AccountID)
+		return
+	}
+	with := "your base credentials"
+	if source.Name != "" {
+		with = source.Name
+	}
+	a.ok("role", "", "AWS lets %s assume %s for %s", with, role.RoleARN, accounts.Duration(d.file.EffectiveDuration(role)))
+}
+
+// fail is a finding about the account itself, whose name stands above it.
+func (d *checkup) fail(a *area, status Status, check string, err error) {
+	a.add(status, check, "", hint.Of(err), "%s", strings.TrimPrefix(err.Error(), d.only.Name+": "))
+}
+
+func (d *checkup) skipped(a *area, owner *accounts.Account) {
+	a.add(StatusNote, "role", "", fmt.Sprintf("`aws-accounts assume %s` asks for it and tries", d.only.Name),
+		"not tried, as it needs an MFA code of %s", device(owner.MFASerial))
+}
+
+// needsCode returns the account whose device's code getting a's session takes now, nil if it takes none. For the account
+// looked at itself a session in the keychain is no way round it.
+func (d *checkup) needsCode(ctx context.Context, a *accounts.Account, itself bool) *accounts.Account {
+	if !itself {
+		s, err := d.resolver.Sessions.Load(ctx, a.Name)
+		if err == nil && s.Fingerprint == fingerprint(d.file, a) && s.Fresh(d.resolver.Sessions.Now()) {
+			return nil
+		}
+	}
+	source := d.file.SourceOf(a)
+	if source == nil {
+		if a.MFASerial != "" && a.Session != accounts.SessionNone {
+			return a
+		}
+		return nil
+	}
+	if owner := codeWithRole(d.file, a); owner != nil {
+		return owner
+	}
+	if actsWithSession(d.file, source, a) {
+		return d.needsCode(ctx, source, false)
+	}
+	return nil
+}
+
+// whoRefuses finds which of the two policies lacks something: the caller's, or the role's. AWS's message says so at times,
+// else the policy simulator may, where the caller has a right to it.
+func (d *checkup) whoRefuses(ctx context.Context, client *client, message string) string {
+	role := d.only
+	caller, account := "the caller", ""
+	if who, err := client.whoami(ctx); err == nil {
+		caller, account = who.ARN, who.AccountID
+	}
+	allow := fmt.Sprintf(`allow %s to assume the role: {"Effect": "Allow", "Action": "sts:AssumeRole", "Resource": "%s"}`, caller, role.RoleARN)
+	trust := fmt.Sprintf("the caller may assume it, so it is the role: see that it exists, and that its trust policy names %s%s", trusted(account), conditions(role, d.file))
+	switch {
+	case strings.Contains(message, "explicit deny"):
+		return "a policy denies it: look for \"Deny\" in the policies of " + caller + " and of its organization"
+	case strings.Contains(message, "no identity-based policy allows"):
+		return allow
+	case strings.Contains(message, "no resource-based policy allows"):
+		return trust
+	}
+	switch simulated, err := d.simulate(ctx, client, caller); {
+	case err != nil:
+		return fmt.Sprintf("check that the role exists, that its trust policy names %s%s, and that the caller may assume it", trusted(account), conditions(role, d.file))
+	case simulated == types.PolicyEvaluationDecisionTypeAllowed:
+		return trust
+	case simulated == types.PolicyEvaluationDecisionTypeExplicitDeny:
+		return "a policy denies it: look for \"Deny\" in the policies of " + caller
+	default:
+		return allow
+	}
+}
+
+// trusted is what a trust policy has to name for the caller to pass.
+func trusted(account string) string {
+	if account == "" {
+		return "the caller"
+	}
+	return fmt.Sprintf("account %s or the caller", account)
+}
+
+// policySource is whose policies count: a session's are those of its role.
+func policySource(caller string) string {
+	a, err := arn.Parse(caller)
+	if err != nil || a.Service != "sts" {
+		return caller
+	}
+	parts := strings.Split(a.Resource, "/")
+	if len(parts) < 2 || parts[0] != "assumed-role" {
+		return caller
+	}
+	a.Service, a.Resource = "iam", "role/"+parts[1] // its path isn't known
+	return a.String()
+}
+
+func (d *checkup) simulate(ctx context.Context, client *client, caller string) (types.PolicyEvaluationDecisionType, error) {
+	out, err := iam.NewFromConfig(client.config).SimulatePrincipalPolicy(ctx, &iam.SimulatePrincipalPolicyInput{
+		PolicySourceArn: aws.String(policySource(caller)),
+		ActionNames:     []string{"sts:AssumeRole"},
+		ResourceArns:    []string{d.only.RoleARN},
+	})
+	if err != nil {
+		return "", err
+	}
+	if len(out.EvaluationResults) == 0 {
+		return "", errors.New("no result")
+	}
+	return out.EvaluationResults[0].EvalDecision, nil
+}

@@ -1,0 +1,276 @@
+package process
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"os"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/config"
+	"github.com/aws/aws-sdk-go-v2/service/sts"
+	smithy "github.com/aws/smithy-go"
+
+	"aws-accounts/accounts"
+	"aws-accounts/internal/hint"
+)
+
+// checkKeychain writes an item, reads it, and removes it: only that tells a keychain that works.
+func (d *checkup) checkKeychain(watched bool) *area {
+	a := &area{title: "Keychain"}
+	if d.resolver == nil {
+		return a
+	}
+	ctx, cancel := context.Background(), func() {}
+	if !watched { // by nobody who could answer its dialog
+		ctx, cancel = context.WithTimeout(ctx, keychainPatience)
+	}
+	defer cancel()
+	k := d.resolver.Sessions.Keychain
+	began := time.Now()
+	key, data := "doctor/"+strconv.Itoa(os.Getpid()), "written by aws-accounts doctor at "+began.UTC().Format(time.RFC3339)
+	err := k.Set(ctx, key, []byte(data))
+	if err == nil {
+		var back []byte
+		if back, err = k.Get(ctx, key); err == nil && string(back) != data {
+			err = fmt.Errorf("keychain %s: what was written isn't what is read", k.Backend())
+		}
+		if gone := k.Remove(context.WithoutCancel(ctx), key); err == nil {
+			err = gone
+		}
+	}
+	if err != nil {
+		a.failed(StatusFail, "keychain", "", err)
+		return a
+	}
+	a.ok("keychain", "", "%s: an item was written, read and removed in %s", k.Backend(), brief(time.Since(began)))
+	return a
+}
+
+func brief(d time.Duration) string { return d.Round(time.Millisecond).String() }
+
+// watcher notes what came of the calls through it.
+type watcher struct {
+	aws.HTTPClient
+	host  string
+	proxy string
+	date  time.Time // by AWS's clock
+	skew  time.Duration
+	took  time.Duration
+}
+
+func (w *watcher) Do(r *http.Request) (*http.Response, error) {
+	w.host = r.URL.Host
+	if p, err := http.ProxyFromEnvironment(r); err == nil && p != nil {
+		w.proxy = p.Host // not the rest of it, which may hold a password
+	}
+	began := time.Now()
+	response, err := w.HTTPClient.Do(r)
+	w.took = time.Since(began)
+	if err == nil {
+		if w.date, err = http.ParseTime(response.Header.Get("Date")); err == nil {
+			w.skew = began.Add(w.took / 2).Sub(w.date)
+		}
+		err = nil
+	}
+	return response, err
+}
+
+// checkNetwork calls STS without credentials: a refusal tells that AWS is there, and what its clock says.
+func (d *checkup) checkNetwork() *area {
+	a := &area{title: "AWS"}
+	if d.file == nil {
+		return a
+	}
+	for _, place := range d.endpoints() {
+		if d.checkEndpoint(a, place) {
+			d.reached = true
+		}
+	}
+	return a
+}
+
+// endpoints are those of the account looked at, else of the first account, one for each region on the way.
+func (d *checkup) endpoints() []*accounts.Account {
+	first := d.only
+	if first == nil {
+		first = &accounts.Account{}
+		if len(d.file.Accounts) > 0 {
+			first = &d.file.Accounts[0]
+		}
+	}
+	var places []*accounts.Account
+	seen := map[string]bool{}
+	for _, link := range d.file.Chain(first) {
+		region := regionIn(partitionOf(link), d.file.EffectiveRegion(link))
+		if link.SSO == nil && !seen[region] {
+			seen[region] = true
+			places = append(places, link)
+		}
+	}
+	return places
+}
+
+func (d *checkup) checkEndpoint(a *area, link *accounts.Account) (reached bool) {
+	ctx, cancel := patient()
+	defer cancel()
+	cfg, err := loadConfig(ctx, noProfile, d.file.EffectiveRegion(link), config.WithCredentialsProvider(aws.AnonymousCredentials{}))
+	if err != nil { // AWS_CA_BUNDLE, mostly
+		a.failed(StatusFail, "network", "", hint.New(errors.New(plain(err)), "check AWS_CA_BUNDLE and the other AWS_ variables"))
+		return false
+	}
+	cfg = bounded(cfg, false)
+	cfg.Region = regionIn(partitionOf(link), cfg.Region)
+	w := &watcher{HTTPClient: cfg.HTTPClient}
+	cfg.HTTPClient = w
+	cfg.Retryer = func() aws.Retryer { return aws.NopRetryer{} }
+	_, err = sts.NewFromConfig(cfg).GetCallerIdentity(ctx, &sts.GetCallerIdentityInput{})
+	by := ""
+	if w.proxy != "" {
+		by = ", through the proxy " + w.proxy
+	}
+	if ca := os.Getenv("AWS_CA_BUNDLE"); ca != "" {
+		by += ", trusting " + ca
+	}
+	api, isAPI := errors.AsType[smithy.APIError](err)
+	switch {
+	case isAPI && api.ErrorCode() != "" && api.ErrorCode() != "UnknownError": // a refusal in AWS's own form
+	case err != nil && w.date.IsZero():
+		err = explain(err, d.file, &accounts.Account{})
+		text := strings.TrimPrefix(err.Error(), "the base account: ")
+		a.add(StatusFail, "network", "", hint.Of(err), "%s%s", text, by)
+		return false
+	default:
+		a.add(StatusFail, "network", "", "sign in to the network in a browser, or set HTTPS_PROXY as its owner tells", "something answers for %s that isn't AWS%s", w.host, by)
+		return false
+	}
+	a.ok("network", "", "%s answers in %s%s", w.host, brief(w.took), by)
+	if !w.date.IsZero() {
+		checkClock(a, w.skew)
+	}
+	return true
+}
+
+// checkClock judges how far this computer's clock is ahead of AWS's. AWS refuses what is signed more than five minutes off
+// (https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-troubleshooting.html); we and some SDKs correct for it.
+func checkClock(a *area, ahead time.Duration) {
+	const next = "set the clock (`timedatectl set-ntp true`)"
+	switch off := ahead.Abs(); {
+	case off < time.Minute:
+		a.ok("clock", "", "the clock agrees with AWS's")
+	case off < 5*time.Minute:
+		a.add(StatusWarn, "clock", "", next, "this computer's clock is %s", offBy(ahead))
+	default:
+		a.add(StatusFail, "clock", "", next, "this computer's clock is %s, and AWS refuses programs that don't correct for it", offBy(ahead))
+	}
+}
+
+// checkBases asks AWS who the credentials that accounts begin with belong to.
+func (d *checkup) checkBases() *area {
+	var bases []*accounts.Account
+	if d.resolver != nil {
+		bases = d.basesOf()
+	}
+	<-d.network
+	<-d.keychain // some begin there, and its dialog should open once
+	a := &area{title: "Where credentials begin"}
+	end := time.Now().Add(basesPatience)
+	for i, base := range bases { // one after the other: each loads the SDK's configuration, some under another environment
+		if i > 0 && time.Now().After(end) {
+			a.add(StatusWarn, "base", "", "`aws-accounts doctor NAME` looks at one", "%d more were not tried, as it takes long", len(bases)-i)
+			break
+		}
+		d.checkBase(a, base)
+	}
+	return a
+}
+
+// basesOf are the base accounts, or the one where the account looked at begins.
+func (d *checkup) basesOf() []*accounts.Account {
+	if d.only != nil {
+		if first := d.file.Chain(d.only)[0]; first.IsBase() {
+			return []*accounts.Account{first}
+		}
+		return nil
+	}
+	var bases []*accounts.Account
+	implicit := false
+	for i := range d.file.Accounts {
+		a := &d.file.Accounts[i]
+		if a.IsBase() {
+			bases = append(bases, a)
+		} else if s := d.file.SourceOf(a); s != nil && s.Name == "" && !implicit {
+			implicit = true
+			bases = append(bases, s)
+		}
+	}
+	return bases
+}
+
+func (d *checkup) checkBase(a *area, base *accounts.Account) {
+	const check = "base"
+	name := base.Name
+	if name == "" {
+		name = "profile " + accounts.DefaultProfile
+	}
+	fail := func(err error) {
+		text := strings.TrimPrefix(strings.TrimPrefix(err.Error(), base.Name+": "), "the base account: ")
+		a.add(StatusFail, check, name, hint.Of(err), "%s", text)
+	}
+	if !d.reached {
+		a.add(StatusNote, check, name, "", "not tried, as AWS can't be reached")
+		return
+	}
+	ctx, cancel := patient()
+	defer cancel()
+	client, err := d.resolver.client(ctx, d.file, base, base, false)
+	if err != nil {
+		fail(err)
+		return
+	}
+	credentials, err := client.credentials(ctx)
+	if err != nil {
+		fail(explain(err, d.file, base))
+		return
+	}
+	who, err := client.whoami(ctx)
+	if err != nil {
+		fail(explain(err, d.file, base))
+		return
+	}
+	if base.AccountID != "" && who.AccountID != base.AccountID {
+		a.add(StatusFail, check, name, fmt.Sprintf("correct account_id of %s in %s, or the credentials it begins with", base.Name, d.file.Path),
+			"%s is of account %s, not of %s", who.ARN, who.AccountID, base.AccountID)
+		return
+	}
+	if strings.HasSuffix(who.ARN, ":root") {
+		a.add(StatusFail, check, name, "make an IAM user or use Identity Center, and delete the root user's access key",
+			"these are the root user's keys, with which AWS lets nobody assume a role")
+		return
+	}
+	a.ok(check, name, "%s, as %s", origin(base), who.ARN)
+	if credentials.SessionToken == "" && base.MFASerial == "" && base.Session != accounts.SessionNone && base.Name != "" {
+		a.add(StatusNote, "base-session", name, fmt.Sprintf("set \"mfa_serial\" for %s, or \"session\": \"none\", in %s", base.Name, tilde(d.file.Path)),
+			"callers get a session without MFA, with which AWS refuses IAM calls")
+	}
+}
+
+// origin is where a base account's credentials are.
+func origin(base *accounts.Account) string {
+	switch way := base.Way(); {
+	case beginsInEnvironment(base):
+		return "from the environment"
+	case way.Keychain:
+		return "from the keychain"
+	case way.Instance:
+		return "from the role of this machine"
+	case way.WebIdentityTokenFile != "":
+		return "from a web identity"
+	default:
+		return "from profile " + way.Profile
+	}
+}

@@ -1,0 +1,207 @@
+package process
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"time"
+
+	"aws-accounts/accounts"
+	"aws-accounts/internal/pattern"
+	"aws-accounts/internal/place"
+)
+
+// checkAccountsFile reads the file. With --fix it first takes from others the right to change it.
+func (d *checkup) checkAccountsFile() *area {
+	a := &area{title: "Accounts file"}
+	if home, err := os.UserHomeDir(); err == nil && d.fix {
+		mended, err := accounts.Mend(d.reader.Path, home)
+		for _, path := range mended {
+			a.fixed = append(a.fixed, fmt.Sprintf("only you can change %s now", tilde(path)))
+		}
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			a.add(StatusWarn, "accounts-file-permissions", "", "", "%s", err)
+		}
+	}
+	file, err := d.reader.File()
+	if err != nil {
+		a.failed(StatusFail, "accounts-file", "", err)
+		return a
+	}
+	d.file = file
+	a.ok("accounts-file", "", "%s; only you can change %s", howMany(len(file.Accounts), "account"), tilde(file.Path))
+	for i, n := range file.Notes() {
+		if i == mostFindings {
+			a.add(StatusNote, "accounts-file-notes", "", "`aws-accounts validate` shows them", "%d more notes", len(file.Notes())-i)
+			break
+		}
+		a.add(StatusNote, "accounts-file-notes", "", "", "line %d: %s", n.Line, n.Message)
+	}
+	return a
+}
+
+// mostFindings of one kind are shown: a screen should hold what matters.
+const mostFindings = 5
+
+func howMany(n int, what string) string {
+	if n == 1 {
+		return "1 " + what
+	}
+	return fmt.Sprintf("%d %ss", n, what)
+}
+
+// checkOwnFiles looks at what we write besides: the folder of locks and log, what was left over, and what the log says.
+func (d *checkup) checkOwnFiles() *area {
+	a := &area{title: "Locks and log"}
+	state, err := place.State()
+	if err != nil {
+		a.failed(StatusWarn, "state-folder", "", err)
+		return a
+	}
+	d.checkFolder(a, state)
+	d.checkLeftovers(a, state)
+	d.checkLog(a)
+	return a
+}
+
+// checkFolder tries to write where locks and log are.
+func (d *checkup) checkFolder(a *area, state string) {
+	locks := filepath.Join(state, "locks")
+	err := os.MkdirAll(locks, 0o700)
+	if err == nil {
+		var probe *os.File
+		if probe, err = os.CreateTemp(locks, ".doctor-"); err == nil {
+			probe.Close()
+			os.Remove(probe.Name())
+		}
+	}
+	if err != nil {
+		a.add(StatusWarn, "state-folder", "", fmt.Sprintf("make it writable: `mkdir -p %s && chmod u+rwx %s`", locks, locks),
+			"can't write into %s (%s): without locks, programs that start at once each ask AWS", tilde(locks), reason(err))
+		return
+	}
+	a.ok("state-folder", "", "%s can be written", tilde(state))
+	if runtime.GOOS == "windows" { // access lists, which a folder hands down, not modes
+		return
+	}
+	for _, own := range []struct {
+		path string
+		most fs.FileMode
+	}{{state, 0o700}, {d.log.Path, 0o600}, {filepath.Join(state, "keychain"), 0o700}} {
+		info, err := os.Stat(own.path)
+		if err != nil || info.Mode().Perm()&^own.most == 0 {
+			continue
+		}
+		if d.fix && os.Chmod(own.path, info.Mode().Perm()&own.most) == nil {
+			a.fixed = append(a.fixed, fmt.Sprintf("%s is yours alone now", tilde(own.path)))
+			continue
+		}
+		a.add(StatusWarn, "state-permissions", "", fmt.Sprintf("`chmod %o %s`, or `aws-accounts doctor --fix`", info.Mode().Perm()&own.most, own.path),
+			"others can look into %s (%s)", tilde(own.path), info.Mode().Perm())
+	}
+}
+
+var temporary = pattern.New(`^\.(accounts-file\.json|accounts\.json|doctor-)[0-9]+$`)
+
+// checkLeftovers finds what a killed process left: temporary files, and notes of failures that nobody waits for any more.
+// Locks are not among them: those of a process end with it, and which accounts were used here is known by their files.
+func (d *checkup) checkLeftovers(a *area, state string) {
+	var left []string
+	for _, dir := range []string{state, filepath.Join(state, "locks"), filepath.Dir(d.reader.Path)} {
+		entries, err := os.ReadDir(dir)
+		if err != nil {
+			continue
+		}
+		for _, e := range entries {
+			info, err := e.Info()
+			if err != nil || !info.Mode().IsRegular() {
+				continue
+			}
+			age := d.log.Now().Sub(info.ModTime())
+			note := strings.HasSuffix(e.Name(), ".failed") && dir != filepath.Dir(d.reader.Path)
+			if temporary.MatchString(e.Name()) && age > time.Hour || note && age > 24*time.Hour {
+				left = append(left, filepath.Join(dir, e.Name()))
+			}
+		}
+	}
+	if len(left) == 0 {
+		return
+	}
+	if !d.fix {
+		a.add(StatusNote, "leftovers", "", "`aws-accounts doctor --fix` removes them", "%s of processes that were killed", howMany(len(left), "leftover"))
+		return
+	}
+	removed := 0
+	for _, path := range left {
+		if os.Remove(path) == nil {
+			removed++
+		}
+	}
+	a.fixed = append(a.fixed, howMany(removed, "leftover")+" of processes that were killed removed")
+}
+
+// checkLog says what `process` had no other way to say, as callers show its messages to nobody.
+func (d *checkup) checkLog(a *area) {
+	if _, err := ReadLog(d.log.Path); err != nil {
+		a.add(StatusWarn, "log", "", "", "the access log can't be read: %s", reason(err))
+		return
+	}
+	times := map[string]int{}
+	var kinds []Entry // the latest of each, oldest first
+	last := map[string]Entry{}
+	for _, e := range d.entries {
+		if d.log.Now().Sub(e.Time) > 24*time.Hour {
+			continue
+		}
+		switch e.Outcome {
+		case OutcomeTrouble:
+			for i := range kinds {
+				if kinds[i].Error == e.Error {
+					kinds = append(kinds[:i], kinds[i+1:]...)
+					break
+				}
+			}
+			kinds = append(kinds, e)
+			times[e.Error]++
+		default:
+			last[strings.ToLower(e.Account)] = e
+		}
+	}
+	skipped := max(0, len(kinds)-mostFindings)
+	for _, e := range kinds[skipped:] {
+		often := ""
+		if n := times[e.Error]; n > 1 {
+			often = fmt.Sprintf(" (%d times)", n)
+		}
+		a.add(StatusWarn, "log-trouble", "", "`aws-accounts log --failed --since 24h` shows when, and for whom", "%s: %s%s", e.Time.Local().Format("15:04"), e.Error, often)
+	}
+	if skipped > 0 {
+		a.add(StatusNote, "log-trouble", "", "", "%d other kinds of trouble today", skipped)
+	}
+	failing := 0
+	for name, e := range last {
+		if e.Outcome != OutcomeOK && (d.only == nil || strings.EqualFold(d.only.Name, name)) {
+			if failing++; d.only != nil {
+				a.add(StatusWarn, "log-failure", e.Account, "", "the last attempt failed at %s: %s", e.Time.Local().Format("15:04"), strings.TrimPrefix(e.Error, e.Account+": "))
+			}
+		}
+	}
+	if d.only == nil && failing > 0 {
+		a.add(StatusWarn, "log-failure", "", "`aws-accounts log --failed` shows why", "the last attempt failed today for %s", howMany(failing, "account"))
+	}
+	if len(kinds)+failing == 0 {
+		a.ok("log", "", "no trouble logged in the last 24 hours")
+	}
+}
+
+// reason is a file system error without the path, which stands beside it.
+func reason(err error) error {
+	if pe, ok := errors.AsType[*fs.PathError](err); ok {
+		return pe.Err
+	}
+	return err
+}

@@ -1,0 +1,124 @@
+package process
+
+import (
+	"fmt"
+	"io"
+	"strings"
+
+	"aws-accounts/internal/tui"
+)
+
+// printer shows findings to people: a line each with a mark, and below it what to do about it, wrapped to the screen.
+type printer struct {
+	w      io.Writer
+	screen tui.Screen
+	silent bool
+	err    error
+}
+
+// mark is how a status looks: a symbol on a terminal that has it, else a word, all of the same width.
+func (p *printer) mark(s Status) string {
+	symbol, word, style := "✓", "ok  ", tui.Green
+	switch s {
+	case StatusNote:
+		symbol, word, style = "·", "note", tui.Faint
+	case StatusWarn:
+		symbol, word, style = "!", "warn", tui.Yellow
+	case StatusFail:
+		symbol, word, style = "✗", "FAIL", tui.Red
+	}
+	if p.screen.Symbols {
+		word = symbol
+	}
+	return p.screen.Paint(style, word)
+}
+
+func (p *printer) area(a *area) {
+	if p.silent || len(a.findings)+len(a.fixed) == 0 {
+		return
+	}
+	p.line("%s", p.screen.Paint(tui.Bold, a.title))
+	indent := 2 + 4 + 1 // the margin, the mark, a blank
+	arrow := "-> "
+	if p.screen.Symbols {
+		indent, arrow = 2+1+1, "→ "
+	}
+	for _, done := range a.fixed {
+		for i, line := range p.wrap("fixed: "+done, indent) {
+			if i == 0 {
+				p.line("  %s %s", p.mark(StatusOK), p.screen.Paint(tui.Bold, line))
+			} else {
+				p.line("%*s%s", indent, "", p.screen.Paint(tui.Bold, line))
+			}
+		}
+	}
+	for _, f := range a.findings {
+		text := f.Text
+		if f.Account != "" {
+			text = f.Account + ": " + text
+		}
+		for i, line := range p.wrap(text, indent) {
+			if i == 0 {
+				p.line("  %s %s", p.mark(f.Status), line)
+			} else {
+				p.line("%*s%s", indent, "", line)
+			}
+		}
+		for i, line := range p.wrap(f.Hint, indent+len([]rune(arrow))) {
+			if f.Hint == "" {
+				continue
+			}
+			lead := arrow
+			if i > 0 {
+				lead = strings.Repeat(" ", len([]rune(arrow)))
+			}
+			p.line("%*s%s%s", indent, "", lead, line)
+		}
+	}
+}
+
+func (p *printer) wrap(text string, indent int) []string {
+	if p.screen.Width == 0 {
+		return []string{text}
+	}
+	return tui.Wrap(text, max(p.screen.Width-indent, 10))
+}
+
+// waiting says what takes long, to somebody who watches.
+func (p *printer) waiting(keychain bool) {
+	if keychain {
+		p.line("%s", p.screen.Paint(tui.Faint, "waiting for the keychain: is a dialog asking for its password?"))
+		return
+	}
+	p.line("%s", p.screen.Paint(tui.Faint, "waiting for AWS"))
+}
+
+func (p *printer) end(count map[Status]int) error {
+	var parts []string
+	for _, c := range []struct {
+		status    Status
+		one, many string
+	}{{StatusFail, "failure", "failures"}, {StatusWarn, "warning", "warnings"}, {StatusNote, "note", "notes"}} {
+		switch n := count[c.status]; {
+		case n == 1:
+			parts = append(parts, "1 "+c.one)
+		case n > 1:
+			parts = append(parts, fmt.Sprintf("%d %s", n, c.many))
+		}
+	}
+	verdict := "All is well"
+	if count[StatusFail] > 0 {
+		verdict = "Not well"
+	}
+	if len(parts) > 0 {
+		verdict += ": " + strings.Join(parts, ", ")
+	}
+	p.line("\n%s", p.screen.Paint(tui.Bold, verdict))
+	return p.err
+}
+
+func (p *printer) line(format string, args ...any) {
+	if p.err == nil {
+		_, p.err = fmt.Fprintf(p.w, format+"\n", args...)
+	}
+}

@@ -1,0 +1,325 @@
+package process
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"slices"
+	"strings"
+	"time"
+
+	"aws-accounts/accounts"
+	"aws-accounts/cache"
+	"aws-accounts/internal/ask"
+	"aws-accounts/internal/awsfiles"
+	"aws-accounts/internal/hint"
+	"aws-accounts/internal/place"
+	"aws-accounts/internal/tui"
+)
+
+// Init is `aws-accounts init`: from what is in ~/.aws to profiles that need no plaintext.
+//
+// All is found out and shown first. Then it is written in the order keychain, accounts file, AWS config, AWS credentials,
+// each file as a whole: stopped anywhere, what worked before still works, and a second run goes on from there.
+type Init struct {
+	Yes               bool   `short:"y" help:"Answer every question with yes."`
+	TakeOver          *bool  `negatable:"" help:"Take over the profiles of roles and of Identity Center in ~/.aws/config."`
+	ImportKeys        *bool  `negatable:"" help:"Move the access keys in ~/.aws/credentials into the keychain."`
+	Keychain          string `help:"Which keychain to use (default: the platform's own)." placeholder:"NAME" enum:"secret-service,kwallet,keyctl,pass,file,keychain,wincred,"  default:""`
+	PassphraseCommand string `help:"With --keychain=file: a command that prints its passphrase." placeholder:"COMMAND"`
+	DryRun            bool   `help:"Show what would be written, and write nothing."`
+}
+
+// Help is shown by `init -h`.
+func (*Init) Help() string {
+	return `Examples:
+  aws-accounts init                  asks; shows the changes before it makes any
+  aws-accounts init --dry-run --yes  only shows them
+  aws-accounts init --yes --no-import-keys --keychain=file --passphrase-command="pass show aws-accounts"
+
+It may be run again at any time: what is done already stays as it is.`
+}
+
+// Start is what init works with: there may be no accounts file yet to ask.
+type Start struct {
+	Accounts *accounts.Reader
+	Program  *accounts.Program
+	Asker    *ask.Asker
+	Locks    string
+	Chosen   string                            // the keychain that the environment chooses, "" for none
+	Resolver func(accounts.Keychain) *Resolver // with sessions and keys in that keychain; touches nothing yet
+	Own      string                            // the platform's own keychain
+}
+
+// Run is the whole of it.
+func (c *Init) Run(s *Start, stdout io.Writer) error {
+	ctx, cancel := context.WithTimeout(context.Background(), keysTimeout)
+	defer cancel()
+	plan := &beginning{Init: c, Start: s, out: stdout}
+	for _, step := range []func(context.Context) error{
+		plan.read, plan.who, plan.chooseKeychain, plan.discover, plan.ask, plan.draft, plan.confirm, plan.write,
+	} {
+		if err := step(ctx); err != nil {
+			return err
+		}
+		if plan.over {
+			return nil
+		}
+	}
+	return nil
+}
+
+// beginning is one run of init: what is there, what the answers are, and what follows from both.
+type beginning struct {
+	*Init
+	*Start
+	out  io.Writer
+	over bool
+
+	have                        *accounts.File
+	oldAccounts, oldConfig      []byte // nil where there is no file
+	credentials                 []byte
+	configPath, credentialsPath string
+	identity                    Identity
+	keychain                    accounts.Keychain // the choice; an empty backend is the platform's own
+	writeKeychain               bool
+	resolver                    *Resolver
+	found                       *accounts.Found
+	take, importKeys            bool
+	newAccounts, newConfig      []byte
+	report                      awsfiles.Report
+	imports                     []accounts.FoundAccount
+}
+
+func (b *beginning) read(context.Context) (err error) {
+	if b.configPath, err = place.AWSConfig(); err != nil {
+		return err
+	}
+	if b.credentialsPath, err = place.AWSCredentials(); err != nil {
+		return err
+	}
+	if b.oldConfig, err = readAWS(place.AWSConfig); err == nil {
+		b.credentials, err = readAWS(place.AWSCredentials)
+	}
+	if err != nil {
+		return fmt.Errorf("reading ~/.aws: %w", err)
+	}
+	b.have = &accounts.File{Path: b.Accounts.Path}
+	switch b.oldAccounts, err = os.ReadFile(b.Accounts.Path); {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil
+	case err != nil:
+		return fmt.Errorf("reading the accounts file: %w", err)
+	}
+	b.have, err = b.Accounts.File()
+	return err
+}
+
+// who asks AWS whom the credentials in use belong to. Without an answer everything else is still of use.
+func (b *beginning) who(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	defer cancel()
+	who, _, err := currentIdentity(ctx)
+	if err != nil {
+		fmt.Fprintf(b.out, "AWS doesn't say who you are: %s\n", err)
+		return nil
+	}
+	b.identity = who
+	fmt.Fprintf(b.out, "You are %s, by %s.\n", who.ARN, b.inUse())
+	return nil
+}
+
+// ProfileInUse is the profile whose credentials an SDK would use here and now, "" for the environment's keys.
+func ProfileInUse() string {
+	if os.Getenv("AWS_ACCESS_KEY_ID") != "" {
+		return ""
+	}
+	return cmp.Or(os.Getenv("AWS_PROFILE"), os.Getenv("AWS_DEFAULT_PROFILE"), accounts.DefaultProfile)
+}
+
+func (b *beginning) inUse() string {
+	if p := ProfileInUse(); p != "" {
+		return "profile " + p
+	}
+	return "the keys in the environment"
+}
+
+// chooseKeychain takes the choice that was made already, else the platform's own, and tries it. Another one is only ever
+// a person's choice.
+func (b *beginning) chooseKeychain(ctx context.Context) error {
+	switch {
+	case b.Chosen != "":
+		b.keychain = accounts.Keychain{Backend: b.Chosen, PassphraseCommand: b.PassphraseCommand}
+	case b.Init.Keychain != "":
+		b.keychain = accounts.Keychain{Backend: b.Init.Keychain, PassphraseCommand: b.PassphraseCommand}
+		b.writeKeychain = b.keychain.Backend != b.Own || b.have.Keychain != nil
+	case b.have.Keychain != nil:
+		b.keychain = *b.have.Keychain
+	}
+	if b.PassphraseCommand != "" && b.keychain.Backend != "file" {
+		return hint.New(errors.New("--passphrase-command is for the keychain file"), "add --keychain=file")
+	}
+	err := b.probe(ctx)
+	if err == nil || b.keychain.Backend != "" {
+		return err
+	}
+
+	fmt.Fprintf(b.out, "The %s doesn't work here: %s\n", b.Own, plainReason(err))
+	const another = "choose another: --keychain=file --passphrase-command=COMMAND (a file under a passphrase), --keychain=pass, or --keychain=keyctl (sessions only, gone at logout)"
+	fmt.Fprintf(b.out, "  file     encrypted files under a passphrase, which a command may print\n  pass     the password store (gpg)\n  keyctl   the kernel's: gone at logout, so for sessions only\n")
+	for {
+		answer, err := b.Asker.Line(ctx, "Which keychain instead: file, pass or keyctl")
+		if err != nil {
+			return hint.New(fmt.Errorf("no keychain: %w", err), another)
+		}
+		if answer = strings.ToLower(answer); !slices.Contains(accounts.Backends(), answer) {
+			continue
+		}
+		b.keychain, b.writeKeychain = accounts.Keychain{Backend: answer}, true
+		if answer == "file" {
+			command, err := b.Asker.Line(ctx, "A command that prints its passphrase (Enter: I type it)")
+			if err != nil && !errors.Is(err, ask.ErrCancelled) {
+				return hint.New(err, another)
+			}
+			b.keychain.PassphraseCommand = command
+		}
+		if err := b.probe(ctx); err != nil {
+			fmt.Fprintf(b.out, "That doesn't work either: %s\n", plainReason(err))
+			continue
+		}
+		return nil
+	}
+}
+
+func plainReason(err error) string { return tui.Harmless(err.Error()) }
+
+const probeKey = "probe"
+
+// probe stores something, reads it back and removes it.
+func (b *beginning) probe(ctx context.Context) error {
+	b.resolver = b.Resolver(b.keychain)
+	k := b.resolver.Sessions.Keychain
+	if b.DryRun { // writes nothing, not even there; reading tells most of it
+		_, err := k.Get(ctx, probeKey)
+		if errors.Is(err, cache.ErrNotFound) {
+			err = nil
+		}
+		return err
+	}
+	want := []byte(time.Now().String())
+	if err := k.Set(ctx, probeKey, want); err != nil {
+		return err
+	}
+	got, err := k.Get(ctx, probeKey)
+	if err == nil && string(got) != string(want) {
+		err = hint.New(fmt.Errorf("keychain %s: it gave back something else than was stored", k.Backend()), "--keychain chooses another")
+	}
+	if rerr := k.Remove(ctx, probeKey); err == nil && rerr != nil && !errors.Is(rerr, cache.ErrNotFound) {
+		err = rerr
+	}
+	if err == nil {
+		fmt.Fprintf(b.out, "Keychain %s works.\n", k.Backend())
+	}
+	return err
+}
+
+func (b *beginning) discover(ctx context.Context) (err error) {
+	b.found, err = accounts.Discover(b.oldConfig, b.credentials, b.have, func(name string) bool {
+		_, err := b.resolver.Sessions.Keychain.LoadKeys(ctx, name)
+		return err == nil
+	})
+	if err != nil {
+		return fmt.Errorf("reading ~/.aws: %w", err)
+	}
+	for i := range b.found.Accounts {
+		f := &b.found.Accounts[i]
+		if f.New && f.IsBase() && f.AccountID == "" && f.From == ProfileInUse() && f.From != "" {
+			f.AccountID = b.identity.AccountID
+		}
+	}
+	if len(b.found.Accounts) > 0 {
+		b.showFound()
+	}
+	for _, l := range b.found.Left {
+		fmt.Fprintf(b.out, "left     [profile %s]: %s\n", tui.Harmless(l.Profile), tui.Harmless(l.Reason))
+	}
+	return nil
+}
+
+func (b *beginning) showFound() {
+	table := tui.Table{Header: []string{"PROFILE", "WHAT", "ACCOUNT", "FROM"}, Shrink: []int{3, 2, 1}}
+	for _, f := range b.found.Accounts {
+		what := "credentials of its own"
+		switch {
+		case f.RoleARN != "":
+			what = "role " + accounts.RoleName(f.RoleARN)
+		case f.SSO != nil:
+			what = "Identity Center " + f.SSO.RoleName
+		case f.KeyID != "":
+			what = "access key in plain text"
+		case f.Keyless:
+			what = "no access key here"
+		}
+		table.Rows = append(table.Rows, []tui.Cell{{Text: cmp.Or(f.From, f.Name), Style: tui.Bold}, {Text: what}, {Text: f.AccountID}, {Text: f.Source}})
+	}
+	fmt.Fprintln(b.out)
+	table.Write(b.out, tui.ScreenOf(b.out))
+	fmt.Fprintln(b.out)
+}
+
+// ask has two questions at most. One that a flag has answered isn't asked.
+func (b *beginning) ask(ctx context.Context) (err error) {
+	roles, keys := 0, []string{}
+	for _, f := range b.found.Accounts {
+		switch {
+		case f.KeyID != "":
+			keys = append(keys, f.From)
+		case !f.IsBase() || f.Way().WebIdentityTokenFile != "":
+			roles++
+		}
+	}
+	if roles > 0 {
+		b.take, err = b.question(ctx, b.TakeOver, fmt.Sprintf("Take over %s?", fmt.Sprintf("%d %s", roles, plural(roles, "profile", "profiles"))), "--take-over or --no-take-over")
+		if err != nil {
+			return err
+		}
+	}
+	if len(keys) == 0 {
+		return nil
+	}
+	if b.resolver.Sessions.Keychain.Backend() == "keyctl" {
+		if b.ImportKeys != nil && *b.ImportKeys {
+			return hint.New(errors.New("the keychain keyctl forgets everything at logout: it is no place for access keys"), "--no-import-keys, or another --keychain")
+		}
+		fmt.Fprintln(b.out, "The access keys stay in ~/.aws/credentials: keyctl would forget them at logout.")
+		return nil
+	}
+	b.importKeys, err = b.question(ctx, b.ImportKeys, fmt.Sprintf("Move the access %s of %s into the keychain?", plural(len(keys), "key", "keys"), strings.Join(keys, ", ")),
+		"--import-keys or --no-import-keys")
+	return err
+}
+
+func (b *beginning) question(ctx context.Context, flag *bool, question, flags string) (bool, error) {
+	switch {
+	case flag != nil:
+		return *flag, nil
+	case b.Yes:
+		return true, nil
+	}
+	yes, err := b.Asker.Confirm(ctx, question, true)
+	if err != nil {
+		return false, hint.New(fmt.Errorf("%s %w", question, err), "%s answers it; --yes answers every question", flags)
+	}
+	return yes, nil
+}
+
+func plural(n int, one, many string) string {
+	if n == 1 {
+		return one
+	}
+	return many
+}

@@ -1,0 +1,371 @@
+package process
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+
+	"aws-accounts/accounts"
+	"aws-accounts/internal/atomicfile"
+	"aws-accounts/internal/awsfiles"
+	"aws-accounts/internal/hint"
+	"aws-accounts/internal/lock"
+	"aws-accounts/internal/place"
+	"aws-accounts/internal/tui"
+)
+
+// draft works out both files as they will be.
+func (b *beginning) draft(context.Context) (err error) {
+	old := b.oldAccounts
+	if old == nil {
+		old = []byte(accounts.Empty)
+	}
+	if b.newAccounts, err = b.editAccounts(old); err != nil {
+		return err
+	}
+	file, err := accounts.Parse(b.Accounts.Path, b.newAccounts)
+	if err != nil {
+		return fmt.Errorf("what ~/.aws says makes no valid accounts file: %w", err)
+	}
+	b.newConfig, b.report, err = b.editConfig(file, b.oldConfig)
+	return err
+}
+
+func (b *beginning) editAccounts(data []byte) ([]byte, error) {
+	path := b.Accounts.Path
+	var err error
+	edit := func(f func() ([]byte, error)) {
+		if err == nil {
+			data, err = f()
+		}
+	}
+	if b.writeKeychain {
+		edit(func() ([]byte, error) { return accounts.SetKeychain(path, data, b.keychain) })
+	}
+	if b.take {
+		for _, s := range b.found.SSOSessions {
+			edit(func() ([]byte, error) { return accounts.AddSSOSession(path, data, s) })
+		}
+	}
+	b.imports = nil
+	bases := false
+	common := b.commonRegion()
+	if common != "" {
+		edit(func() ([]byte, error) { return accounts.SetDefaults(path, data, accounts.Defaults{Region: common}) })
+	}
+	for _, f := range b.found.Accounts {
+		a := f.Account
+		if common != "" {
+			a.Region = ""
+		}
+		switch {
+		case f.KeyID != "" && b.importKeys:
+			// What used the profile goes on to use it: it becomes the account's own.
+			a.Credentials = &accounts.Credentials{Keychain: true}
+			if f.New {
+				a.Profile = ""
+			}
+			if b.have.Defaults.ProfilePrefix+a.Name != f.From {
+				a.Profile = f.From
+			}
+			b.imports = append(b.imports, accounts.FoundAccount{Account: a, From: f.From, KeyID: f.KeyID, New: f.New})
+			if !f.New {
+				fields := []accounts.Field{{Name: "credentials", Value: `{"keychain": true}`}}
+				if a.Profile != "" && f.Profile == "" {
+					fields = append(fields, accounts.Field{Name: "profile", Value: fmt.Sprintf("%q", a.Profile)})
+				}
+				edit(func() ([]byte, error) { return accounts.Set(path, data, a.Name, fields...) })
+			}
+		case !b.take && (a.RoleARN != "" || a.SSO != nil || a.Way().WebIdentityTokenFile != ""):
+			continue
+		}
+		if f.New {
+			// One that the file can't hold is left, and so are those that begin with it.
+			added, aerr := accounts.AddFound(path, data, a)
+			if err == nil && aerr != nil {
+				fmt.Fprintf(b.out, "left     [profile %s]: %s\n", tui.Harmless(f.From), aerr)
+				b.imports = slices.DeleteFunc(b.imports, func(i accounts.FoundAccount) bool { return i.From == f.From })
+				continue
+			}
+			edit(func() ([]byte, error) { return added, aerr })
+			bases = bases || a.IsBase()
+		}
+	}
+	if b.identity.AccountID != "" && !bases && len(b.found.Accounts) == 0 && len(b.have.Accounts) == 0 {
+		a := accounts.Account{Name: "main", AccountID: b.identity.AccountID, Description: "Main AWS Account"}
+		if p := ProfileInUse(); p == "" {
+			a.Credentials = &accounts.Credentials{Environment: true}
+		} else if p != accounts.DefaultProfile {
+			a.Credentials = &accounts.Credentials{Profile: p}
+		}
+		edit(func() ([]byte, error) { return accounts.AddFound(path, data, a) })
+	}
+	return data, err
+}
+
+// commonRegion is the region of all accounts of a new file, "" if they differ.
+func (b *beginning) commonRegion() string {
+	if b.oldAccounts != nil || len(b.found.Accounts) < 2 {
+		return ""
+	}
+	region := b.found.Accounts[0].Region
+	for _, f := range b.found.Accounts {
+		if f.Region != region {
+			return ""
+		}
+	}
+	return region
+}
+
+// editConfig is setup, and takes over what the owner agreed to.
+func (b *beginning) editConfig(file *accounts.File, old []byte) ([]byte, awsfiles.Report, error) {
+	var all []*accounts.Account
+	for i := range file.Accounts {
+		if a := &file.Accounts[i]; !b.keyless(a) {
+			all = append(all, a)
+		}
+	}
+	stanzas, err := accounts.Stanzas(file, b.Program, all)
+	if err != nil {
+		return nil, awsfiles.Report{}, err
+	}
+	agreed := map[string]bool{}
+	for _, f := range b.imports {
+		agreed[f.From] = true
+	}
+	if b.take {
+		for _, f := range b.found.Accounts {
+			if !f.IsBase() || f.Way().WebIdentityTokenFile != "" {
+				agreed[f.From] = true
+			}
+		}
+	}
+	take := slices.DeleteFunc(slices.Clone(stanzas), func(s awsfiles.Stanza) bool { return !agreed[s.Profile] })
+	edited, report, err := awsfiles.TakeOver(old, take)
+	if err != nil {
+		return nil, report, err
+	}
+	rest := slices.DeleteFunc(stanzas, func(s awsfiles.Stanza) bool { return agreed[s.Profile] })
+	edited, more, err := awsfiles.EditConfig(edited, rest, nil)
+	report.Changes = append(report.Changes, more.Changes...)
+	report.Conflicts = append(report.Conflicts, more.Conflicts...)
+	return edited, report, err
+}
+
+// keyless: the account begins with a key that nobody has put into the keychain yet. A stanza of it would only fail.
+func (b *beginning) keyless(a *accounts.Account) bool {
+	return slices.ContainsFunc(b.found.Accounts, func(f accounts.FoundAccount) bool { return f.Keyless && f.Name == a.Name })
+}
+
+// confirm shows what would be written.
+func (b *beginning) confirm(ctx context.Context) error {
+	diff := awsfiles.Diff(short(b.Accounts.Path), b.oldAccounts, b.newAccounts) + awsfiles.Diff(short(b.configPath), b.oldConfig, b.newConfig)
+	for _, f := range b.imports {
+		diff += fmt.Sprintf("%s: access key %s goes from [%s] into the keychain\n", short(b.credentialsPath), f.KeyID, f.From)
+	}
+	for _, c := range b.report.Conflicts {
+		fmt.Fprintf(b.out, "left     [profile %s] in line %d: %s\n", c.Profile, c.Line, c.Reason)
+	}
+	if diff == "" {
+		fmt.Fprintln(b.out, "Nothing to do: all is as it should be.")
+		b.over = true
+		b.tellNext()
+		return nil
+	}
+	fmt.Fprint(b.out, diff, "\n")
+	if b.DryRun {
+		fmt.Fprintln(b.out, "Nothing was written (--dry-run).")
+		b.over = true
+		return nil
+	}
+	if b.Yes {
+		return nil
+	}
+	ok, err := b.Asker.Confirm(ctx, "Write all this?", true)
+	if err == nil && !ok {
+		err = errors.New("nothing was written")
+	}
+	return hint.New(err, "--yes writes without asking")
+}
+
+// write goes in the order in which each step leaves something that works.
+func (b *beginning) write(ctx context.Context) error {
+	file, err := accounts.Parse(b.Accounts.Path, b.newAccounts)
+	if err != nil {
+		return err
+	}
+	keys := make([]aws.Credentials, len(b.imports))
+	for i, f := range b.imports {
+		if keys[i], err = b.storeKey(ctx, file, f); err != nil {
+			return err
+		}
+	}
+	_, err = accounts.Change(ctx, b.Accounts.Path, b.Locks, func(now []byte) ([]byte, error) {
+		if b.oldAccounts != nil && !bytes.Equal(now, b.oldAccounts) {
+			return nil, changedMeanwhile(b.Accounts.Path)
+		}
+		return b.newAccounts, nil
+	})
+	if err != nil {
+		return err
+	}
+	if b.oldAccounts == nil {
+		fmt.Fprintf(b.out, "wrote    %s\n", short(b.Accounts.Path))
+	} else if !bytes.Equal(b.oldAccounts, b.newAccounts) {
+		fmt.Fprintf(b.out, "changed  %s\n", short(b.Accounts.Path))
+	}
+	if err := b.writeConfig(ctx); err != nil {
+		return err
+	}
+	for i, f := range b.imports {
+		if err := b.dropKey(ctx, f, keys[i]); err != nil {
+			return err
+		}
+	}
+	b.tellNext()
+	return nil
+}
+
+// storeKey puts a key into the keychain, as `keys import` does, and proves it there.
+func (b *beginning) storeKey(ctx context.Context, file *accounts.File, f accounts.FoundAccount) (aws.Credentials, error) {
+	c := &KeysImport{Profile: f.From}
+	key, err := c.read(b.credentialsPath)
+	if err != nil {
+		return key, err
+	}
+	if err := c.alone(file, &accounts.Account{Name: f.Name}); err != nil {
+		return key, err
+	}
+	if _, err := c.without(b.credentialsPath, key); err != nil { // before anything is stored
+		return key, err
+	}
+	a, err := file.Find(f.Name)
+	if err != nil {
+		return key, err
+	}
+	release, err := b.resolver.lockKeys(ctx, a.Name)
+	if err != nil {
+		return key, err
+	}
+	defer release()
+	if err := b.resolver.mayStore(ctx, a, key.AccessKeyID, false); err != nil {
+		return key, err
+	}
+	stored, err := b.resolver.store(ctx, file, a, key)
+	if err != nil {
+		return key, err
+	}
+	fmt.Fprintf(b.out, "stored   access key %s of %s in the keychain (%s)\n", stored.Current.ID, a.Name, b.resolver.Sessions.Keychain.Backend())
+	return key, nil
+}
+
+func (b *beginning) writeConfig(ctx context.Context) error {
+	if bytes.Equal(b.newConfig, b.oldConfig) {
+		return nil
+	}
+	release, err := b.lock(ctx, "aws-config")
+	if err != nil {
+		return err
+	}
+	defer release()
+	now, err := readAWS(place.AWSConfig)
+	if err != nil {
+		return fmt.Errorf("reading %s: %w", b.configPath, err)
+	}
+	if !bytes.Equal(now, b.oldConfig) {
+		return changedMeanwhile(b.configPath)
+	}
+	if now != nil {
+		if err := atomicfile.Write(b.configPath+".aws-accounts.bak", now, 0o600); err != nil {
+			return fmt.Errorf("keeping a backup of %s: %w", b.configPath, err)
+		}
+	}
+	if err := atomicfile.Write(b.configPath, b.newConfig, 0o600); err != nil {
+		return fmt.Errorf("writing %s: %w", b.configPath, err)
+	}
+	fmt.Fprintf(b.out, "changed  %s\n", short(b.configPath))
+	if now != nil {
+		fmt.Fprintf(b.out, "backup   %s\n", short(b.configPath+".aws-accounts.bak"))
+	}
+	return nil
+}
+
+// dropKey takes the key out of the credentials file, now that nobody needs it there. No backup: it would hold what was to go.
+func (b *beginning) dropKey(ctx context.Context, f accounts.FoundAccount, key aws.Credentials) error {
+	release, err := b.lock(ctx, "aws-credentials")
+	if err != nil {
+		return err
+	}
+	defer release()
+	edited, err := (&KeysImport{Profile: f.From}).without(b.credentialsPath, key)
+	if err != nil {
+		return err
+	}
+	if err := atomicfile.Write(b.credentialsPath, edited, 0o600); err != nil {
+		return hint.New(fmt.Errorf("the key is stored, but couldn't be taken out of %s: %w", b.credentialsPath, err), "take the lines of [%s] out by hand", f.From)
+	}
+	fmt.Fprintf(b.out, "removed  access key %s from %s\n", f.KeyID, short(b.credentialsPath))
+	return nil
+}
+
+func (b *beginning) lock(ctx context.Context, name string) (release func(), err error) {
+	waiting, cancel := context.WithTimeout(ctx, 10*time.Second)
+	defer cancel()
+	release, err = lock.Acquire(waiting, b.Locks, name)
+	switch {
+	case err == nil:
+		return release, nil
+	case waiting.Err() != nil:
+		return nil, hint.New(errors.New("another `aws-accounts` is changing the files"), "wait for it to end, then run `aws-accounts init` again")
+	}
+	return func() {}, nil // this place can hold no locks; nor can anybody else's process
+}
+
+// short is a path as people write it, with ~ for their home.
+func short(path string) string {
+	home, err := os.UserHomeDir()
+	if rest, below := strings.CutPrefix(path, home+string(filepath.Separator)); err == nil && below {
+		return "~" + string(filepath.Separator) + rest
+	}
+	return path
+}
+
+func changedMeanwhile(path string) error {
+	return hint.New(fmt.Errorf("%s has changed meanwhile and stays as it is", path), "run `aws-accounts init` again")
+}
+
+// tellNext ends with what to type.
+func (b *beginning) tellNext() {
+	file, err := accounts.Parse(b.Accounts.Path, b.newAccounts)
+	if err != nil {
+		return
+	}
+	var try *accounts.Account
+	signIn := map[string]bool{}
+	for i := range file.Accounts {
+		a := &file.Accounts[i]
+		if b.keyless(a) {
+			continue
+		}
+		if a.SSO != nil && !signIn[a.SSO.Session] && b.take {
+			signIn[a.SSO.Session] = true
+			fmt.Fprintf(b.out, "next: `aws-accounts sso login %s` signs in\n", a.SSO.Session)
+		}
+		if try == nil || try.IsBase() && a.RoleARN != "" {
+			try = a
+		}
+	}
+	if try == nil {
+		fmt.Fprintf(b.out, "next: `aws-accounts add NAME --role-arn=ARN --setup` adds an account\n")
+		return
+	}
+	fmt.Fprintf(b.out, "\nTry:\n\n  aws s3 ls --profile %s\n", file.ProfileName(try))
+}

@@ -1,0 +1,180 @@
+package process
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"text/template"
+	"time"
+
+	"aws-accounts/accounts"
+	"aws-accounts/cache"
+	"aws-accounts/internal/awsfiles"
+	"aws-accounts/internal/hint"
+	"aws-accounts/internal/place"
+)
+
+// StatusLine is `aws-accounts status [NAME…]`: which account is in use and how long its session lasts, for a shell's prompt.
+// It reads the stanza and one keychain item, asks nobody, and waits for nothing.
+type StatusLine struct {
+	Names  []string `arg:"" optional:"" name:"name" help:"The accounts (default: the one whose profile is in AWS_PROFILE)."`
+	Format string   `help:"What to write for each." default:"{{.Name}} {{.Left}}" placeholder:"TEMPLATE"`
+}
+
+// Help is what --help says besides the flags.
+func (*StatusLine) Help() string {
+	return `Without NAME it is about AWS_PROFILE, and writes nothing where that isn't set or isn't one of ours.
+
+  aws-accounts status --format '{{.Name}} {{.Left}}'      # dev 43m
+
+In a prompt of bash:
+
+  PS1='$(aws-accounts status --format "[{{.Name}} {{.Left}}] ")\w \$ '
+
+The template is one of Go's: {{.Name}}, {{.Profile}}, {{.AccountID}}, {{.State}} (active, expired, none or unknown), {{.Left}} (43m,
+1h05m, expired, - or ?), {{.Minutes}} (a number) and {{.Expires}} (as in 2026-11-22T12:00:00Z), and conditions on them:
+
+  aws-accounts status --format '{{.Name}}{{if lt .Minutes 10}} expires in {{.Left}}{{end}}'
+
+The keychain is never unlocked for it, and a slow one is given up on after a quarter of a second: {{.State}} is then unknown.`
+}
+
+// keychainGlance is how long a prompt may take.
+const keychainGlance = 250 * time.Millisecond
+
+// Run writes a line for each account.
+func (c *StatusLine) Run(resolving Resolving, stdout io.Writer) error {
+	format, err := parseFormat(c.Format)
+	if err != nil {
+		return err
+	}
+	var found []status
+	for _, name := range c.Names {
+		found = append(found, status{Name: name})
+	}
+	if len(c.Names) == 0 {
+		s, ok := inUse()
+		if !ok {
+			return nil
+		}
+		found = append(found, s)
+	}
+	r, err := resolving()
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), keychainGlance)
+	defer cancel()
+	var b strings.Builder
+	for _, s := range found {
+		if len(c.Names) > 0 {
+			file, err := r.Accounts.File()
+			if err != nil {
+				return err
+			}
+			a, err := file.Find(s.Name)
+			if err != nil {
+				return err
+			}
+			s.Name, s.Profile, s.AccountID = a.Name, file.ProfileName(a), a.AccountID
+		}
+		s.look(ctx, r.Sessions)
+		if err := format.Execute(&b, &s); err != nil {
+			return fmt.Errorf("--format: %w", err)
+		}
+		b.WriteByte('\n')
+	}
+	_, err = io.WriteString(stdout, b.String())
+	return err
+}
+
+// inUse is the account whose stanza AWS_PROFILE names.
+func inUse() (status, bool) {
+	profile := os.Getenv("AWS_PROFILE")
+	if profile == "" {
+		profile = os.Getenv("AWS_DEFAULT_PROFILE")
+	}
+	if profile == "" {
+		return status{}, false
+	}
+	config, err := readAWS(place.AWSConfig)
+	if err != nil {
+		return status{}, false
+	}
+	files, err := awsfiles.Profiles(sectionsNaming(profile, config), nil)
+	if err != nil {
+		return status{}, false
+	}
+	p, ok := files.Profile(profile)
+	if !ok {
+		return status{}, false
+	}
+	account, ok := p.Account()
+	return status{Name: account, Profile: profile}, ok
+}
+
+// sectionsNaming are the sections whose headers hold the name: a prompt shouldn't wait for thousands of others to be read.
+func sectionsNaming(name string, config []byte) []byte {
+	var found []byte
+	inside := false
+	for line := range bytes.Lines(config) {
+		if line[0] == '[' {
+			inside = bytes.Contains(line, []byte(name))
+		}
+		if inside {
+			found = append(found, line...)
+		}
+	}
+	return found
+}
+
+// status is what a template can show.
+type status struct {
+	Name, Profile, AccountID string
+	State, Left, Expires     string
+	Minutes                  int
+}
+
+func (s *status) look(ctx context.Context, sessions *cache.Sessions) {
+	session, err := sessions.Load(ctx, s.Name)
+	switch now := sessions.Now(); {
+	case errors.Is(err, cache.ErrNotFound), errors.Is(err, cache.ErrCorrupt): // the next call gets one in either case
+		s.State, s.Left = "none", "-"
+	case err != nil:
+		s.State, s.Left = "unknown", "?"
+	default:
+		if s.AccountID == "" {
+			s.AccountID = session.AccountID
+		}
+		left := session.Expiration.Sub(now)
+		s.Expires = session.Expiration.UTC().Format(time.RFC3339)
+		s.State, s.Left = "active", strings.TrimSuffix(accounts.Left(left), " left")
+		switch {
+		case left <= 0:
+			s.State = "expired"
+		case left < time.Minute:
+			s.Left = "<1m"
+		}
+		s.Minutes = max(0, int(left.Minutes()))
+	}
+}
+
+// parseFormat also tries the template, as a field that isn't there shows only then.
+func parseFormat(format string) (*template.Template, error) {
+	t, err := template.New("format").Parse(format)
+	if err == nil {
+		err = t.Execute(io.Discard, &status{})
+	}
+	if err != nil {
+		text := err.Error()
+		if at := strings.LastIndex(text, ": "); at >= 0 {
+			text = text[at+2:]
+		}
+		return nil, &ExitStatus{2, hint.New(fmt.Errorf("--format: %s", text), "`aws-accounts status --help` lists the fields")}
+	}
+	return t, nil
+}

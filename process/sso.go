@@ -73,7 +73,6 @@ func (r *Resolver) center(ctx context.Context, session *accounts.SSOSession, hur
 		Locks:   r.Sessions.Dir,
 		Now:     r.Sessions.Now,
 		Report:  r.Sessions.Report,
-		Hurried: hurry,
 	}, nil
 }
 
@@ -147,9 +146,6 @@ func explainSSO(err error, file *accounts.File, session *accounts.SSOSession, a 
 	}
 	if needs, ok := errors.AsType[*identitycenter.NeedsSignIn](err); ok {
 		return hint.New(&refusal{message: who + needs.Error(), RequestID: requestID(err)}, "run `aws-accounts sso login %s`", session.Name)
-	}
-	if errors.Is(err, identitycenter.ErrNotRenewed) {
-		return hint.New(fmt.Errorf("%s%w", who, err), "run `aws-accounts assume %s --refresh`", a.Name)
 	}
 	if identitycenter.Misconfigured(err) {
 		r := &refusal{message: fmt.Sprintf("%sIdentity Center in %s doesn't accept the sign-in to %s", who, session.Region, session.StartURL),

@@ -9,8 +9,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http/httptrace"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -48,13 +50,12 @@ var (
 // Center is the Identity Center of one session.
 type Center struct {
 	Session
-	Config  aws.Config // in the session's region; needs no credentials
-	Store   Store
-	Locks   string // the folder of the locks
-	Now     func() time.Time
-	Report  func(error) // told of trouble that was no reason to withhold credentials
-	Person  Person
-	Hurried bool // a token that has to be renewed is ErrNotRenewed: a renewal can't be called off
+	Config aws.Config // in the session's region; needs no credentials
+	Store  Store
+	Locks  string // the folder of the locks
+	Now    func() time.Time
+	Report func(error) // told of trouble that was no reason to withhold credentials
+	Person Person
 }
 
 // Person is how somebody can be reached who signs in. The zero Person is nobody.
@@ -224,17 +225,11 @@ func (c *Center) token(ctx context.Context, refused string) (*token, error) {
 
 func (c *Center) ended() error { return needsSignIn("the sign-in to %s has ended", c.Name) }
 
-// ErrNotRenewed means that the stored token has to be renewed, and that this was left to a call without hurry.
-var ErrNotRenewed = errors.New("it has to be renewed, which is not begun in a hurry")
-
 // errSpent means that a refresh token is of no more use.
 var errSpent = errors.New("the refresh token is spent")
 
 // renew trades old's refresh token for new ones, and stores these before anybody uses them: AWS takes each once.
 func (c *Center) renew(ctx context.Context, old *token) (*token, error) {
-	if c.Hurried {
-		return nil, fmt.Errorf("the sign-in to %s: %w", c.Name, ErrNotRenewed)
-	}
 	asked := c.Now()
 	out, err := c.createOnce(ctx, &ssooidc.CreateTokenInput{
 		ClientId: &old.ClientID, ClientSecret: &old.ClientSecret, GrantType: aws.String(grantRefresh), RefreshToken: &old.RefreshToken,
@@ -257,26 +252,25 @@ func (c *Center) renew(ctx context.Context, old *token) (*token, error) {
 	return &t, nil
 }
 
-// How long AWS may take for what it takes once, and how far that may go beyond the end of the caller's context: `process`
-// is still within the minute after which SDKs kill it.
-const (
-	onceTime = 15 * time.Second
-	overtime = 4 * time.Second
-)
+// onceTime is how long AWS may take for what it takes once, whenever the caller's context ends.
+const onceTime = 15 * time.Second
 
-// createOnce trades a grant that AWS takes once. The answer is waited for whoever leaves: AWS may have spent the grant long
-// before it arrives, and it doesn't come again. For the same reason nothing is repeated: to a spent grant AWS answers that
-// the sign-in is over.
-func (c *Center) createOnce(ctx context.Context, in *ssooidc.CreateTokenInput) (*ssooidc.CreateTokenOutput, error) {
-	if err := ctx.Err(); err != nil {
+// createOnce trades a grant that AWS takes once. Until the request has gone out the caller may call it off; then its answer
+// is waited for whoever leaves: AWS may have spent the grant long before it arrives, and it doesn't come again. For the same
+// reason nothing is repeated: to a spent grant AWS answers that the sign-in is over.
+func (c *Center) createOnce(caller context.Context, in *ssooidc.CreateTokenInput) (*ssooidc.CreateTokenOutput, error) {
+	if err := caller.Err(); err != nil {
 		return nil, err
 	}
-	end := time.Now().Add(onceTime)
-	if deadline, ok := ctx.Deadline(); ok && deadline.Add(overtime).Before(end) {
-		end = deadline.Add(overtime)
-	}
-	ctx, cancel := context.WithDeadline(context.WithoutCancel(ctx), end)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(caller), onceTime)
 	defer cancel()
+	var sent atomic.Bool
+	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{WroteHeaders: func() { sent.Store(true) }})
+	defer context.AfterFunc(caller, func() {
+		if !sent.Load() {
+			cancel()
+		}
+	})()
 	return c.oidc().CreateToken(ctx, in, func(o *ssooidc.Options) {
 		o.Retryer = aws.NopRetryer{}
 		if client, ok := o.HTTPClient.(*awshttp.BuildableClient); ok {

@@ -14,9 +14,9 @@ test lint cross fuzz bench soak try: export GOFLAGS := $(GOFLAGS) -buildvcs=fals
 help:
 	@sed -n 's/^\([a-z]*\):.*## /make \1	/p' Makefile
 
-# AWS's APIs are called over HTTP/1.1 here: HTTP/2 would add 0.4 MB and nothing else.
+# Two thirds of a megabyte less, and no slower: AWS's APIs are called over HTTP/1.1, and the SDK's code isn't inlined.
 build: ## dist/aws-accounts, as it is released
-	CGO_ENABLED=0 go build -trimpath -tags=nethttpomithttp2 -ldflags='-s -w' -o dist/ .
+	CGO_ENABLED=0 go build -trimpath -tags=nethttpomithttp2 -gcflags='github.com/aws/...=-l' -ldflags='-s -w' -o dist/ .
 
 # -count=1: the tests run programs that go test's cache doesn't know of.
 test: lint cross ## everything, with the race detector, on real clients and a real keychain

@@ -7,15 +7,17 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strconv"
 	"strings"
-	"text/template"
 	"time"
 
 	"aws-accounts/accounts"
 	"aws-accounts/cache"
 	"aws-accounts/internal/awsfiles"
 	"aws-accounts/internal/hint"
+	"aws-accounts/internal/pattern"
 	"aws-accounts/internal/place"
+	"aws-accounts/internal/tui"
 )
 
 // StatusLine is `aws-accounts status [NAME…]`: which account is in use and how long its session lasts, for a shell's prompt.
@@ -35,10 +37,8 @@ In a prompt of bash:
 
   PS1='$(aws-accounts status --format "[{{.Name}} {{.Left}}] ")\w \$ '
 
-The template is one of Go's: {{.Name}}, {{.Profile}}, {{.AccountID}}, {{.State}} (active, expired, none or unknown), {{.Left}} (43m,
-1h05m, expired, - or ?), {{.Minutes}} (a number) and {{.Expires}} (as in 2026-11-22T12:00:00Z), and conditions on them:
-
-  aws-accounts status --format '{{.Name}}{{if lt .Minutes 10}} expires in {{.Left}}{{end}}'
+The fields are {{.Name}}, {{.Profile}}, {{.AccountID}}, {{.State}} (active, expired, none or unknown), {{.Left}} (43m,
+1h05m, expired, - or ?), {{.Minutes}} (a number) and {{.Expires}} (as in 2026-11-22T12:00:00Z).
 
 The keychain is never unlocked for it, and a slow one is given up on after a quarter of a second: {{.State}} is then unknown.`
 }
@@ -48,8 +48,7 @@ const keychainGlance = 250 * time.Millisecond
 
 // Run writes a line for each account.
 func (c *StatusLine) Run(resolving Resolving, stdout io.Writer) error {
-	format, err := parseFormat(c.Format)
-	if err != nil {
+	if err := checkFormat(c.Format); err != nil {
 		return err
 	}
 	var found []status
@@ -83,10 +82,7 @@ func (c *StatusLine) Run(resolving Resolving, stdout io.Writer) error {
 			s.Name, s.Profile, s.AccountID = a.Name, file.ProfileName(a), a.AccountID
 		}
 		s.look(ctx, r.Sessions)
-		if err := format.Execute(&b, &s); err != nil {
-			return fmt.Errorf("--format: %w", err)
-		}
-		b.WriteByte('\n')
+		b.WriteString(s.fill(c.Format) + "\n")
 	}
 	_, err = io.WriteString(stdout, b.String())
 	return err
@@ -132,7 +128,7 @@ func sectionsNaming(name string, config []byte) []byte {
 	return found
 }
 
-// status is what a template can show.
+// status is what a format can show.
 type status struct {
 	Name, Profile, AccountID string
 	State, Left, Expires     string
@@ -163,18 +159,30 @@ func (s *status) look(ctx context.Context, sessions *cache.Sessions) {
 	}
 }
 
-// parseFormat also tries the template, as a field that isn't there shows only then.
-func parseFormat(format string) (*template.Template, error) {
-	t, err := template.New("format").Parse(format)
-	if err == nil {
-		err = t.Execute(io.Discard, &status{})
-	}
-	if err != nil {
-		text := err.Error()
-		if at := strings.LastIndex(text, ": "); at >= 0 {
-			text = text[at+2:]
+// field is {{.Name}} and the like, as in Go's templates; conditions are left to the shell, which costs less than linking them in.
+var field = pattern.New(`\{\{ *\.([A-Za-z]+) *\}\}`)
+
+// fill writes the format with the fields of s in it.
+func (s *status) fill(format string) string {
+	values := map[string]string{"Name": s.Name, "Profile": s.Profile, "AccountID": s.AccountID, "State": s.State, "Left": s.Left,
+		"Expires": s.Expires, "Minutes": strconv.Itoa(s.Minutes)}
+	return field().ReplaceAllStringFunc(format, func(f string) string { return values[field.FindStringSubmatch(f)[1]] })
+}
+
+// checkFormat finds what is no field, before anything is written.
+func checkFormat(format string) error {
+	const known = " Name Profile AccountID State Left Minutes Expires "
+	wrong := ""
+	for _, f := range field().FindAllStringSubmatch(format, -1) {
+		if !strings.Contains(known, " "+f[1]+" ") {
+			wrong = "no field ." + f[1]
 		}
-		return nil, &ExitStatus{2, hint.New(fmt.Errorf("--format: %s", text), "`aws-accounts status --help` lists the fields")}
 	}
-	return t, nil
+	if rest := field.ReplaceAllString(format, ""); wrong == "" && strings.Contains(rest, "{{") {
+		wrong = "{{ without a field like .Name and }}"
+	}
+	if wrong == "" {
+		return nil
+	}
+	return &ExitStatus{2, hint.New(fmt.Errorf("--format: %s", tui.Harmless(wrong)), "`aws-accounts status --help` lists the fields")}
 }

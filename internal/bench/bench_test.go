@@ -169,7 +169,7 @@ const settling = 2*time.Second + 100*time.Millisecond
 func build(b *testing.B) func(program string) string {
 	dir := b.TempDir()
 	for _, name := range []string{"aws-accounts", "aws-accounts/internal/bench/..."} {
-		cmd := exec.Command("go", "build", "-trimpath", "-tags=nethttpomithttp2", "-ldflags=-s -w", "-o", dir+string(filepath.Separator), name)
+		cmd := exec.Command("go", "build", "-trimpath", "-tags=nethttpomithttp2", "-gcflags=github.com/aws/...=-l", "-ldflags=-s -w", "-o", dir+string(filepath.Separator), name)
 		cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
 		if out, err := cmd.CombinedOutput(); err != nil {
 			b.Fatalf("%s: %v\n%s", cmd, err, out)

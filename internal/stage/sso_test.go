@@ -254,8 +254,8 @@ func TestSSOKeychainTrouble(t *testing.T) {
 	}
 }
 
-// While a session is valid, a sign-in that has to be renewed is left alone: a renewal can't be called off, as AWS takes each
-// refresh token once. When the session is over there is time for it, however slow AWS is.
+// A slow renewal costs no sign-in: AWS takes each refresh token once, so that an answer which comes after the hurry is kept
+// for the next call, while this one is handed the session that is still valid.
 func TestSSOHurry(t *testing.T) {
 	t.Parallel()
 	aws := standin.Start(t, World())

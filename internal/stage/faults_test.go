@@ -101,15 +101,15 @@ const elsewhere = "sts.eu-west-1.example.com"
 var outages = []outage{
 	{"refusing", "connection refused", func(_ *testing.T, aws *standin.Server) []string { aws.Refuse(); return nil }},
 	{"resetting", "connection reset by peer", fault(standin.Fault{Operation: "*", Kind: standin.Reset})},
-	{"resetting in the middle of its answer", "connection reset by peer", fault(standin.Fault{Operation: "*", Kind: standin.ResetMidAnswer})},
+	{"resetting in the middle of its answer", "cut off", fault(standin.Fault{Operation: "*", Kind: standin.ResetMidAnswer})},
 	{"silent", "didn't answer in time", fault(standin.Fault{Operation: "*", Kind: standin.Silent})},
 	{"slow", "didn't answer in time", fault(standin.Fault{Operation: "*", Kind: standin.Slow, Delay: time.Minute})},
 	{"throttling", "throttling", fault(standin.Fault{Operation: "*", Kind: standin.Throttle})},
 	{"500", "HTTP 500", fault(standin.Fault{Operation: "*", Kind: standin.ServerError, Status: 500})},
 	{"503", "HTTP 503", fault(standin.Fault{Operation: "*", Kind: standin.ServerError, Status: 503})},
-	{"HTML", "", fault(standin.Fault{Operation: "*", Kind: standin.HTML})},
+	{"HTML", "what answered isn't AWS", fault(standin.Fault{Operation: "*", Kind: standin.HTML})},
 	{"HTML with 502", "HTTP 502", fault(standin.Fault{Operation: "*", Kind: standin.HTML, Status: 502})},
-	{"truncated", "", fault(standin.Fault{Operation: "*", Kind: standin.Truncate})},
+	{"truncated", "what answered isn't AWS", fault(standin.Fault{Operation: "*", Kind: standin.Truncate})},
 	{"a proxy that is gone", "connection refused", func(t *testing.T, _ *standin.Server) []string {
 		return []string{"AWS_ENDPOINT_URL_STS=https://" + elsewhere, "HTTPS_PROXY=" + standin.RefusedURL(t)}
 	}},
@@ -154,46 +154,54 @@ const (
 // no session it's an error in time, which says why and what to do.
 func TestOutages(t *testing.T) {
 	t.Parallel()
+	type waiting struct {
+		outage
+		aws   *standin.Server
+		home  *Home
+		stale given
+		later <-chan given
+	}
+	var all []waiting
 	for _, o := range outages {
-		t.Run(o.name, func(t *testing.T) {
-			t.Parallel()
-			aws := startStageAWS(t, "")
-			h := NewHome(t, aws, FileKeychain()...)
-			h.Accounts(stageAccounts)
-			first, _ := h.process("dev").credentials()
-			h.age("dev", 5*time.Minute)
-			env := o.begin(t, aws)
+		w := waiting{outage: o, aws: startStageAWS(t, "")}
+		w.home = NewHome(t, w.aws, FileKeychain()...)
+		w.home.Accounts(stageAccounts)
+		first, _ := w.home.process("dev").credentials()
+		w.home.age("dev", 5*time.Minute)
+		env := o.begin(t, w.aws)
 
-			g := h.process("dev", env...)
-			c, ok := g.credentials()
-			if !ok || c.AccessKeyId != first.AccessKeyId {
-				t.Errorf("the valid session isn't handed out: exit %d, stderr %q", g.status, g.stderr)
-			}
-			if g.took() > staleAfter {
-				t.Errorf("that took %v", g.took())
-			}
-			if log := accessLog(t, h); !slices.ContainsFunc(log, func(e logEntry) bool { return e.Outcome == "failed" && strings.Contains(e.Error, o.says) }) {
-				t.Errorf("the log doesn't say %q: %+v", o.says, log)
-			}
-
-			h.MustRun("aws-accounts", "clear", "dev")
-			without := h.process("dev", env...)
-			if without.status != 1 || without.stdout != "" || !strings.Contains(without.stderr, "aws-accounts: dev: ") ||
-				!strings.Contains(without.stderr, o.says) || !strings.Contains(without.stderr, "\nhint: ") {
-				t.Errorf("without a session: exit %d, %d bytes on stdout, stderr %q", without.status, len(without.stdout), without.stderr)
-			}
-			if without.took() > failsAfter {
-				t.Errorf("without a session it took %v", without.took())
-			}
-			t.Logf("%s: a valid session after %v; without one after %v: %s", o.name,
-				g.took().Round(10*time.Millisecond), without.took().Round(10*time.Millisecond), without.stderr)
-			if err := NoSecrets(h.Dir, aws); err != nil {
-				t.Error(err)
-			}
-			if err := hasNone(without.stderr, "stderr", aws); err != nil {
-				t.Error(err)
-			}
-		})
+		w.stale = w.home.process("dev", env...)
+		if c, ok := w.stale.credentials(); !ok || c.AccessKeyId != first.AccessKeyId {
+			t.Errorf("%s: the valid session isn't handed out: exit %d, stderr %q", o.name, w.stale.status, w.stale.stderr)
+		}
+		if w.stale.took() > staleAfter {
+			t.Errorf("%s: that took %v", o.name, w.stale.took())
+		}
+		if log := accessLog(t, w.home); !slices.ContainsFunc(log, func(e logEntry) bool { return e.Outcome == "failed" && strings.Contains(e.Error, o.says) }) {
+			t.Errorf("%s: the log doesn't say %q: %+v", o.name, o.says, log)
+		}
+		w.home.MustRun("aws-accounts", "clear", "dev")
+		w.home.Env = append(w.home.Env, env...)
+		_, w.later = w.home.begin("dev", nil) // all of them wait at the same time
+		all = append(all, w)
+	}
+	for _, w := range all {
+		g := <-w.later
+		if g.status != 1 || g.stdout != "" || !strings.Contains(g.stderr, "aws-accounts: dev: ") ||
+			!strings.Contains(g.stderr, w.says) || !strings.Contains(g.stderr, "\nhint: ") {
+			t.Errorf("%s, without a session: exit %d, %d bytes on stdout, stderr %q", w.name, g.status, len(g.stdout), g.stderr)
+		}
+		if g.took() > failsAfter {
+			t.Errorf("%s: without a session it took %v", w.name, g.took())
+		}
+		t.Logf("%s: a valid session after %v; without one after %v: %s", w.name,
+			w.stale.took().Round(10*time.Millisecond), g.took().Round(10*time.Millisecond), g.stderr)
+		if err := NoSecrets(w.home.Dir, w.aws); err != nil {
+			t.Error(err)
+		}
+		if err := hasNone(g.stderr, "stderr", w.aws); err != nil {
+			t.Error(err)
+		}
 	}
 }
 

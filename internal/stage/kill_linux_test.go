@@ -42,6 +42,7 @@ func TestKilledAtEachCall(t *testing.T) {
 		{"setup --remove", func(h *Home) { h.Write(".aws/config", ordinary); h.MustRun("aws-accounts", "setup") },
 			[]string{"setup", "--remove"}, []string{"setup"}},
 		{"keys import --remove", func(h *Home) {}, []string{"keys", "import", "--account=main", "--remove"}, nil},
+		{"add", func(h *Home) {}, []string{"add", "prod", "--role-arn=" + ProdRole}, nil},
 		{"clear", warm, []string{"clear", "dev"}, nil},
 		{"process, cold", func(h *Home) {}, []string{"process", "dev"}, nil},
 		{"process, renewing", func(h *Home) { warm(h); h.age("dev", 5*time.Minute) }, []string{"process", "dev"}, nil},
@@ -90,7 +91,7 @@ func TestKilledAtEachCall(t *testing.T) {
 						t.Errorf("killed at %d, %s: the next process: exit %d, stderr %q", nth, call, g.status, g.stderr)
 					}
 				}
-				if c.name != "keys import --remove" || strings.Contains(contents(t, h)[".aws/credentials"], "aws_secret") {
+				if !maps.Equal(contents(t, h), renewed) || c.undo != nil { // what is done already can't always be done twice
 					h.MustRun("aws-accounts", c.command...)
 				}
 				for name, want := range renewed {

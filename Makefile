@@ -22,7 +22,7 @@ build: ## dist/aws-accounts, as it is released
 test: lint cross ## everything, with the race detector, on real clients and a real keychain
 	@STAGE_WITHOUT="$$(.ci/stage | xargs)"; export STAGE_WITHOUT; \
 	if [[ $$(go env CGO_ENABLED) == 1 ]]; then race=-race; fi; set -x; \
-	go test $${race:-} -count=1 -timeout=10m ./...
+	go test $${race:-} -count=1 -timeout=20m ./...
 
 stage: ## installs what the tests need: apt as root or with sudo, npm
 	@.ci/stage >/dev/null

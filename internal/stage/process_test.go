@@ -192,21 +192,24 @@ func TestCircle(t *testing.T) {
 	for _, test := range []struct {
 		name, profile, config string
 		starts                int
+		says                  string
 	}{
-		{"a stanza of ours", "dev", "", 1},
-		{"through a script", "wrapped", "[profile wrapped]\ncredential_process = sh HOME/wrapper\n", 2},
-		{"through a source_profile", "above", "[profile above]\nrole_arn = " + DevRole + "\nsource_profile = dev\n", 1},
+		{"a stanza of ours", "dev", "", 1, "calls aws-accounts itself"},
+		// What the second of us says goes to the script, of which nothing is shown: it could be a secret.
+		{"through a script", "wrapped", "[profile wrapped]\ncredential_process = sh HOME/wrapper\n", 2, `the credential_process of profile "wrapped"`},
+		{"through a source_profile", "above", "[profile above]\nrole_arn = " + DevRole + "\nsource_profile = dev\n", 1, "calls aws-accounts itself"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			h := NewHome(t, aws, keyring.Env()...)
-			h.Accounts(strings.ReplaceAll(stageAccounts, `"name": "main",`, fmt.Sprintf(`"name": "main", "credentials": {"profile": %q},`, test.profile)))
+			h.Accounts(stageAccounts)
 			if test.config != "" {
 				h.Write(".aws/config", strings.ReplaceAll(test.config, "HOME", h.Dir))
 			}
 			starts := setUpCounted(t, h)
+			h.Accounts(strings.ReplaceAll(stageAccounts, `"name": "main",`, fmt.Sprintf(`"name": "main", "credentials": {"profile": %q},`, test.profile)))
 			h.Write("wrapper", "exec '"+starts.program+"' process dev")
 			stdout, stderr, status := h.Run(starts.program, "process", "dev")
-			if status != 1 || stdout != "" || !strings.Contains(stderr, "calls aws-accounts itself") || !strings.Contains(stderr, "\nhint: ") {
+			if status != 1 || stdout != "" || !strings.Contains(stderr, test.says) || !strings.Contains(stderr, "\nhint: ") {
 				t.Errorf("exit %d, %d bytes on stdout, stderr\n%s", status, len(stdout), stderr)
 			}
 			if got := starts.since(); got != test.starts {

@@ -58,7 +58,26 @@ type grammar struct {
 
 func main() {
 	private.Process()
-	os.Exit(run(os.Args[1:], os.Stdout, os.Stderr))
+	out := &output{File: os.Stdout}
+	status := run(os.Args[1:], out, os.Stderr)
+	if status == 0 && out.err != nil {
+		status = fail(os.Stderr, fmt.Errorf("writing the output: %w", out.err), 1)
+	}
+	os.Exit(status)
+}
+
+// output remembers that a write has failed, as on a full disk: half an output is no success, whoever wrote it.
+type output struct {
+	*os.File
+	err error
+}
+
+func (o *output) Write(p []byte) (int, error) {
+	n, err := o.File.Write(p)
+	if err != nil && o.err == nil {
+		o.err = err
+	}
+	return n, err
 }
 
 // run is the whole program but for its exit. It returns the exit status: 0, 1 for a failure, 2 for wrong usage.
@@ -145,6 +164,9 @@ func exitStatus(stderr io.Writer, err error) int {
 		return 0
 	}
 	status := 1
+	if hint.IsUsage(err) {
+		status = 2
+	}
 	if exit, ok := errors.AsType[*process.ExitStatus](err); ok {
 		if status = exit.Status; exit.Cause == nil { // the command that it ran has said what there is to say
 			return status
@@ -178,7 +200,8 @@ func firstUse(reader *accounts.Reader, stderr io.Writer) error {
 	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
 	defer cancel()
 	var base *accounts.Account
-	if id, err := process.Current(ctx); err == nil {
+	id, unknown := process.Current(ctx)
+	if unknown == nil {
 		base = &accounts.Account{Name: "main", AccountID: id, Description: "Main AWS Account"}
 		if p := process.ProfileInUse(); p != "" && p != accounts.DefaultProfile {
 			base.Credentials = &accounts.Credentials{Profile: p} // it may be in another account than the default one
@@ -187,9 +210,9 @@ func firstUse(reader *accounts.Reader, stderr io.Writer) error {
 	if err := accounts.Create(reader.Path, base); err != nil && !errors.Is(err, fs.ErrExist) {
 		return err
 	}
-	with := "no account, as AWS didn't say who you are"
-	if base != nil {
-		with = "your account " + base.AccountID + " as `main`"
+	with := "your account " + id + " as `main`"
+	if unknown != nil {
+		with = "no account: " + tui.Harmless(unknown.Error())
 	}
 	fmt.Fprintf(stderr, "created %s with %s\nnext: `aws-accounts init` takes over what is in ~/.aws; `aws-accounts add` adds an account\n\n", reader.Path, with)
 	return nil

@@ -24,9 +24,9 @@ func (c *Clear) Run(s *Sessions, stdout io.Writer) error {
 	names := c.Names
 	switch {
 	case len(names) == 0 && !c.All && !c.Expired:
-		return hint.New(errors.New("which sessions?"), "name accounts, or use --expired or --all")
+		return hint.Usage(errors.New("which sessions?"), "name accounts, or use --expired or --all")
 	case len(names) > 0 && (c.All || c.Expired):
-		return hint.New(errors.New("either names, or --expired or --all"), "for example `aws-accounts clear --expired`")
+		return hint.Usage(errors.New("either names, or --expired or --all"), "for example `aws-accounts clear --expired`")
 	case len(names) == 0:
 		keys, err := s.Keychain.Keys(ctx)
 		if err != nil {

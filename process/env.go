@@ -41,11 +41,11 @@ func (c *Env) Run(r *Resolver, stdout io.Writer, stderr tui.Stderr) error {
 	}
 	switch {
 	case c.Unset && (c.JSON || c.Dotenv):
-		return hint.New(errors.New("--unset is for shells: neither JSON nor a dotenv file can take a variable out"), "leave out --json or --dotenv")
+		return hint.Usage(errors.New("--unset is for shells: neither JSON nor a dotenv file can take a variable out"), "leave out --json or --dotenv")
 	case c.Unset:
 		return write(stdout, slices.Concat(given, rivals), nil)
 	case c.Name == "":
-		return hint.New(errors.New("which account?"), "`aws-accounts env NAME`; `aws-accounts list` shows the names")
+		return hint.Usage(errors.New("which account?"), "`aws-accounts env NAME`; `aws-accounts list` shows the names")
 	}
 	session, err := r.open(c.Name)
 	if err != nil {

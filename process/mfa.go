@@ -70,7 +70,10 @@ func (m *MFA) code(ctx context.Context, a *accounts.Account, account, complaint 
 			return "", false, hint.New(fmt.Errorf("%s: this MFA code has been used, and AWS takes each once", account),
 				"wait for the next code, at most 30 seconds")
 		}
-		return code, false, m.check(code)
+		if err := m.check(code); err != nil {
+			return "", false, hint.Usage(err, "type what the device shows now: --mfa-code 123456")
+		}
+		return code, false, nil
 	}
 	ctx, cancel := m.questionTime(ctx)
 	defer cancel()

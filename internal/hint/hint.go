@@ -40,3 +40,18 @@ func From(err error) error {
 	}
 	return nil
 }
+
+type usage struct{ error }
+
+func (u usage) Unwrap() error { return u.error }
+
+// Usage marks an error as one of how the program was called, not of what it does, and gives it a next step.
+func Usage(err error, format string, args ...any) error {
+	return New(usage{err}, format, args...)
+}
+
+// IsUsage reports whether Usage has marked an error in err's chain.
+func IsUsage(err error) bool {
+	_, ok := errors.AsType[usage](err)
+	return ok
+}

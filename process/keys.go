@@ -47,15 +47,7 @@ const keysTimeout = 10 * time.Minute
 func (c *KeysAdd) Run(r *Resolver, stdout io.Writer) error {
 	ctx, cancel := context.WithTimeout(context.Background(), keysTimeout)
 	defer cancel()
-	file, err := r.Accounts.File()
-	if err != nil {
-		return err
-	}
-	a, err := keysAccount(file, c.Name)
-	if err != nil {
-		return err
-	}
-	release, err := r.lockKeys(ctx, a.Name)
+	file, a, release, err := r.holdKeys(ctx, c.Name)
 	if err != nil {
 		return err
 	}
@@ -149,6 +141,18 @@ func keysAccount(file *accounts.File, name string) (*accounts.Account, error) {
 			"write \"credentials\": {\"keychain\": true} instead into %s first", file.Path)
 	}
 	return a, nil
+}
+
+// holdKeys finds the account called name, and lets nobody else change its keys until release is called.
+func (r *Resolver) holdKeys(ctx context.Context, name string) (file *accounts.File, a *accounts.Account, release func(), err error) {
+	if file, err = r.Accounts.File(); err != nil {
+		return nil, nil, nil, err
+	}
+	if a, err = keysAccount(file, name); err != nil {
+		return nil, nil, nil, err
+	}
+	release, err = r.lockKeys(ctx, a.Name)
+	return file, a, release, err
 }
 
 // lockKeys lets one process at a time change the keys of the account called name. Without a lock it does nothing: two

@@ -36,15 +36,7 @@ func (c *KeysRotate) Run(r *Resolver, stdout io.Writer) error {
 	defer cancel()
 	ctx, stop := signal.NotifyContext(ctx, syscall.SIGINT, syscall.SIGTERM) // to say where it stopped; SIGKILL does no harm either
 	defer stop()
-	file, err := r.Accounts.File()
-	if err != nil {
-		return err
-	}
-	a, err := keysAccount(file, c.Name)
-	if err != nil {
-		return err
-	}
-	release, err := r.lockKeys(ctx, a.Name)
+	file, a, release, err := r.holdKeys(ctx, c.Name)
 	if err != nil {
 		return err
 	}

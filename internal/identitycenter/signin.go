@@ -5,12 +5,9 @@ import (
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/base64"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net/url"
-	"os"
-	"path/filepath"
 	"strings"
 	"sync"
 	"time"
@@ -18,6 +15,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ssooidc"
 	smithy "github.com/aws/smithy-go"
+
+	"aws-accounts/internal/note"
 )
 
 const (
@@ -285,24 +284,18 @@ type failure struct {
 	Why      string    `json:"why"`
 }
 
-func (c *Center) failurePath() string { return filepath.Join(c.Locks, c.lockName()+".failed") }
+func (c *Center) failureNote() string { return c.lockName() + ".failed" }
 
-// rememberFailure is best effort: without the note the person is asked again.
 func (c *Center) rememberFailure(err *NeedsSignIn) {
-	data, _ := json.Marshal(failure{c.Now(), c.StartURL, c.Region, err.why})
-	os.WriteFile(c.failurePath(), data, 0o600)
+	note.Write(c.Locks, c.failureNote(), failure{c.Now(), c.StartURL, c.Region, err.why})
 }
 
-func (c *Center) forgetFailure() { os.Remove(c.failurePath()) }
+func (c *Center) forgetFailure() { note.Remove(c.Locks, c.failureNote()) }
 
 func (c *Center) lastFailure() error {
-	data, err := os.ReadFile(c.failurePath())
-	if err != nil {
-		return nil
-	}
 	var f failure
-	if json.Unmarshal(data, &f) != nil || f.StartURL != c.StartURL || f.Region != c.Region {
-		return nil // torn by a crash, or of another Identity Center
+	if !note.Read(c.Locks, c.failureNote(), &f) || f.StartURL != c.StartURL || f.Region != c.Region {
+		return nil // none, or of another Identity Center
 	}
 	if since := c.Now().Sub(f.At); since < 0 || since >= respite {
 		return nil

@@ -12,7 +12,7 @@ import (
 
 // Assume is `aws-accounts assume NAME`: the session now, and how to use it.
 type Assume struct {
-	Name     string            `arg:"" help:"The account, by its name in the accounts file."`
+	Name     string            `arg:"" optional:"" help:"The account; without it, you choose."`
 	Refresh  bool              `help:"Get a new session even if the cached one is fresh."`
 	Duration accounts.Duration `help:"How long this session lasts, instead of what the accounts file says (15m to 12h)." placeholder:"1h"`
 	MFACode  string            `name:"mfa-code" help:"The six digits of the MFA device, instead of asking for them." placeholder:"123456"`
@@ -20,16 +20,12 @@ type Assume struct {
 
 // Run gets the session and says when it expires.
 func (c *Assume) Run(r *Resolver, stdout io.Writer) error {
+	file, a, err := r.account(c.Name)
+	if err != nil {
+		return err
+	}
 	ctx, cancel := context.WithTimeout(context.Background(), Timeout)
 	defer cancel()
-	file, err := r.Accounts.File()
-	if err != nil {
-		return err
-	}
-	a, err := file.Find(c.Name)
-	if err != nil {
-		return err
-	}
 	r.MFA.Code = c.MFACode
 	session := r.Session(a.Name)
 	if c.Duration != 0 && a.SSO != nil {

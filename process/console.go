@@ -17,7 +17,7 @@ import (
 
 // Console is `aws-accounts console NAME`: AWS's web console, signed in as the account's role.
 type Console struct {
-	Name      string            `arg:"" help:"The account, by its name in the accounts file."`
+	Name      string            `arg:"" optional:"" help:"The account; without it, you choose."`
 	Service   string            `help:"Open this service, as it is called in the console's address." placeholder:"s3"`
 	Region    string            `help:"Open it in this region, instead of the account's." placeholder:"eu-west-1"`
 	Duration  accounts.Duration `help:"How long the console stays signed in, instead of what the session has left (15m to 12h)." placeholder:"8h"`
@@ -29,6 +29,7 @@ type Console struct {
 func (*Console) Help() string {
 	return `The browser gets an address that leads to the console once, so that no other user of the machine can read the link.
 
+  aws-accounts console                # choose the account from a list
   aws-accounts console dev
   aws-accounts console prod --service cloudwatch --region us-east-1
   aws-accounts console dev --container
@@ -42,11 +43,7 @@ The console is for roles: AWS doesn't sign in a base account whose credentials a
 
 // Run gets the link and opens it, or prints it.
 func (c *Console) Run(r *Resolver, stdout io.Writer) error {
-	file, err := r.Accounts.File()
-	if err != nil {
-		return err
-	}
-	a, err := file.Find(c.Name)
+	file, a, err := r.account(c.Name)
 	if err != nil {
 		return err
 	}

@@ -12,7 +12,7 @@ import (
 
 // Env is `aws-accounts env NAME`: the credentials as variables, for a shell or a file.
 type Env struct {
-	Name  string `arg:"" optional:"" help:"The account, by its name in the accounts file."`
+	Name  string `arg:"" optional:"" help:"The account; without it, you choose."`
 	Unset bool   `help:"Take the variables out again; needs no account."`
 	Forms `embed:""`
 }
@@ -44,8 +44,6 @@ func (c *Env) Run(r *Resolver, stdout io.Writer, stderr tui.Stderr) error {
 		return hint.Usage(errors.New("--unset is for shells: neither JSON nor a dotenv file can take a variable out"), "leave out --json or --dotenv")
 	case c.Unset:
 		return write(stdout, slices.Concat(given, rivals), nil)
-	case c.Name == "":
-		return hint.Usage(errors.New("which account?"), "`aws-accounts env NAME`; `aws-accounts list` shows the names")
 	}
 	session, err := r.open(c.Name)
 	if err != nil {

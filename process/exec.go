@@ -1,6 +1,7 @@
 package process
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -8,8 +9,10 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"time"
 
+	"github.com/alecthomas/kong"
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/config"
 
@@ -19,8 +22,8 @@ import (
 // Exec is `aws-accounts exec NAME -- CMD…`: a command with exactly this account's credentials in its environment.
 type Exec struct {
 	Server  bool     `help:"Let the command fetch its credentials here, so that it can run longer than a session lasts."`
-	Name    string   `arg:"" help:"The account, by its name in the accounts file."`
-	Command []string `arg:"" passthrough:"" name:"command" help:"The command and its arguments, after --."`
+	Name    string   `arg:"" optional:"" help:"The account; without it, you choose."`
+	Command []string `arg:"" optional:"" passthrough:"" name:"command" help:"The command and its arguments, after --."`
 }
 
 // Help is what --help says besides the flags.
@@ -29,6 +32,7 @@ func (*Exec) Help() string {
 
   aws-accounts exec dev -- aws s3 ls
   aws-accounts exec prod -- ./deploy.sh --all
+  aws-accounts exec -- aws sts get-caller-identity     # choose the account from a list
   aws-accounts exec --server dev -- terraform apply    # longer than the session lasts
 
 The command gets the account's credentials, region and AWS_ACCOUNTS_NAME, and nothing else that gives or selects
@@ -61,19 +65,16 @@ func (e *ExitStatus) Error() string {
 func (e *ExitStatus) Unwrap() error { return e.Cause }
 
 // Run looks for the command first: nobody should type an MFA code for a slip of the pen.
-func (c *Exec) Run(r *Resolver) error {
-	argv := c.Command
-	if len(argv) > 0 && argv[0] == "--" { // kong leaves it to whoever passes arguments on
-		argv = argv[1:]
-	}
+func (c *Exec) Run(ctx *kong.Context, r *Resolver) error {
+	name, argv := c.split(ctx.Args)
 	if len(argv) == 0 || argv[0] == "" {
-		return &ExitStatus{2, hint.New(errors.New("which command?"), "`aws-accounts exec %s -- COMMAND`", c.Name)}
+		return hint.Usage(errors.New("which command?"), "`aws-accounts exec %s -- COMMAND`", cmp.Or(name, "NAME"))
 	}
 	path, err := findCommand(argv[0])
 	if err != nil {
 		return err
 	}
-	session, err := r.open(c.Name)
+	session, err := r.open(name)
 	if err != nil {
 		return err
 	}
@@ -82,6 +83,19 @@ func (c *Exec) Run(r *Resolver) error {
 	}
 	environment := childEnvironment(os.Environ(), append(session.variables(), credentialVariables(session.first)...))
 	return replace(path, argv, environment)
+}
+
+// split tells the account's name from the command: what comes behind -- is all of it the command, the first word too, which
+// kong takes for the name if there is no other.
+func (c *Exec) split(args []string) (name string, argv []string) {
+	dashes := slices.Index(args, "--")
+	if dashes >= 0 && len(args)-dashes-1 == 1+len(c.Command) {
+		return "", args[dashes+1:]
+	}
+	if len(c.Command) > 0 && c.Command[0] == "--" { // kong leaves it to whoever passes arguments on
+		return c.Name, c.Command[1:]
+	}
+	return c.Name, c.Command
 }
 
 // serve runs the command beside the endpoint that it fetches its credentials from.
@@ -120,11 +134,7 @@ type session struct {
 
 // open gets the credentials of the account called name, so that what keeps them away shows before anything is started.
 func (r *Resolver) open(name string) (*session, error) {
-	file, err := r.Accounts.File()
-	if err != nil {
-		return nil, err
-	}
-	a, err := file.Find(name)
+	file, a, err := r.account(name)
 	if err != nil {
 		return nil, err
 	}

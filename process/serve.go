@@ -14,7 +14,7 @@ import (
 
 // Serve is `aws-accounts serve NAME`: container credentials on the loopback address, until it is ended.
 type Serve struct {
-	Name  string `arg:"" help:"The account, by its name in the accounts file."`
+	Name  string `arg:"" optional:"" help:"The account; without it, you choose."`
 	Port  uint16 `help:"The port on 127.0.0.1 (default: any that is free)."`
 	Forms `embed:""`
 }

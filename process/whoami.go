@@ -22,11 +22,22 @@ import (
 // Whoami is `aws-accounts whoami [NAME]`: who the credentials belong to, as AWS sees it.
 type Whoami struct {
 	Name string `arg:"" optional:"" help:"The account; without it, the AWS credentials in use here (AWS_PROFILE, environment)."`
+	Pick bool   `help:"Choose the account from a list."`
 	JSON bool   `name:"json" help:"Write one JSON document."`
 }
 
 // Run asks AWS, since only AWS knows.
 func (c *Whoami) Run(r *Resolver, stdout io.Writer) error {
+	if c.Pick && c.Name != "" {
+		return hint.Usage(errors.New("either NAME or --pick"), "`aws-accounts whoami %s`", c.Name)
+	}
+	if c.Pick {
+		_, a, err := r.account("")
+		if err != nil {
+			return err
+		}
+		c.Name = a.Name
+	}
 	ctx, cancel := context.WithTimeout(context.Background(), Timeout)
 	defer cancel()
 	var who Identity
@@ -61,11 +72,7 @@ func (c *Whoami) Run(r *Resolver, stdout io.Writer) error {
 
 // identity asks who the credentials that the account called name hands out belong to.
 func (r *Resolver) identity(ctx context.Context, name string) (Identity, aws.Credentials, error) {
-	file, err := r.Accounts.File()
-	if err != nil {
-		return Identity{}, aws.Credentials{}, err
-	}
-	a, err := file.Find(name)
+	file, a, err := r.account(name)
 	if err != nil {
 		return Identity{}, aws.Credentials{}, err
 	}

@@ -130,6 +130,11 @@ func askAsTold() result {
 		answer = map[bool]string{true: "yes", false: "no"}[yes]
 	case "tell":
 		err = a.Tell(ctx, question+"\n")
+	case "pick":
+		var i int
+		if i, err = a.Pick(ctx, question, few); err == nil {
+			answer = few[i].Name
+		}
 	case "present":
 		answer = fmt.Sprint(a.Present())
 	case "command":

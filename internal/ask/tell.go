@@ -1,9 +1,6 @@
 package ask
 
-import (
-	"context"
-	"fmt"
-)
+import "context"
 
 // Present reports whether there is a terminal to ask at, with us in its foreground, and asking isn't forbidden.
 func (a *Asker) Present() bool {
@@ -22,21 +19,10 @@ func (a *Asker) Present() bool {
 // there, whose answer would end up behind the text. The text ends with a new line; what is in it of others must have been
 // made harmless. Without a terminal it's ErrNobody.
 func (a *Asker) Tell(ctx context.Context, text string) error {
-	if a.Never {
-		return fmt.Errorf("%w: asking is forbidden (--no-input)", ErrNobody)
-	}
-	if ctx.Err() != nil {
-		return ended(ctx)
-	}
-	t, err := openTerminal()
-	if err != nil {
-		return fmt.Errorf("%w: no terminal", ErrNobody)
-	}
-	defer t.close()
-	release, err := a.turn(ctx, t)
+	t, done, err := a.terminal(ctx)
 	if err != nil {
 		return err
 	}
-	defer release()
+	defer done()
 	return t.tell(ctx, program+": "+text)
 }

@@ -12,26 +12,32 @@ import (
 // Sessions share this many locks: a person has few terminals, and the folder of locks shouldn't grow with each new one.
 const terminalLocks = 64
 
-// atTerminal asks at the process's own terminal. ErrNobody means that nothing was shown.
-func (a *Asker) atTerminal(ctx context.Context, prompt string, echo bool) (string, error) {
+// terminal waits for our turn at the process's own terminal. ErrNobody means that there is none, or that it isn't for us.
+func (a *Asker) terminal(ctx context.Context) (t *terminal, done func(), err error) {
 	if a.Never {
-		return "", fmt.Errorf("%w: asking is forbidden (--no-input)", ErrNobody)
+		return nil, nil, fmt.Errorf("%w: asking is forbidden (--no-input)", ErrNobody)
 	}
 	if ctx.Err() != nil {
-		return "", ended(ctx)
+		return nil, nil, ended(ctx)
 	}
-	t, err := openTerminal()
-	if err != nil {
-		return "", fmt.Errorf("%w: no terminal", ErrNobody)
+	if t, err = openTerminal(); err != nil {
+		return nil, nil, fmt.Errorf("%w: no terminal", ErrNobody)
 	}
-	defer t.close()
-
 	release, err := a.turn(ctx, t)
+	if err != nil {
+		t.close()
+		return nil, nil, err
+	}
+	return t, func() { release(); t.close() }, nil
+}
+
+// atTerminal asks for a line. ErrNobody means that nothing was shown.
+func (a *Asker) atTerminal(ctx context.Context, prompt string, echo bool) (string, error) {
+	t, done, err := a.terminal(ctx)
 	if err != nil {
 		return "", err
 	}
-	defer release()
-
+	defer done()
 	answer, err := t.ask(ctx, prompt, echo)
 	if err != nil {
 		return "", err
@@ -58,6 +64,9 @@ func (a *Asker) turn(ctx context.Context, t *terminal) (release func(), err erro
 	}
 	return release, nil
 }
+
+// errSuspended means that Ctrl-Z was pressed.
+var errSuspended = errors.New("suspended")
 
 // farewell is what the terminal shows below a prompt that ended without an answer.
 func farewell(err error) string {

@@ -46,65 +46,84 @@ func (t *terminal) id() uint {
 	return uint(id)
 }
 
-// errSuspended means that Ctrl-Z was pressed.
-var errSuspended = errors.New("suspended")
+func (t *terminal) ask(ctx context.Context, prompt string, echo bool) (answer string, err error) {
+	err = t.attended(func() error {
+		answer, err = t.askOnce(ctx, prompt, echo)
+		return err
+	})
+	return answer, err
+}
 
-func (t *terminal) ask(ctx context.Context, prompt string, echo bool) (string, error) {
+// attended asks in the foreground only, and again after Ctrl-Z.
+func (t *terminal) attended(ask func() error) error {
 	for {
 		if !t.foreground() { // since we waited for our turn, or were continued by `bg`
-			return "", ErrNobody
+			return ErrNobody
 		}
-		answer, err := t.askOnce(ctx, prompt, echo)
-		if err != errSuspended {
-			return answer, err
+		if err := ask(); err != errSuspended {
+			return err
 		}
 		suspend()
 	}
 }
 
 func (t *terminal) askOnce(ctx context.Context, prompt string, echo bool) (answer string, err error) {
+	suspendKey := byte(noKey)
+	err = t.with(ctx, func(modes *unix.Termios) {
+		modes.Lflag |= unix.ICANON | unix.ISIG | unix.ECHO | unix.ECHOE | unix.ECHOK
+		if !echo {
+			modes.Lflag &^= unix.ECHO | unix.ECHONL
+		}
+		modes.Iflag |= unix.ICRNL
+		// Ctrl-Z ends a line, so that we can restore the modes before we stop. To catch the signal instead would lose it for
+		// the rest of our life: Go doesn't give SIGTSTP its default action back.
+		suspendKey = modes.Cc[unix.VSUSP]
+		modes.Cc[unix.VEOL], modes.Cc[unix.VSUSP] = suspendKey, noKey
+	}, func(wake *waker) (ending string, err error) {
+		if err := t.write(prompt, wake); err != nil {
+			return farewell(err), err
+		}
+		answer, err = t.readLine(wake, suspendKey)
+		switch {
+		case err != nil:
+			return farewell(err), err
+		case !echo:
+			ending = "\n"
+		}
+		return ending, nil
+	})
+	return answer, err
+}
+
+// with gives f the terminal with its modes changed, and restores those it had however f ends. Then it shows the ending.
+func (t *terminal) with(ctx context.Context, change func(*unix.Termios), f func(*waker) (ending string, err error)) error {
 	before, err := unix.IoctlGetTermios(t.fd, getModes)
 	if err != nil {
-		return "", ErrNobody
+		return ErrNobody
 	}
 	wake, err := newWaker(ctx)
 	if err != nil {
-		return "", err
+		return err
 	}
 	defer wake.stop()
 
-	asking := *before
-	asking.Lflag |= unix.ICANON | unix.ISIG | unix.ECHO | unix.ECHOE | unix.ECHOK
-	if !echo {
-		asking.Lflag &^= unix.ECHO | unix.ECHONL
-	}
-	asking.Iflag |= unix.ICRNL
-	// Ctrl-Z ends a line, so that we can restore the modes before we stop. To catch the signal instead would lose it for the
-	// rest of our life: Go doesn't give SIGTSTP its default action back.
-	suspendKey := before.Cc[unix.VSUSP]
-	asking.Cc[unix.VEOL], asking.Cc[unix.VSUSP] = suspendKey, noKey
-	asking.Oflag |= unix.OPOST | unix.ONLCR
-	if err := unix.IoctlSetTermios(t.fd, setModes, &asking); err != nil {
-		return "", ErrNobody
+	modes := *before
+	modes.Oflag |= unix.OPOST | unix.ONLCR
+	change(&modes)
+	if err := unix.IoctlSetTermios(t.fd, setModes, &modes); err != nil {
+		return ErrNobody
 	}
 	// What was typed before the question was meant for something else, and has been shown.
 	t.flush()
+	ending := ""
 	defer func() {
 		// Nor should the rest of what was pasted land in the shell.
 		t.flush()
 		t.restore(before)
-		switch {
-		case err != nil:
-			unix.Write(t.fd, []byte(farewell(err)))
-		case !echo:
-			unix.Write(t.fd, []byte("\n"))
-		}
+		unix.Write(t.fd, []byte(ending))
 	}()
-
-	if err := t.write(prompt, wake); err != nil {
-		return "", err
-	}
-	return t.readLine(wake, suspendKey)
+	ending, err = f(wake)
+	return err
 }
 
 // restore sets the modes even if the shell has taken the terminal back meanwhile, which would otherwise stop us for ever.
@@ -127,7 +146,7 @@ func (t *terminal) keep() (restore func()) {
 // write waits where the terminal is still busy with somebody's output: a prompt must not get lost.
 func (t *terminal) write(text string, wake *waker) error {
 	for rest := []byte(text); len(rest) > 0; {
-		if err := t.ready(wake, true); err != nil {
+		if err := t.ready(wake, true, 0); err != nil {
 			return err
 		}
 		n, err := unix.Write(t.fd, rest)
@@ -145,7 +164,7 @@ func (t *terminal) readLine(wake *waker, suspendKey byte) (string, error) {
 	chunk := make([]byte, 4096) // the longest line that a terminal takes
 	defer clear(chunk)
 	for {
-		if err := t.ready(wake, false); err != nil {
+		if err := t.ready(wake, false, 0); err != nil {
 			return "", err
 		}
 		n, err := unix.Read(t.fd, chunk)
@@ -165,9 +184,12 @@ func (t *terminal) readLine(wake *waker, suspendKey byte) (string, error) {
 	}
 }
 
-// ready waits until the terminal can be read or written, or what wake watches for. It is select, as poll doesn't know
-// terminals on macOS.
-func (t *terminal) ready(wake *waker, write bool) error {
+// errIdle means that nothing was typed in time.
+var errIdle = errors.New("nothing typed")
+
+// ready waits until the terminal can be read or written, what wake watches for, or until limit is up; 0 is none.
+// It is select, as poll doesn't know terminals on macOS.
+func (t *terminal) ready(wake *waker, write bool, limit time.Duration) error {
 	if max(t.fd, wake.fd) >= unix.FD_SETSIZE {
 		return ErrNobody
 	}
@@ -179,13 +201,19 @@ func (t *terminal) ready(wake *waker, write bool) error {
 		} else {
 			reading.Set(t.fd)
 		}
-		_, err := unix.Select(max(t.fd, wake.fd)+1, &reading, &writing, nil, nil)
+		var timeout *unix.Timeval
+		if limit > 0 {
+			timeout = new(unix.NsecToTimeval(limit.Nanoseconds()))
+		}
+		n, err := unix.Select(max(t.fd, wake.fd)+1, &reading, &writing, nil, timeout)
 		switch {
 		case err == unix.EINTR:
 		case err != nil:
 			return err
 		case reading.IsSet(wake.fd):
 			return <-wake.why
+		case n == 0:
+			return errIdle
 		default:
 			return nil
 		}

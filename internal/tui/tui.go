@@ -18,6 +18,7 @@ type Screen struct {
 	Colour  bool
 	Symbols bool // more than ASCII
 	Width   int  // in cells; 0 without a terminal, where nothing needs to fit
+	Height  int  // in lines
 }
 
 // ScreenOf looks at w: a terminal has a width, and colour unless NO_COLOR (https://no-color.org) or TERM forbid it.
@@ -26,11 +27,16 @@ func ScreenOf(w io.Writer) Screen {
 	if !ok || !term.IsTerminal(int(f.Fd())) {
 		return Screen{}
 	}
-	width, _, err := term.GetSize(int(f.Fd()))
+	return Terminal(f.Fd())
+}
+
+// Terminal looks at the terminal with that descriptor, or handle.
+func Terminal(fd uintptr) Screen {
+	width, height, err := term.GetSize(int(fd))
 	if err != nil {
-		width = 80
+		width, height = 80, 24
 	}
-	return Screen{Colour: os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb", Symbols: symbols(), Width: width}
+	return Screen{Colour: os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb", Symbols: symbols(), Width: width, Height: height}
 }
 
 // Stderr is for commands that tell a person something beside what they write: a type of its own, as they are given

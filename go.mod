@@ -3,6 +3,7 @@ module aws-accounts
 go 1.26.0
 
 require (
+	aead.dev/minisign v0.3.0
 	github.com/99designs/keyring v1.2.2
 	github.com/alecthomas/kong v1.17.0
 	github.com/aws/aws-sdk-go-v2 v1.47.7
@@ -46,5 +47,6 @@ require (
 	github.com/dvsekhvalnov/jose2go v1.11.0 // indirect
 	github.com/gsterjov/go-libsecret v0.0.0-20161001094733-a6f4afe4910c // indirect
 	github.com/mtibben/percent v0.2.1 // indirect
+	golang.org/x/crypto v0.53.0 // indirect
 	golang.org/x/tools v0.51.0 // indirect
 )

@@ -9,16 +9,18 @@ import "strings"
 // File is the accounts file. It is read by Load and Parse alone, which check it; it isn't changed afterwards, so that
 // any number of goroutines may read it.
 type File struct {
-	Path        string       `json:"-"`                 // where it was read from
-	Stamp       Stamp        `json:"-"`                 // the version that was read; zero from Parse
-	Schema      string       `json:"$schema,omitempty"` // for editors, which find there what `aws-accounts schema` prints
-	Keychain    *Keychain    `json:"keychain,omitempty"`
-	Defaults    Defaults     `json:"defaults,omitzero"`
-	Accounts    []Account    `json:"accounts"`
-	SSOSessions []SSOSession `json:"sso_sessions,omitempty"`
+	Path         string        `json:"-"`                 // where it was read from
+	Stamp        Stamp         `json:"-"`                 // the version that was read; zero from Parse
+	Schema       string        `json:"$schema,omitempty"` // for editors, which find there what `aws-accounts schema` prints
+	Keychain     *Keychain     `json:"keychain,omitempty"`
+	AccountsFrom *AccountsFrom `json:"accounts_from,omitempty"`
+	Defaults     Defaults      `json:"defaults,omitzero"`
+	Accounts     []Account     `json:"accounts"`
+	SSOSessions  []SSOSession  `json:"sso_sessions,omitempty"`
 
-	index *index
-	notes []Problem
+	index  *index
+	notes  []Problem
+	shared *shared
 }
 
 // Keychain is the choice of a keychain other than the platform's own.
@@ -62,6 +64,8 @@ type Account struct {
 	MFAProcess string `json:"mfa_process,omitempty"` // a command that prints a code
 
 	SSO *SSO `json:"sso,omitempty"`
+
+	From string `json:"-"` // the shared file that has it, "" for the user's own
 }
 
 // What a base account with long-term keys hands out.

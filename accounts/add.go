@@ -40,7 +40,7 @@ func (c *AddCommand) Run(r *Reader, asker *ask.Asker, locks Locks, program *Prog
 	}
 	if file, err := r.File(); err != nil {
 		return err
-	} else if a, err := file.Find(c.Name); err == nil {
+	} else if a, err := file.Find(c.Name); err == nil && a.From == "" {
 		return hint.New(fmt.Errorf("there is an account %s already", quote(a.Name)), "`aws-accounts edit %s` changes it; another name adds another", a.Name)
 	}
 	list, err := c.list(&Account{})

@@ -24,6 +24,7 @@ type check struct {
 	source []int          // account → the account its role is assumed from, or none or unknown
 	sso    map[string]int // lower-case name → SSO session
 	looked int            // how many names have been compared for suggestions
+	shared *shared        // what accounts_from led to
 }
 
 func newCheck(d *decoder, f *File, root *hujson.Value) *check {
@@ -46,10 +47,17 @@ func (c *check) all() {
 	c.keychain()
 	c.defaults()
 	c.ssoSessions()
-	for i := range c.f.Accounts {
+	own := len(c.f.Accounts)
+	if c.accountsFrom() && !c.merge() {
+		return // what refers to that would be found missing
+	}
+	for i := range own {
 		c.account(&c.f.Accounts[i], &c.nodes[i])
 	}
 	c.relations()
+	if c.shared != nil && c.shared.trouble != nil && len(c.list) > 0 {
+		c.at(c.root, "accounts_from", "%s: %v", c.f.AccountsFrom, c.shared.trouble)
+	}
 }
 
 // at reports about a field of v, or about v where the field is missing.

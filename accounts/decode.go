@@ -31,13 +31,14 @@ var (
 
 // kinds are the words for the objects of the file.
 var kinds = map[reflect.Type]string{
-	reflect.TypeFor[File]():        "the top of the file",
-	reflect.TypeFor[Keychain]():    `"keychain"`,
-	reflect.TypeFor[Defaults]():    `"defaults"`,
-	reflect.TypeFor[Account]():     "an account",
-	reflect.TypeFor[Credentials](): `"credentials"`,
-	reflect.TypeFor[SSO]():         `"sso"`,
-	reflect.TypeFor[SSOSession]():  `one of "sso_sessions"`,
+	reflect.TypeFor[File]():         "the top of the file",
+	reflect.TypeFor[Keychain]():     `"keychain"`,
+	reflect.TypeFor[AccountsFrom](): `"accounts_from"`,
+	reflect.TypeFor[Defaults]():     `"defaults"`,
+	reflect.TypeFor[Account]():      "an account",
+	reflect.TypeFor[Credentials]():  `"credentials"`,
+	reflect.TypeFor[SSO]():          `"sso"`,
+	reflect.TypeFor[SSOSession]():   `one of "sso_sessions"`,
 }
 
 // foreign are names that people bring along from ~/.aws/config and from other tools.

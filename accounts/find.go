@@ -60,6 +60,9 @@ func (f *File) Find(name string) (*Account, error) {
 		guess = didYouMean(name, f.names())
 	}
 	err := fmt.Errorf("no account %s in %s%s", quote(name), showPath(f.Path), guess)
+	if f.shared != nil && f.AccountsFrom.URL != "" {
+		return nil, hint.New(err, "`aws-accounts sync shared` fetches what is new in %s", f.AccountsFrom)
+	}
 	return nil, hint.New(err, "`aws-accounts list` shows the accounts")
 }
 

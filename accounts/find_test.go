@@ -28,9 +28,12 @@ func TestFind(t *testing.T) {
 		"key":         `no account "key" in f: did you mean "keys"?`,
 	} {
 		a, err := f.Find(name)
-		if a != nil || err == nil || err.Error() != want || hint.Of(err) != "`aws-accounts list` shows the accounts" {
+		if a != nil || err == nil || err.Error() != want || hint.Of(err) != "`aws-accounts sync shared` fetches what is new in s3://team/accounts.json" {
 			t.Errorf("%q\n got %v\nwant %s", name, err, want)
 		}
+	}
+	if _, err := parse1(t, original).Find("kep"); hint.Of(err) != "`aws-accounts list` shows the accounts" {
+		t.Errorf("without a shared file: %v", hint.Of(err))
 	}
 	byHand := &File{Accounts: []Account{{Name: "a"}}}
 	if a, err := byHand.Find("a"); err != nil || a != &byHand.Accounts[0] {

@@ -46,6 +46,7 @@ type listed struct {
 	Source      string     `json:"source,omitempty"`      // the account that a role is assumed from
 	SSOSession  string     `json:"sso_session,omitempty"` // of Identity Center
 	Begins      string     `json:"begins,omitempty"`      // where a base account says it begins: profile NAME, keychain, …
+	From        string     `json:"from,omitempty"`        // the shared file that has it
 	Profile     string     `json:"profile"`
 	Session     string     `json:"session"` // active, expired, none, unknown
 	Expiration  *time.Time `json:"expiration,omitempty"`
@@ -126,7 +127,7 @@ func (c *List) chosen(file *File) []*Account {
 // listed is all that the file says of a.
 func (f *File) listed(a *Account) listed {
 	l := listed{Name: a.Name, Kind: "base", AccountID: a.AccountID, RoleARN: a.RoleARN, Description: a.Description,
-		Profile: f.ProfileName(a), Session: "none"}
+		From: a.From, Profile: f.ProfileName(a), Session: "none"}
 	if chain := f.Chain(a); chain[0].Name != "" {
 		l.depth = len(chain) - 1
 	}

@@ -30,24 +30,44 @@ func Load(path string) (*File, error) {
 	return f, nil
 }
 
-// Parse is Load for a file's content, with path only for the messages. It is JSON; comments and commas before a closing
-// bracket are accepted as well, since people write it by hand and take an account out for a while.
-func Parse(path string, data []byte) (*File, error) {
-	r := &report{data: bytes.TrimPrefix(data, []byte("\ufeff"))} // Windows editors begin with a mark
+// Parse is Load for a file's content. It is JSON; comments and commas before a closing bracket are accepted as well, since
+// people write it by hand and take an account out for a while. The path is for the messages, and for what accounts_from
+// names relative to it, which is read as well.
+func Parse(path string, data []byte) (*File, error) { return parseFile(path, data, false) }
+
+// parseFile is Parse, or with shared that of a file which another one names in accounts_from.
+func parseFile(path string, data []byte, shared bool) (*File, error) {
+	r := newReport(data)
 	f := &File{Path: path}
 	var c *check
 	if root, ok := parse(r); ok {
 		d := newDecoder(r)
 		d.value(root, reflect.ValueOf(f).Elem(), "")
 		c = newCheck(d, f, root)
+		if shared {
+			c.harmless()
+		}
 		c.all()
 	}
-	if list := r.problems(); len(list) > 0 {
-		return nil, hint.New(&Problems{path, list}, "correct the file, then run `aws-accounts validate`")
+	if err := problemsError(path, r); err != nil {
+		return nil, err
 	}
 	f.index = newIndex(f)
-	f.notes = c.notes()
+	f.notes, f.shared = c.notes(), c.shared
 	return f, nil
+}
+
+func newReport(data []byte) *report {
+	return &report{data: bytes.TrimPrefix(data, []byte("\ufeff"))} // Windows editors begin with a mark
+}
+
+// problemsError is nil if nothing was found.
+func problemsError(path string, r *report) error {
+	list := r.problems()
+	if len(list) == 0 {
+		return nil
+	}
+	return hint.New(&Problems{path, list}, "correct the file, then run `aws-accounts validate`")
 }
 
 // read returns the content together with the stamp of just that content.
@@ -67,13 +87,18 @@ func read(path string) ([]byte, Stamp, error) {
 	if err := checkWritable(path); err != nil {
 		return fail(notFound(path, err))
 	}
+	return readWhole(path)
+}
+
+// readWhole reads a version of the file, not a mix of two.
+func readWhole(path string) ([]byte, Stamp, error) {
 	for range 5 {
 		data, stamp, err := readOnce(path)
 		if err != errChanged {
 			return data, stamp, err
 		}
 	}
-	return fail(fmt.Errorf("reading %s: %w", showPath(path), errChanged))
+	return nil, Stamp{}, fmt.Errorf("reading %s: %w", showPath(path), errChanged)
 }
 
 var errChanged = errors.New("it changes while it is read")

@@ -27,7 +27,7 @@ func parse1(t testing.TB, data string) *File {
 
 // comparable leaves what was read from the file itself.
 func comparable(f *File) File {
-	return File{Keychain: f.Keychain, Defaults: f.Defaults, Accounts: f.Accounts, SSOSessions: f.SSOSessions}
+	return File{Keychain: f.Keychain, AccountsFrom: f.AccountsFrom, Defaults: f.Defaults, Accounts: f.Accounts, SSOSessions: f.SSOSessions}
 }
 
 // original is a file of the first design, which has to work unchanged.
@@ -57,6 +57,8 @@ const full = `{
   // the company's
   "keychain": {"backend": "file", "passphrase_command": "pass show aws"},
   "defaults": {"region": "eu-west-1", "duration": "1h", "profile_prefix": "x-"},
+  "accounts_from": {"url": "s3://team/accounts.json", "account": "main", "public_key": "RWQf6LRCGA9i53mlYecO4IzT51TGPpvWucNSCh1CBM0QTaLn73Y7GFO3",
+    "sha256": "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"},
   "accounts": [
     {"name": "main", "account_id": "123456789012", "description": "Main AWS Account", "session": "token",
      "credentials": {"profile": "default"}, "mfa_serial": "arn:aws:iam::123456789012:mfa/me", "mfa_process": "ykman oath code"},
@@ -81,6 +83,8 @@ func TestParseFull(t *testing.T) {
 	got := comparable(f)
 	want := File{
 		Keychain: &Keychain{Backend: "file", PassphraseCommand: "pass show aws"},
+		AccountsFrom: &AccountsFrom{URL: "s3://team/accounts.json", Account: "main", PublicKey: "RWQf6LRCGA9i53mlYecO4IzT51TGPpvWucNSCh1CBM0QTaLn73Y7GFO3",
+			SHA256: "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"},
 		Defaults: Defaults{Region: "eu-west-1", Duration: Duration(time.Hour), ProfilePrefix: "x-"},
 		Accounts: []Account{
 			{Name: "main", AccountID: "123456789012", Description: "Main AWS Account", Session: SessionToken,
@@ -104,8 +108,8 @@ func TestParseFull(t *testing.T) {
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("got %+v\nwant %+v", got, want)
 	}
-	if len(f.Notes()) != 0 {
-		t.Errorf("notes: %v", f.Notes())
+	if n := f.Notes(); len(n) != 1 || n[0].Message != "s3://team/accounts.json: not fetched yet: `aws-accounts sync shared` does that" {
+		t.Errorf("notes: %v", n)
 	}
 	again, err := f.encode()
 	if err != nil {

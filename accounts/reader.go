@@ -3,6 +3,8 @@ package accounts
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"os"
+	"strings"
 	"sync"
 	"time"
 
@@ -17,12 +19,15 @@ type Reader struct {
 
 	stat func() (Stamp, error) // of the first look: what is read later is this version or a newer one
 	load func() (*File, error)
+	need func() (noted, error)
+	now  func() time.Time
 }
 
 // NewReader returns a Reader of the accounts file at path that keeps a note in dir.
 func NewReader(path, dir string) *Reader {
-	r := &Reader{Path: path, dir: dir}
+	r := &Reader{Path: path, dir: dir, now: time.Now}
 	r.stat = sync.OnceValues(func() (Stamp, error) { return Stat(path) })
+	r.need = sync.OnceValues(r.needed)
 	r.load = sync.OnceValues(func() (*File, error) {
 		r.stat()
 		f, err := Load(path)
@@ -40,32 +45,83 @@ func (r *Reader) Again() *Reader { return NewReader(r.Path, r.dir) }
 // File returns the accounts file, loaded once.
 func (r *Reader) File() (*File, error) { return r.load() }
 
-// Stamp identifies this version of the file. It is "" if that can't be told for sure, as when the file has just been
-// written.
+// Stamp identifies this version of the file, and of the shared one that it names. It is "" if that can't be told for sure,
+// as when a file has just been written.
 func (r *Reader) Stamp() string {
-	s, err := r.stat()
-	if err != nil || !s.Settled(time.Now()) {
+	own, err := r.stat()
+	if err != nil || !own.Settled(r.now()) {
 		return ""
 	}
-	return s.String()
+	n, err := r.need()
+	if err != nil {
+		return ""
+	}
+	if n.Shared == "" {
+		return own.String()
+	}
+	theirs, err := Stat(n.Shared)
+	if err != nil || !theirs.Settled(r.now()) {
+		return ""
+	}
+	return own.String() + "+" + theirs.String()
 }
 
 // Backend returns the keychain that the file chooses, "" for the platform's own.
 func (r *Reader) Backend() (string, error) {
-	if n := r.read(); n != nil {
-		return n.Backend, nil
+	n, err := r.need()
+	return n.Backend, err
+}
+
+// Names returns the names of the accounts that begin with prefix, as Names does for one file.
+func (r *Reader) Names(prefix string) []string {
+	found := Names(r.Path, prefix)
+	n, err := r.need()
+	if err != nil || n.Shared == "" {
+		return found
 	}
-	f, err := r.File()
-	if err != nil || f.Keychain == nil {
-		return "", err
+	if _, err := os.Stat(n.Shared); err == nil {
+		return append(found, Names(n.Shared, prefix)...)
 	}
-	return f.Keychain.Backend, nil
+	f, err := r.File() // which finds its last good version
+	if err != nil {
+		return found
+	}
+	for i := range f.Accounts {
+		if a := &f.Accounts[i]; a.From != "" && len(a.Name) >= len(prefix) && strings.EqualFold(a.Name[:len(prefix)], prefix) {
+			found = append(found, a.Name)
+		}
+	}
+	return found
 }
 
 // noted is what a process needs to know before it reads the keychain. It holds nothing secret, and nothing that is run.
 type noted struct {
 	Stamp   string `json:"stamp"`
 	Backend string `json:"backend"`
+	Shared  string `json:"shared,omitempty"` // where what accounts_from names is read
+}
+
+// needed is noted, from the note or, where there is none of this version, from the file.
+func (r *Reader) needed() (noted, error) {
+	if n := r.read(); n != nil {
+		return *n, nil
+	}
+	f, err := r.File()
+	if err != nil {
+		return noted{}, err
+	}
+	return f.noted(), nil
+}
+
+func (f *File) noted() noted {
+	n := noted{Stamp: f.Stamp.String()}
+	if f.Keychain != nil {
+		n.Backend = f.Keychain.Backend
+	}
+	if f.shared != nil {
+		n.Shared = f.shared.path
+	}
+	return n
 }
 
 func (r *Reader) read() *noted {
@@ -79,13 +135,13 @@ func (r *Reader) read() *noted {
 
 // write is best effort: without the note the next process parses the file.
 func (r *Reader) write(f *File) {
-	if !f.Stamp.Settled(time.Now()) {
+	if f.shared != nil {
+		f.AccountsFrom.keepCopy(f.shared)
+	}
+	if !f.Stamp.Settled(r.now()) {
 		return
 	}
-	n := noted{Stamp: f.Stamp.String()}
-	if f.Keychain != nil {
-		n.Backend = f.Keychain.Backend
-	}
+	n := f.noted()
 	if old := r.read(); old == nil || *old != n {
 		note.Write(r.dir, r.name(), n)
 	}

@@ -200,6 +200,9 @@ func (c *check) chain(i int) {
 // notes are for a file without problems.
 func (c *check) notes() []Problem {
 	n := &check{report: &report{data: c.data}}
+	if s := c.shared; s != nil && s.trouble != nil {
+		n.at(c.root, "accounts_from", "%s: %v", c.f.AccountsFrom, s.trouble)
+	}
 	taken := map[string]string{} // profile → the base account that begins there
 	bases := 0
 	for i := range c.f.Accounts {

@@ -44,6 +44,9 @@ func (c *RemoveCommand) Run(r *Reader, asker *ask.Asker, locks Locks, program *P
 		if err != nil {
 			return err
 		}
+		if a.From != "" {
+			return onlyRead(a)
+		}
 		if !slices.Contains(gone, a) {
 			gone, names = append(gone, a), append(names, a.Name)
 		}

@@ -103,6 +103,7 @@ var fieldOrder = func() []string {
 type tree struct {
 	data []byte
 	root hujson.Value
+	file *File // as it was before the first edit
 	cuts []cut
 }
 
@@ -114,7 +115,8 @@ type cut struct {
 
 // rewrite makes edits, each on what the one before it left: only after the last must the file be right again.
 func rewrite(path string, data []byte, edits ...func(*tree) error) ([]byte, error) {
-	if _, err := Parse(path, data); err != nil {
+	file, err := Parse(path, data)
+	if err != nil {
 		return nil, err
 	}
 	bom := data[:len(data)-len(bytes.TrimPrefix(data, []byte("\ufeff")))]
@@ -124,7 +126,7 @@ func rewrite(path string, data []byte, edits ...func(*tree) error) ([]byte, erro
 		if err != nil {
 			return nil, fmt.Errorf("an edit of ours has spoilt %s: nothing is written", showPath(path)) // the fuzz tests never see it
 		}
-		t := &tree{data: edited, root: root}
+		t := &tree{data: edited, root: root, file: file}
 		if err := edit(t); err != nil {
 			return nil, err
 		}
@@ -153,6 +155,9 @@ func (t *tree) find(path, name string) (*hujson.Value, int, error) {
 			return &nodes[i], i, nil
 		}
 		here.Accounts = append(here.Accounts, a)
+	}
+	if a, err := t.file.Find(name); err == nil && a.From != "" {
+		return nil, 0, onlyRead(a)
 	}
 	_, err := here.Find(name)
 	return nil, 0, err

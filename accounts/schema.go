@@ -81,15 +81,23 @@ const (
 // described says of each field, by the Go type that has it, what it means and how its value looks.
 var described = map[reflect.Type]map[string]schema{
 	reflect.TypeFor[File](): {
-		"$schema":      {{"description", "Where this schema is, for editors."}},
-		"keychain":     {{"description", "A keychain other than the platform's own. AWS_ACCOUNTS_KEYCHAIN wins over it."}},
-		"defaults":     {{"description", "Hold for every account that doesn't say otherwise."}},
-		"accounts":     {{"description", "The accounts."}},
-		"sso_sessions": {{"description", "The Identity Centers that accounts with \"sso\" sign in at."}},
+		"$schema":       {{"description", "Where this schema is, for editors."}},
+		"keychain":      {{"description", "A keychain other than the platform's own. AWS_ACCOUNTS_KEYCHAIN wins over it."}},
+		"accounts_from": {{"description", "An accounts file that a team shares. What this file says wins over it."}},
+		"defaults":      {{"description", "Hold for every account that doesn't say otherwise."}},
+		"accounts":      {{"description", "The accounts."}},
+		"sso_sessions":  {{"description", "The Identity Centers that accounts with \"sso\" sign in at."}},
 	},
 	reflect.TypeFor[Keychain](): {
 		"backend":            {{"description", "Which store keeps the secrets."}, {"enum", Backends()}},
 		"passphrase_command": {{"description", "For the backend \"file\": a command whose first line of output is the passphrase."}, {"minLength", 1}},
+	},
+	reflect.TypeFor[AccountsFrom](): {
+		"file":       {{"description", "Where it is: a git checkout, a network share. It is read there; the last good version is kept."}, {"minLength", 1}},
+		"url":        {{"description", "Its address, https://… or s3://BUCKET/KEY. `aws-accounts sync shared` fetches it."}, {"pattern", `^(https?|s3)://`}},
+		"account":    {{"description", "With s3: the account whose credentials fetch it."}, {"pattern", namePattern}},
+		"sha256":     {{"description", "The checksum that it must have."}, {"pattern", `^[0-9A-Fa-f]{64}$`}},
+		"public_key": {{"description", "The minisign public key that it must be signed with, in a file beside it that ends with .minisig."}, {"minLength", 1}},
 	},
 	reflect.TypeFor[Defaults](): {
 		"region":         {{"description", "The region, written into the stanzas and used for STS."}, {"pattern", regionPattern}},

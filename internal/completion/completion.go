@@ -36,7 +36,7 @@ func (c *Complete) Run(ctx *kong.Context, r *accounts.Reader, stdout io.Writer) 
 	}
 	last := len(words) - 1
 	words[last] = strings.TrimSpace(words[last]) // PowerShell can't pass an empty word, but a blank
-	list := Candidates(ctx.Model.Node, words, func(prefix string) []string { return accounts.Names(r.Path, prefix) })
+	list := Candidates(ctx.Model.Node, words, r.Names)
 	var b strings.Builder
 	for _, w := range list {
 		b.WriteString(w.Word)

@@ -1,0 +1,261 @@
+package accounts
+
+import (
+	"crypto/rand"
+	"crypto/sha256"
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"aead.dev/minisign"
+)
+
+const team = `{
+  "defaults": {"region": "eu-west-1", "profile_prefix": "team-"},
+  "accounts": [
+    {"name": "main", "account_id": "123456789012"},
+    {"name": "dev", "role_arn": "arn:aws:iam::987654321098:role/Admin"},
+    {"name": "prod", "role_arn": "arn:aws:iam::555555555555:role/Admin", "source": "dev"},
+    {"name": "audit", "account_id": "111122223333", "sso": {"session": "corp", "role_name": "ReadOnly"}}
+  ],
+  "sso_sessions": [{"name": "corp", "start_url": "https://corp.awsapps.com/start", "region": "eu-west-1"}]
+}`
+
+// sharing makes a home with a shared file and one of the user's own, and returns where they are.
+func sharing(t *testing.T, shared, own string) (sharedPath, ownPath string) {
+	t.Helper()
+	home := t.TempDir()
+	t.Setenv("HOME", home)
+	t.Setenv("XDG_STATE_HOME", filepath.Join(home, "state"))
+	t.Setenv("LocalAppData", filepath.Join(home, "state"))
+	sharedPath, ownPath = filepath.Join(home, "team.json"), filepath.Join(home, "accounts.json")
+	write(t, sharedPath, shared)
+	write(t, ownPath, own)
+	return sharedPath, ownPath
+}
+
+func write(t *testing.T, path, content string) {
+	t.Helper()
+	if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func load(t *testing.T, path string) *File {
+	t.Helper()
+	f, err := Load(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return f
+}
+
+// What the user's own file says wins: the account, the field of the defaults.
+func TestSharedUnderOwn(t *testing.T) {
+	shared, own := sharing(t, team, `{
+  "accounts_from": {"file": "team.json"},
+  "defaults": {"region": "us-east-1"},
+  "accounts": [
+    {"name": "MAIN", "account_id": "123456789012", "mfa_serial": "arn:aws:iam::123456789012:mfa/me"},
+    {"name": "mine", "role_arn": "arn:aws:iam::444444444444:role/R", "source": "dev"},
+    {"name": "other", "account_id": "222222222222", "credentials": {"keychain": true}},
+    {"name": "view", "account_id": "333333333333", "sso": {"session": "corp", "role_name": "View"}}
+  ]
+}`)
+	f := load(t, own)
+	if got, want := strings.Join(f.names(), " "), "MAIN mine other view dev prod audit"; got != want {
+		t.Errorf("accounts %s, want %s", got, want)
+	}
+	dev, err := f.Find("dev")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if dev.From != "team.json" {
+		t.Errorf("dev is from %q", dev.From)
+	}
+	if source := f.SourceOf(dev); source == nil || source.MFASerial == "" {
+		t.Errorf("dev is assumed from %+v: a second base account of the user's own changes nothing", source)
+	}
+	if f.EffectiveRegion(dev) != "us-east-1" || f.ProfileName(dev) != "team-dev" {
+		t.Errorf("region %s, profile %s", f.EffectiveRegion(dev), f.ProfileName(dev))
+	}
+	// Its accounts can't be changed here, but one of the same name can be added.
+	data, err := os.ReadFile(own)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Remove(own, data, "dev"); err == nil || !strings.Contains(err.Error(), "only read") {
+		t.Errorf("removing: %v", err)
+	}
+	if _, err := Set(own, data, "dev", Field{"description", `"x"`}); err == nil || !strings.Contains(err.Error(), "only read") {
+		t.Errorf("changing: %v", err)
+	}
+	edited, err := Add(own, data, Account{Name: "dev", RoleARN: "arn:aws:iam::987654321098:role/ReadOnly", Source: "main"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if f, err := Parse(own, edited); err != nil || !strings.HasSuffix(f.indexed().byName["dev"].RoleARN, "ReadOnly") {
+		t.Errorf("%v", err)
+	}
+	if _, err := os.Stat(shared); err != nil {
+		t.Error(err)
+	}
+}
+
+// A shared file names no command, no keychain, and no further file: whoever writes it would run commands everywhere.
+func TestSharedRunsNothing(t *testing.T) {
+	for _, bad := range []string{
+		`{"accounts": [], "keychain": {"backend": "file", "passphrase_command": "touch /tmp/x"}}`,
+		`{"accounts": [{"name": "a", "mfa_serial": "GAHT12345678", "mfa_process": "touch /tmp/x"}]}`,
+		`{"accounts": [], "accounts_from": {"file": "/tmp/y"}}`,
+	} {
+		_, own := sharing(t, bad, `{"accounts_from": {"file": "team.json"}, "accounts": []}`)
+		if _, err := Load(own); err == nil || !strings.Contains(err.Error(), "has no place in a shared file") {
+			t.Errorf("%s: %v", bad, err)
+		}
+	}
+	if runtime.GOOS == "windows" {
+		return // access lists instead of modes
+	}
+	shared, own := sharing(t, team, `{"accounts_from": {"file": "team.json"}, "accounts": []}`)
+	if err := os.Chmod(shared, 0o646); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Load(own); err == nil || !strings.Contains(err.Error(), "everybody can write it") {
+		t.Errorf("writable by everybody: %v", err)
+	}
+}
+
+// What goes wrong with the shared file doesn't stop work that went well before.
+func TestSharedLastGood(t *testing.T) {
+	shared, own := sharing(t, team, `{"accounts_from": {"file": "team.json"}, "accounts": []}`)
+	if _, err := NewReader(own, t.TempDir()).File(); err != nil {
+		t.Fatal(err)
+	}
+	for _, trouble := range []func(){
+		func() { write(t, shared, `{"accounts": [{"name": "dev", "role": "x"}]}`) },
+		func() { write(t, shared, "<<<<<<< HEAD") },
+		func() { os.Remove(shared) },
+	} {
+		trouble()
+		f := load(t, own)
+		if _, err := f.Find("dev"); err != nil {
+			t.Error(err)
+		}
+		if n := f.Notes(); len(n) != 1 || !strings.Contains(n[0].Message, "the last good version is used") {
+			t.Errorf("notes: %v", n)
+		}
+	}
+}
+
+func TestSharedWithoutLastGood(t *testing.T) {
+	_, own := sharing(t, "{", `{"accounts_from": {"file": "team.json"}, "accounts": [{"name": "mine", "role_arn": "arn:aws:iam::444444444444:role/R", "source": "dev"}]}`)
+	_, err := Load(own)
+	if err == nil || !strings.Contains(err.Error(), "accounts.json:1:19: team.json: ") || strings.Contains(err.Error(), "no account") {
+		t.Errorf("%v", err)
+	}
+}
+
+// An address is never asked on the way to credentials: until it has been fetched there are only the user's own accounts,
+// and then those of the copy.
+func TestSharedAddress(t *testing.T) {
+	_, own := sharing(t, team, `{"accounts_from": {"url": "https://team.example/accounts.json"}, "accounts": [{"name": "mine", "account_id": "444444444444"}]}`)
+	f := load(t, own)
+	if n := f.Notes(); len(f.Accounts) != 1 || len(n) != 1 || !strings.Contains(n[0].Message, "sync shared") {
+		t.Errorf("%d accounts, notes %v", len(f.Accounts), n)
+	}
+	from, err := From(own)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, _, _, err := from.Keep([]byte("<html>"), nil); err == nil {
+		t.Error("a web page was kept")
+	}
+	added, changed, gone, err := from.Keep([]byte(team), nil)
+	if err != nil || len(added) != 4 || len(changed)+len(gone) != 0 {
+		t.Fatal(added, changed, gone, err)
+	}
+	if f := load(t, own); len(f.Accounts) != 5 || len(f.Notes()) != 0 || from.Fetched().IsZero() {
+		t.Errorf("%d accounts, notes %v", len(f.Accounts), f.Notes())
+	}
+	next := strings.ReplaceAll(strings.ReplaceAll(team, `"prod"`, `"live"`), "role/Admin", "role/Dev")
+	added, changed, gone, err = from.Keep([]byte(next), nil)
+	if err != nil || !slices.Equal(added, []string{"live"}) || !slices.Equal(changed, []string{"dev"}) || !slices.Equal(gone, []string{"prod"}) {
+		t.Fatal(added, changed, gone, err)
+	}
+}
+
+func TestSharedIsWhatWasSigned(t *testing.T) {
+	public, private, err := minisign.GenerateKey(rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	key, err := public.MarshalText()
+	if err != nil {
+		t.Fatal(err)
+	}
+	lines := strings.Split(strings.TrimSpace(string(key)), "\n")
+	shared, own := sharing(t, team, fmt.Sprintf(`{"accounts_from": {"file": "team.json", "public_key": %q}, "accounts": []}`, lines[len(lines)-1]))
+	if _, err := Load(own); err == nil || !strings.Contains(err.Error(), "signature") {
+		t.Errorf("without a signature: %v", err)
+	}
+	write(t, shared+".minisig", string(minisign.Sign(private, []byte(team))))
+	if f := load(t, own); len(f.Accounts) != 4 || len(f.Notes()) != 0 {
+		t.Errorf("%d accounts, notes %v", len(f.Accounts), f.Notes())
+	}
+	write(t, shared, strings.Replace(team, "987654321098", "987654321099", 1))
+	if _, err := Load(own); err == nil || !strings.Contains(err.Error(), "not signed with") {
+		t.Errorf("with another's signature: %v", err)
+	}
+
+	from := &AccountsFrom{URL: "https://team.example/accounts.json", SHA256: fmt.Sprintf("%X", sha256.Sum256([]byte(team)))}
+	if _, _, _, err := from.Keep([]byte(team), nil); err != nil {
+		t.Error(err)
+	}
+	if _, _, _, err := from.Keep([]byte(team+"\n"), nil); err == nil || !strings.Contains(err.Error(), "another checksum") {
+		t.Errorf("with another content: %v", err)
+	}
+}
+
+func TestAccountsFromIsChecked(t *testing.T) {
+	for text, want := range map[string]string{
+		`{}`:                                  `needs a "file", or a "url"`,
+		`{"file": "a", "url": "https://x/y"}`: `it is one of them`,
+		`{"url": "http://example.com/a"}`:     `neither https`,
+		`{"url": "s3://bucket"}`:              `neither https`,
+		`{"url": "s3://bucket/key"}`:          `needs an "account"`,
+		`{"file": "a", "account": "main"}`:    `is for s3`,
+		`{"file": "a", "sha256": "12"}`:       `64 hexadecimal digits`,
+		`{"file": "a", "public_key": "12"}`:   `none of minisign's`,
+		`{"path": "a"}`:                       `unknown field "path"`,
+		`"a"`:                                 `must be an object`,
+	} {
+		if _, err := Parse("f", []byte(`{"accounts_from": `+text+`, "accounts": []}`)); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v, want %s", text, err, want)
+		}
+	}
+}
+
+// A change of the shared file is a change of the accounts file.
+func TestStampCoversTheSharedFile(t *testing.T) {
+	shared, own := sharing(t, team, `{"accounts_from": {"file": "team.json"}, "accounts": []}`)
+	dir := t.TempDir()
+	reader := func() *Reader { // much later, since nobody can set back when a file was changed
+		r := NewReader(own, dir)
+		r.now = func() time.Time { return time.Now().Add(time.Hour) }
+		return r
+	}
+	first := reader().Stamp()
+	if first == "" || first != reader().Stamp() {
+		t.Fatalf("%q, %q", first, reader().Stamp())
+	}
+	write(t, shared, strings.Replace(team, "role/Admin", "role/Other", 1))
+	if again := reader().Stamp(); again == first {
+		t.Error("a change of the shared file doesn't show")
+	}
+}

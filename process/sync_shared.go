@@ -1,0 +1,199 @@
+package process
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/aws/signer/v4"
+	"github.com/aws/smithy-go/encoding/httpbinding"
+
+	"aws-accounts/accounts"
+	"aws-accounts/internal/hint"
+)
+
+// Sync is `aws-accounts sync …`: the accounts that others keep.
+type Sync struct {
+	Shared SyncShared `cmd:"" help:"Fetch the accounts file that a team shares."`
+}
+
+// SyncShared is `aws-accounts sync shared`: fetches the accounts file that a team shares.
+type SyncShared struct {
+	IfOlderThan time.Duration `help:"Do nothing while the copy is younger, as in a shell's profile." placeholder:"24h"`
+}
+
+// Help is shown by `sync shared -h`.
+func (*SyncShared) Help() string {
+	return `Examples:
+  aws-accounts sync shared
+  aws-accounts sync shared --if-older-than=24h    # for ~/.bashrc: nothing is asked for while the copy is younger
+
+It fetches what "accounts_from" in the accounts file names by its address. If that fails, or if what comes isn't
+right, the copy fetched before stays in use.`
+}
+
+// Run fetches, and says which accounts came, changed and went.
+func (c *SyncShared) Run(reader *accounts.Reader, resolving Resolving, stdout io.Writer) error {
+	from, err := accounts.From(reader.Path)
+	if err != nil {
+		return err
+	}
+	switch {
+	case from == nil:
+		return hint.New(fmt.Errorf("%s names no shared accounts file", reader.Path), `write at its top: "accounts_from": {"url": "https://…"}`)
+	case from.URL == "":
+		_, err := fmt.Fprintf(stdout, "%s is read where it is: nothing to fetch\n", from)
+		return err
+	case c.IfOlderThan > 0 && time.Since(from.Fetched()) < c.IfOlderThan:
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), Timeout)
+	defer cancel()
+	get := getHTTPS
+	if _, _, ok := from.S3(); ok {
+		if get, err = gettingS3(ctx, from.Account, resolving); err != nil {
+			return err
+		}
+	}
+	content, err := get(ctx, from.URL)
+	var signature []byte
+	if err == nil && from.Signature() != "" {
+		signature, err = get(ctx, from.Signature())
+	}
+	if err != nil {
+		return hint.New(err, "the copy fetched before stays in use; correct \"accounts_from\", or try again later")
+	}
+	added, changed, gone, err := from.Keep(content, signature)
+	if err != nil {
+		return err
+	}
+	if len(added)+len(changed)+len(gone) == 0 {
+		_, err = fmt.Fprintf(stdout, "%s: nothing new\n", from)
+		return err
+	}
+	fmt.Fprintf(stdout, "%s:\n", from)
+	for _, what := range []struct {
+		mark  string
+		names []string
+	}{{"+", added}, {"~", changed}, {"-", gone}} {
+		for _, name := range what.names {
+			fmt.Fprintf(stdout, "  %s %s\n", what.mark, name)
+		}
+	}
+	_, err = fmt.Fprintln(stdout, "next: `aws-accounts setup` writes their profiles")
+	return err
+}
+
+// mostShared is the size of what is fetched at most. 10,000 accounts are 2 MB.
+const mostShared = 32 << 20
+
+// getHTTPS gets what an address has. It isn't led away from https, but to this machine, where tests listen.
+func getHTTPS(ctx context.Context, address string) ([]byte, error) {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
+	if err != nil {
+		return nil, err
+	}
+	client := &http.Client{CheckRedirect: func(next *http.Request, via []*http.Request) error {
+		if next.URL.Scheme != "https" && next.URL.Host != request.URL.Host {
+			return errors.New("it leads away from https")
+		}
+		if len(via) > 5 {
+			return errors.New("it leads on and on")
+		}
+		return nil
+	}}
+	response, err := client.Do(request)
+	if err != nil {
+		return nil, fmt.Errorf("fetching: %w", err)
+	}
+	defer response.Body.Close()
+	return wholeBody(address, response)
+}
+
+func wholeBody(address string, response *http.Response) ([]byte, error) {
+	content, err := io.ReadAll(io.LimitReader(response.Body, mostShared+1))
+	switch {
+	case response.StatusCode != http.StatusOK:
+		return nil, fmt.Errorf("fetching %s: %s", address, response.Status)
+	case err != nil:
+		return nil, fmt.Errorf("fetching %s: %w", address, err)
+	case len(content) > mostShared:
+		return nil, fmt.Errorf("fetching %s: it is larger than %d MB", address, mostShared>>20)
+	}
+	return content, nil
+}
+
+// gettingS3 returns what gets an object with the credentials of the account called name. One signed request is all that is
+// needed of S3, whose client would make the program a tenth larger.
+func gettingS3(ctx context.Context, name string, resolving Resolving) (func(context.Context, string) ([]byte, error), error) {
+	r, err := resolving()
+	if err != nil {
+		return nil, err
+	}
+	file, err := r.Accounts.File()
+	if err != nil {
+		return nil, err
+	}
+	a, err := file.Find(name)
+	if err != nil {
+		return nil, err
+	}
+	credentials, err := r.Session(a.Name).Retrieve(ctx)
+	if err != nil {
+		return nil, err
+	}
+	region := regionIn(partitionOf(a), file.EffectiveRegion(a))
+	return func(ctx context.Context, address string) ([]byte, error) {
+		content, there, err := getS3(ctx, address, region, credentials)
+		if there != "" && there != region {
+			content, _, err = getS3(ctx, address, there, credentials)
+		}
+		return content, err
+	}, nil
+}
+
+// getS3 gets the object at address, s3://BUCKET/KEY. If S3 knows the bucket in another region, that is returned with the error.
+func getS3(ctx context.Context, address, region string, credentials aws.Credentials) (content []byte, there string, err error) {
+	path := httpbinding.EscapePath(strings.TrimPrefix(address, "s3:/"), false) // as it is signed: + and blanks too
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, s3Endpoint(region)+path, nil)
+	if err != nil {
+		return nil, "", err
+	}
+	empty := sha256.Sum256(nil)
+	hash := hex.EncodeToString(empty[:])
+	request.Header.Set("X-Amz-Content-Sha256", hash)
+	signer := v4.NewSigner(func(o *v4.SignerOptions) { o.DisableURIPathEscaping = true })
+	if err := signer.SignHTTP(ctx, credentials, request, hash, "s3", region, time.Now()); err != nil {
+		return nil, "", err
+	}
+	client := &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	response, err := client.Do(request)
+	if err != nil {
+		return nil, "", fmt.Errorf("fetching %s: %w", address, err)
+	}
+	defer response.Body.Close()
+	content, err = wholeBody(address, response)
+	return content, response.Header.Get("X-Amz-Bucket-Region"), err
+}
+
+// s3Endpoint is where S3 answers in a region, or what the variables say that SDKs obey.
+func s3Endpoint(region string) string {
+	for _, variable := range []string{"AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL"} {
+		if endpoint := os.Getenv(variable); endpoint != "" {
+			return strings.TrimSuffix(endpoint, "/")
+		}
+	}
+	suffix := "amazonaws.com"
+	if partitionOfRegion(region) == "aws-cn" {
+		suffix = "amazonaws.com.cn"
+	}
+	return "https://s3." + region + "." + suffix
+}

@@ -42,6 +42,8 @@ func World() standin.Config {
 			{ARN: MachineRole, Trust: standin.Trust{Principals: []string{MainAccount}, WebIdentity: &standin.WebIdentityTrust{Issuer: "https://ci.example.com"}}},
 			{ARN: OnwardRole, Trust: standin.Trust{Principals: []string{DevAccount}}},
 			{ARN: ProdRole, Trust: standin.Trust{Principals: []string{MainAccount, DevRole}}},
+			{ARN: "arn:aws:iam::" + DevAccount + ":role/OrganizationAccountAccessRole", Trust: trust},
+			{ARN: "arn:aws:iam::" + ProdAccount + ":role/OrganizationAccountAccessRole", Trust: trust},
 		},
 		WebIdentities: []standin.WebIdentity{{Token: WebIdentityToken, Issuer: "https://ci.example.com", Audience: "sts.amazonaws.com", Subject: "repo:example/app"}},
 		Container:     &standin.Container{Role: MachineRole},

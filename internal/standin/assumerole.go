@@ -58,6 +58,10 @@ func assumeRole(x *exchange) (reply, error) {
 		return reply{}, err
 	}
 	role := x.s.role(roleARN)
+	if p := x.s.policies[roleARN]; p != nil && p.failFirst > 0 {
+		p.failFirst--
+		return reply{}, notAuthorized(x.caller, "sts:AssumeRole", roleARN, "")
+	}
 	asked := asking{
 		externalID: externalID, mfa: mfa || x.caller.mfa, identity: identity, hasTags: len(tags.keys) > 0, tags: tags.all,
 	}

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"encoding/json"
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"slices"
@@ -32,8 +33,9 @@ type Fault struct {
 	Operation string        `json:"operation"`          // "AssumeRole", "sts:AssumeRole", "sts:*", "*"
 	Resource  string        `json:"resource,omitempty"` // pattern for the role's ARN or bucket/key; default all
 	Kind      Kind          `json:"kind"`
-	Count     int           `json:"count,omitempty"` // so many times; 0: until cleared
-	Delay     time.Duration `json:"-"`               // Slow; "delay": "1.5s" in JSON
+	Count     int           `json:"count,omitempty"`  // so many times; 0: until cleared
+	Chance    float64       `json:"chance,omitempty"` // so often of those, 0 to 1, at random; 0: always
+	Delay     time.Duration `json:"-"`                // Slow; "delay": "1.5s" in JSON
 	Status    int           `json:"status,omitempty"`
 	Code      string        `json:"code,omitempty"`
 	Message   string        `json:"message,omitempty"`
@@ -78,6 +80,9 @@ func (s *Server) ClearFaults() {
 func (s *Server) takeFault(c *Call) *Fault {
 	for i, f := range s.faults {
 		if !c.is(f.Operation) || f.Resource != "" && !matches(f.Resource, c.Resource) {
+			continue
+		}
+		if f.Chance > 0 && rand.Float64() >= f.Chance {
 			continue
 		}
 		taken := *f

@@ -18,6 +18,7 @@ type rolePolicies struct {
 	inline      map[string]string
 	attached    []string
 	tags        map[string]string
+	failFirst   int // eventual consistency, see Config.NewRoleDelayCalls
 }
 
 var (
@@ -37,7 +38,7 @@ func (x *exchange) iamRole() (*Role, *rolePolicies, error) {
 	}
 	for _, r := range x.s.roles {
 		arn := parseARN(r.ARN)
-		if arn.account != x.caller.account.ID || arn.name() != name {
+		if arn.account != x.caller.account.ID || !strings.EqualFold(arn.name(), name) { // "not distinguished by case"
 			continue
 		}
 		p := x.s.policies[r.ARN]
@@ -48,6 +49,22 @@ func (x *exchange) iamRole() (*Role, *rolePolicies, error) {
 		return r, p, x.authorize("iam:"+x.operation, r.ARN)
 	}
 	return nil, nil, fail(404, "NoSuchEntity", "The role with name %s cannot be found.", name)
+}
+
+// trust reads a trust policy, and refuses one that names a user or role that isn't there, as AWS does.
+func (x *exchange) trust(document string) (Trust, error) {
+	t, err := parseTrust(document)
+	if err != nil {
+		return t, err
+	}
+	for _, p := range t.Principals {
+		a := parseARN(p)
+		user := slices.ContainsFunc(x.s.users, func(u *user) bool { return u.arn() == p })
+		if strings.HasPrefix(a.resource, "user/") && !user || strings.HasPrefix(a.resource, "role/") && x.s.role(p) == nil {
+			return t, fail(400, "MalformedPolicyDocument", "Invalid principal in policy: \"AWS\":\"%s\"", p)
+		}
+	}
+	return t, nil
 }
 
 func createRole(x *exchange) (reply, error) {
@@ -68,7 +85,7 @@ func createRole(x *exchange) (reply, error) {
 		path = "/"
 	}
 	document := x.form.Get("AssumeRolePolicyDocument")
-	trust, err := parseTrust(document)
+	trust, err := x.trust(document)
 	if err != nil {
 		return reply{}, err
 	}
@@ -77,7 +94,8 @@ func createRole(x *exchange) (reply, error) {
 	if err := x.authorize("iam:CreateRole", role.ARN); err != nil {
 		return reply{}, err
 	}
-	policies = &rolePolicies{created: x.now, description: x.form.Get("Description"), document: document, inline: map[string]string{}, tags: map[string]string{}}
+	policies = &rolePolicies{created: x.now, description: x.form.Get("Description"), document: document, inline: map[string]string{}, tags: map[string]string{},
+		failFirst: x.s.config.NewRoleDelayCalls}
 	for _, pair := range x.list("Tags", "Key", "Value") {
 		policies.tags[pair[0]] = pair[1]
 	}
@@ -85,6 +103,9 @@ func createRole(x *exchange) (reply, error) {
 	x.s.policies[role.ARN] = policies
 	return x.queryReply(struct{ Role xmlRole }{roleXML(role, policies)}), nil
 }
+
+// escapeDocument is as RFC 3986 has it, in which a blank is %20.
+func escapeDocument(s string) string { return strings.ReplaceAll(url.QueryEscape(s), "+", "%20") }
 
 type xmlTag struct{ Key, Value string }
 
@@ -103,7 +124,7 @@ func roleXML(r *Role, p *rolePolicies) xmlRole {
 	}
 	out := xmlRole{
 		Path: strings.TrimSuffix(strings.TrimPrefix(arn.resource, "role"), arn.name()), RoleName: arn.name(), RoleId: uniqueID("AROA", r.ARN),
-		Arn: r.ARN, CreateDate: isoTime(p.created), AssumeRolePolicyDocument: url.QueryEscape(document), Description: p.description,
+		Arn: r.ARN, CreateDate: isoTime(p.created), AssumeRolePolicyDocument: escapeDocument(document), Description: p.description,
 		MaxSessionDuration: r.MaxSessionDuration,
 	}
 	for _, key := range slices.Sorted(maps.Keys(p.tags)) {
@@ -165,7 +186,7 @@ func updateAssumeRolePolicy(x *exchange) (reply, error) {
 	if err != nil {
 		return reply{}, err
 	}
-	trust, err := parseTrust(x.form.Get("PolicyDocument"))
+	trust, err := x.trust(x.form.Get("PolicyDocument"))
 	if err != nil {
 		return reply{}, err
 	}
@@ -202,7 +223,7 @@ func getRolePolicy(x *exchange) (reply, error) {
 	if !ok {
 		return reply{}, fail(404, "NoSuchEntity", "The role policy with name %s cannot be found.", name)
 	}
-	return x.queryReply(struct{ RoleName, PolicyName, PolicyDocument string }{parseARN(r.ARN).name(), name, url.QueryEscape(document)}), nil
+	return x.queryReply(struct{ RoleName, PolicyName, PolicyDocument string }{parseARN(r.ARN).name(), name, escapeDocument(document)}), nil
 }
 
 func deleteRolePolicy(x *exchange) (reply, error) {
@@ -238,10 +259,36 @@ func attachRolePolicy(x *exchange) (reply, error) {
 	if a := parseARN(policy); a.service != "iam" || !strings.HasPrefix(a.resource, "policy/") {
 		return reply{}, fail(400, "ValidationError", "ARN %s is not valid.", policy)
 	}
+	if !x.policyExists(policy) {
+		return reply{}, fail(404, "NoSuchEntity", "Policy %s does not exist or is not attachable.", policy)
+	}
 	if !slices.Contains(p.attached, policy) {
 		p.attached = append(p.attached, policy)
 	}
 	return x.queryReply(nil), nil
+}
+
+// awsPolicies are those of AWS's managed policies that the stand-in knows. Of an account's own it knows all.
+var awsPolicies = []string{"AdministratorAccess", "PowerUserAccess", "ReadOnlyAccess", "SecurityAudit", "job-function/ViewOnlyAccess"}
+
+func (x *exchange) policyExists(policy string) bool {
+	a := parseARN(policy)
+	return a.account == x.caller.account.ID || a.account == "aws" && slices.Contains(awsPolicies, strings.TrimPrefix(a.resource, "policy/"))
+}
+
+func getPolicy(x *exchange) (reply, error) {
+	if err := x.iamCaller(); err != nil {
+		return reply{}, err
+	}
+	policy := x.form.Get("PolicyArn")
+	if err := x.authorize("iam:GetPolicy", policy); err != nil {
+		return reply{}, err
+	}
+	if !x.policyExists(policy) {
+		return reply{}, fail(404, "NoSuchEntity", "Policy %s was not found.", policy)
+	}
+	type item struct{ PolicyName, Arn string }
+	return x.queryReply(struct{ Policy item }{item{parseARN(policy).name(), policy}}), nil
 }
 
 func detachRolePolicy(x *exchange) (reply, error) {

@@ -16,6 +16,7 @@ var (
 		"iam:GetAccessKeyLastUsed":     getAccessKeyLastUsed,
 		"iam:ListMFADevices":           listMFADevices,
 		"iam:SimulatePrincipalPolicy":  simulatePrincipalPolicy,
+		"iam:GetPolicy":                getPolicy,
 		"iam:CreateRole":               createRole,
 		"iam:GetRole":                  getRole,
 		"iam:DeleteRole":               deleteRole,

@@ -26,6 +26,8 @@ type Config struct {
 	// within so many seconds. IAM is eventually consistent; this is how that looks to a rotation.
 	NewKeyDelayCalls   int `json:"new_key_delay_calls,omitempty"`
 	NewKeyDelaySeconds int `json:"new_key_delay_seconds,omitempty"`
+	// NewRoleDelayCalls is the same for roles made by CreateRole: so many of the first attempts to assume one are refused.
+	NewRoleDelayCalls int `json:"new_role_delay_calls,omitempty"`
 	// Clock is the world's clock, default time.Now. SetClockOffset and Advance move it at runtime.
 	Clock func() time.Time `json:"-"`
 }

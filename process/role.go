@@ -1,0 +1,155 @@
+package process
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"aws-accounts/accounts"
+	"aws-accounts/internal/hint"
+	"aws-accounts/internal/pattern"
+	"aws-accounts/internal/role"
+)
+
+// Role is `aws-accounts role …`: the IAM roles that accounts are entered through.
+type Role struct {
+	Create RoleCreate `cmd:"" help:"Make the role in each account, or bring it up to date."`
+	Show   RoleShow   `cmd:"" help:"Show an account's role as it is in AWS, and what differs."`
+	Delete RoleDelete `cmd:"" help:"Delete roles that role create has made."`
+	Policy RolePolicy `cmd:"" help:"Show the policies; a CloudFormation template; a Terraform module."`
+}
+
+// RoleTargets are the accounts whose roles a command is about.
+type RoleTargets struct {
+	Names []string `arg:"" optional:"" name:"name" help:"The accounts, or patterns like 'prod-*'."`
+	All   bool     `help:"Every account with a role_arn."`
+}
+
+// roles are the accounts named that have a role. To name one that has none is an error.
+func (c *RoleTargets) roles(file *accounts.File) ([]*accounts.Account, error) {
+	var chosen []*accounts.Account
+	switch {
+	case c.All == (len(c.Names) > 0):
+		return nil, hint.Usage(errors.New("which accounts?"), "name them (`dev prod`, `'prod-*'`), or all: `--all`")
+	case c.All:
+		for i := range file.Accounts {
+			chosen = append(chosen, &file.Accounts[i])
+		}
+	default:
+		var err error
+		if chosen, err = file.Select(c.Names); err != nil {
+			return nil, err
+		}
+	}
+	var roles []*accounts.Account
+	for _, a := range chosen {
+		switch {
+		case a.RoleARN != "":
+			roles = append(roles, a)
+		case slices.ContainsFunc(c.Names, func(n string) bool { return strings.EqualFold(n, a.Name) }):
+			return nil, noRole(a)
+		}
+	}
+	if len(roles) == 0 {
+		return nil, hint.New(fmt.Errorf("no account with a role_arn in %s", file.Path), "`aws-accounts add dev --role-arn=ARN` adds one")
+	}
+	return roles, nil
+}
+
+func noRole(a *accounts.Account) error {
+	if a.SSO != nil {
+		return hint.New(fmt.Errorf("%s is entered through Identity Center, which makes its roles itself", a.Name), "name an account with a role_arn")
+	}
+	return hint.New(fmt.Errorf("%s has no role_arn: credentials begin there", a.Name), "name an account with a role_arn")
+}
+
+// RoleBootstrap is how an account is entered before it has its role.
+type RoleBootstrap struct {
+	BootstrapRole string `help:"The role to do it with in each account, by its name." default:"OrganizationAccountAccessRole" placeholder:"NAME"`
+}
+
+// RoleShape is what the accounts file doesn't say of a role.
+type RoleShape struct {
+	Trust      []string `help:"Who may assume the role: an account, or the ARN of a user or role (default: the account it is assumed from, whose own IAM policies then decide)." placeholder:"PRINCIPAL" sep:"none"`
+	RequireMFA *bool    `name:"require-mfa" negatable:"" help:"Demand MFA (default: if the account begins with an mfa_serial)."`
+	Policy     []string `help:"A managed policy, by AWS's name for it or its ARN (default: ReadOnlyAccess for a role without any)." placeholder:"POLICY" sep:"none"`
+}
+
+// want is a's role as it should be. trusted is the account that it's assumed from.
+func (c *RoleShape) want(file *accounts.File, a *accounts.Account, trusted string) (role.Want, error) {
+	w := role.Want{ARN: a.RoleARN, MaxSession: max(time.Hour, file.EffectiveDuration(a))}
+	w.Trust = role.Trust{ExternalID: a.ExternalID, MFA: withMFA(file, a)}
+	if c.RequireMFA != nil {
+		if *c.RequireMFA && !w.Trust.MFA {
+			return w, hint.New(fmt.Errorf("%s: the role can't demand MFA: it is assumed without", a.Name),
+				"set \"mfa_serial\" of %s in %s, or leave --require-mfa out", cmpName(file.Chain(a)[0]), file.Path)
+		}
+		w.Trust.MFA = *c.RequireMFA
+	}
+	for _, link := range file.Chain(a) {
+		// What one session of the chain has set, the next ones have as well.
+		w.Trust.SourceIdentity = w.Trust.SourceIdentity || link.SourceIdentity != ""
+		w.Trust.Tags = w.Trust.Tags || len(link.TransitiveTagKeys) > 0
+	}
+	w.Trust.Tags = w.Trust.Tags || len(a.SessionTags) > 0
+
+	who := c.Trust
+	if len(who) == 0 {
+		who = []string{trusted}
+	}
+	for _, text := range who {
+		p, err := role.Principal(text, partitionOf(a))
+		if err != nil {
+			return w, hint.Usage(fmt.Errorf("%s: %w", a.Name, err), "`--trust=123456789012`, or `--trust=arn:aws:iam::123456789012:role/Name`")
+		}
+		w.Trust.Principals = append(w.Trust.Principals, p)
+	}
+	for _, text := range c.Policy {
+		p, err := role.Policy(text, a.RoleARN)
+		if err != nil {
+			return w, hint.Usage(fmt.Errorf("%s: %w", a.Name, err), "`--policy=ReadOnlyAccess`; `aws iam list-policies` shows them all")
+		}
+		if !slices.Contains(w.Policies, p) {
+			w.Policies = append(w.Policies, p)
+		}
+	}
+	return w, nil
+}
+
+// withMFA reports whether AWS sees MFA when a's role is assumed. A role's session never has it.
+func withMFA(file *accounts.File, a *accounts.Account) bool {
+	return codeWithRole(file, a) != nil || !file.IsChained(a) && file.SourceOf(a).MFASerial != ""
+}
+
+// trusted is the AWS account that a's role is assumed from, which AWS is asked for where the file doesn't say.
+func (w *roleWork) trusted(ctx context.Context, a *accounts.Account) (string, error) {
+	source := w.file.SourceOf(a)
+	if source.AccountID != "" {
+		return source.AccountID, nil
+	}
+	base, err := w.base(ctx, a)
+	if err != nil {
+		return "", err
+	}
+	return base.accountID(ctx, w.file, source)
+}
+
+func cmpName(a *accounts.Account) string {
+	if a.Name == "" {
+		return "the base account"
+	}
+	return a.Name
+}
+
+var bootstrapName = pattern.New(`^[\w+=,.@/-]{1,512}$`)
+
+// arnOf is the bootstrap role in a's account.
+func (c *RoleBootstrap) arnOf(a *accounts.Account) (string, error) {
+	if !bootstrapName.MatchString(c.BootstrapRole) {
+		return "", hint.Usage(fmt.Errorf("%q is no role's name", c.BootstrapRole), "`--bootstrap-role=OrganizationAccountAccessRole`: the same in each account")
+	}
+	return fmt.Sprintf("arn:%s:iam::%s:role/%s", partitionOf(a), a.AccountID, strings.TrimPrefix(c.BootstrapRole, "/")), nil
+}

@@ -1,0 +1,311 @@
+package process
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/iam"
+	"github.com/aws/aws-sdk-go-v2/service/iam/types"
+	"github.com/aws/aws-sdk-go-v2/service/sts"
+	smithy "github.com/aws/smithy-go"
+
+	"aws-accounts/internal/ask"
+	"aws-accounts/internal/hint"
+	"aws-accounts/internal/role"
+	"aws-accounts/internal/tui"
+)
+
+// RoleCreate is `aws-accounts role create NAME… | --all`.
+type RoleCreate struct {
+	RoleTargets
+	RoleShape
+	RoleBootstrap
+	Adopt  bool `help:"Change also roles that role create hasn't made."`
+	DryRun bool `help:"Show what would be done, and do nothing."`
+	Yes    bool `short:"y" help:"Don't ask whether to."`
+}
+
+// Help is shown by `role create -h`.
+func (*RoleCreate) Help() string {
+	return `Examples:
+  aws-accounts role create dev 'prod-*'
+  aws-accounts role create --all --dry-run
+  aws-accounts role create dev --policy=AdministratorAccess --bootstrap-role=AWSControlTowerExecution
+
+Makes the role that role_arn names, as the accounts file describes it: who may assume it, with MFA and external ID, and for how
+long. It is tagged ` + role.TagKey + `, and only roles with this tag are changed. What is right is left alone, so that the same
+command goes on where it was interrupted, and repairs what has failed.`
+}
+
+// Run looks, shows the plan, asks, and does it.
+func (c *RoleCreate) Run(r *Resolver, asker *ask.Asker, stdout io.Writer, stderr tui.Stderr) error {
+	ctx, stop := interruptible()
+	defer stop()
+	w, err := newRoleWork(r, stderr)
+	if err != nil {
+		return err
+	}
+	chosen, err := c.roles(w.file)
+	if err != nil {
+		return err
+	}
+	targets, err := w.targets(ctx, chosen, c.RoleBootstrap)
+	if err != nil {
+		return err
+	}
+	for _, t := range targets {
+		trusted, err := w.trusted(ctx, t.Account)
+		if err != nil {
+			return err
+		}
+		if t.want, err = c.want(w.file, t.Account, trusted); err != nil {
+			return err
+		}
+	}
+	policies := &policyCheck{}
+	if left := w.each(ctx, "looking at role", targets, func(ctx context.Context, t *roleTarget) error { return c.plan(ctx, w, t, policies) }); left > 0 {
+		return hint.New(errors.New("stopped before anything was done"), "the same command begins anew")
+	}
+
+	report := roleReport{out: stdout, screen: tui.ScreenOf(stdout)}
+	var todo []*roleTarget
+	creates := 0
+	for _, t := range targets {
+		switch {
+		case t.err != nil:
+			report.failed(t)
+		case t.changes.Create:
+			creates++
+			todo = append(todo, t)
+			report.line("create", tui.Green, t, role.Name(t.RoleARN)+" in "+t.AccountID+": "+t.want.Describe())
+		case !t.changes.None():
+			todo = append(todo, t)
+			report.line("change", tui.Yellow, t, strings.Join(t.changes.Words, "; "))
+		default:
+			report.right++
+		}
+	}
+	report.rest(len(todo))
+	if len(todo) == 0 || c.DryRun {
+		return report.err()
+	}
+	if err := confirm(ctx, asker, c.Yes, createQuestion(creates, len(todo)-creates)); err != nil {
+		return err
+	}
+
+	left := w.each(ctx, "making role", todo, w.make)
+	for _, t := range todo {
+		switch {
+		case t.err != nil:
+			report.failed(t)
+		case t.made.IsZero():
+		case t.changes.Create:
+			report.line("created", tui.Green, t, t.RoleARN)
+		default:
+			report.line("changed", tui.Green, t, t.RoleARN)
+		}
+	}
+	if left > 0 {
+		return hint.New(fmt.Errorf("stopped: %d of %d roles are still to be made", left, len(todo)), "the same command goes on with the rest")
+	}
+	if len(c.Trust) == 0 { // else it may be that others alone are trusted
+		w.checkMade(ctx, todo, &report)
+	}
+	return report.err()
+}
+
+func createQuestion(creates, changes int) string {
+	switch {
+	case changes == 0:
+		return fmt.Sprintf("Create %s in AWS?", many(creates, "role"))
+	case creates == 0:
+		return fmt.Sprintf("Change %s in AWS?", many(changes, "role"))
+	}
+	return fmt.Sprintf("Create %s and change %d in AWS?", many(creates, "role"), changes)
+}
+
+func many(n int, what string) string {
+	if n == 1 {
+		return "1 " + what
+	}
+	return fmt.Sprintf("%d %ss", n, what)
+}
+
+// confirm asks, unless the person has said yes already.
+func confirm(ctx context.Context, asker *ask.Asker, yes bool, question string) error {
+	if yes {
+		return nil
+	}
+	ok, err := asker.Confirm(ctx, question, false)
+	if errors.Is(err, ask.ErrNobody) {
+		return hint.Usage(err, "--yes does it without asking, --dry-run only shows the plan")
+	}
+	if err == nil && !ok {
+		err = errors.New("nothing was done")
+	}
+	return hint.New(err, "--yes does it without asking")
+}
+
+// plan looks at the role, and says what has to be done. A role that isn't ours is changed only if that is asked for.
+func (c *RoleCreate) plan(ctx context.Context, w *roleWork, t *roleTarget, policies *policyCheck) error {
+	if err := w.look(ctx, t); err != nil {
+		return err
+	}
+	t.changes = role.Compare(t.want, t.have)
+	if t.changes.Tag && !c.Adopt {
+		if len(t.changes.Differences()) == 0 {
+			t.changes = role.Changes{}
+			return nil
+		}
+		return hint.New(fmt.Errorf("%s: the role is there, differs, and isn't ours to change: %s", t.Name, strings.Join(t.changes.Differences(), "; ")),
+			"`aws-accounts role show %s` shows it; --adopt takes it over and changes it", t.Name)
+	}
+	return policies.exist(ctx, w, t)
+}
+
+// make does what the plan says. What it is in the middle of, it goes on with when it's called again.
+func (w *roleWork) make(ctx context.Context, t *roleTarget) error {
+	client, err := w.enter(ctx, t)
+	if err != nil {
+		return err
+	}
+	if t.changes.Create {
+		err = createRole(ctx, client, t)
+		if isCode(err, "EntityAlreadyExists") { // by a try whose answer got lost, or by somebody else just now
+			if err := w.look(ctx, t); err != nil {
+				return err
+			}
+			if t.changes = role.Compare(t.want, t.have); t.changes.Tag {
+				return hint.New(fmt.Errorf("%s: somebody else has made the role just now", t.Name), "`aws-accounts role show %s` shows it", t.Name)
+			}
+			err = nil
+		}
+	}
+	if err == nil {
+		err = changeRole(ctx, client, t)
+	}
+	if err != nil {
+		return explainRole(err, w.file, t)
+	}
+	t.made = time.Now()
+	return nil
+}
+
+func createRole(ctx context.Context, client *iam.Client, t *roleTarget) error {
+	_, err := client.CreateRole(ctx, &iam.CreateRoleInput{
+		RoleName:                 aws.String(role.Name(t.RoleARN)),
+		Path:                     aws.String(role.Path(t.RoleARN)),
+		Description:              aws.String(role.Description),
+		AssumeRolePolicyDocument: aws.String(t.want.Trust.Document()),
+		MaxSessionDuration:       seconds(t.want.MaxSession),
+		Tags:                     ourTag(),
+	})
+	return err
+}
+
+func ourTag() []types.Tag {
+	return []types.Tag{{Key: aws.String(role.TagKey), Value: aws.String(role.TagValue)}}
+}
+
+// changeRole tags first: what is begun is then ours to finish. It attaches before it detaches, lest the role have nothing.
+func changeRole(ctx context.Context, client *iam.Client, t *roleTarget) (err error) {
+	name := aws.String(role.Name(t.RoleARN))
+	if t.changes.Tag {
+		if _, err := client.TagRole(ctx, &iam.TagRoleInput{RoleName: name, Tags: ourTag()}); err != nil {
+			return err
+		}
+	}
+	if t.changes.Trust {
+		if _, err := client.UpdateAssumeRolePolicy(ctx, &iam.UpdateAssumeRolePolicyInput{RoleName: name, PolicyDocument: aws.String(t.want.Trust.Document())}); err != nil {
+			return err
+		}
+	}
+	if t.changes.MaxSession {
+		if _, err := client.UpdateRole(ctx, &iam.UpdateRoleInput{RoleName: name, MaxSessionDuration: seconds(t.want.MaxSession)}); err != nil {
+			return err
+		}
+	}
+	for _, policy := range t.changes.Attach {
+		err := soon(ctx, func() error {
+			_, err := client.AttachRolePolicy(ctx, &iam.AttachRolePolicyInput{RoleName: name, PolicyArn: &policy})
+			return err
+		}, isRoleUnknown)
+		if err != nil {
+			return err
+		}
+	}
+	for _, policy := range t.changes.Detach {
+		_, err := client.DetachRolePolicy(ctx, &iam.DetachRolePolicyInput{RoleName: name, PolicyArn: &policy})
+		if err != nil && !isCode(err, "NoSuchEntity") {
+			return err
+		}
+	}
+	return nil
+}
+
+// How long a role that was just made may take to be known everywhere, and how often that is asked.
+const (
+	roleSettles      = 30 * time.Second
+	roleSettlesPause = time.Second
+)
+
+// soon calls until it goes well, fails for good, or roleSettles is over: IAM is eventually consistent.
+func soon(ctx context.Context, call func() error, again func(error) bool) error {
+	for end := time.Now().Add(roleSettles); ; {
+		err := call()
+		if err == nil || !again(err) || time.Now().After(end) || wait(ctx, roleSettlesPause) != nil {
+			return err
+		}
+	}
+}
+
+// isRoleUnknown: the policy may be missing as well, with the same code.
+func isRoleUnknown(err error) bool {
+	api, ok := errors.AsType[smithy.APIError](err)
+	return ok && isCode(err, "NoSuchEntity") && strings.Contains(api.ErrorMessage(), "role with name")
+}
+
+// checkMade assumes each role that was made or has another trust policy, as a session of it will be: only that shows that
+// it works. By now the first of them have had their time to become known.
+func (w *roleWork) checkMade(ctx context.Context, made []*roleTarget, report *roleReport) {
+	var fit []*roleTarget
+	for _, t := range made {
+		if t.err == nil && (t.changes.Create || t.changes.Trust || t.changes.MaxSession) && codeWithRole(w.file, t.Account) == nil {
+			fit = append(fit, t)
+		}
+	}
+	w.each(ctx, "trying role", fit, func(ctx context.Context, t *roleTarget) error {
+		err := soon(ctx, func() error { return w.try(ctx, t) }, func(err error) bool { return isRefused(err, "AccessDenied") })
+		if err != nil {
+			return hint.New(fmt.Errorf("made, but can't be assumed yet: %w", err), "%s", hint.Of(err))
+		}
+		return nil
+	})
+	for _, t := range fit {
+		if t.err != nil {
+			report.failed(t)
+		}
+	}
+}
+
+func (w *roleWork) try(ctx context.Context, t *roleTarget) error {
+	base, err := w.base(ctx, t.Account)
+	if err != nil {
+		return err
+	}
+	c := base.client
+	if source := w.file.SourceOf(t.Account); !source.IsBase() && source.SSO == nil {
+		if c, err = w.client(ctx, w.file, source, t.Account, false); err != nil {
+			return err
+		}
+		c.config = w.pace.of(c.config)
+		c.sts = sts.NewFromConfig(c.config)
+	}
+	_, err = c.assumeRole(ctx, w.file, t.Account, "", "")
+	return explain(err, w.file, t.Account)
+}

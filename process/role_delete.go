@@ -1,0 +1,139 @@
+package process
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/iam"
+
+	"aws-accounts/accounts"
+	"aws-accounts/internal/ask"
+	"aws-accounts/internal/hint"
+	"aws-accounts/internal/role"
+	"aws-accounts/internal/tui"
+)
+
+// RoleDelete is `aws-accounts role delete NAME…`.
+type RoleDelete struct {
+	RoleTargets
+	RoleBootstrap
+	DryRun bool `help:"Show what would be done, and do nothing."`
+	Yes    bool `short:"y" help:"Don't ask whether to."`
+}
+
+// Help is shown by `role delete -h`.
+func (*RoleDelete) Help() string {
+	return `Example:
+  aws-accounts role delete dev 'test-*'
+
+Deletes the roles in AWS, with their policies, and forgets the sessions. The accounts file stays as it is. A role without the tag
+` + role.TagKey + ` isn't ours and stays.`
+}
+
+// Run looks, shows the plan, asks, and does it.
+func (c *RoleDelete) Run(r *Resolver, asker *ask.Asker, forget accounts.Forget, stdout io.Writer, stderr tui.Stderr) error {
+	ctx, stop := interruptible()
+	defer stop()
+	w, err := newRoleWork(r, stderr)
+	if err != nil {
+		return err
+	}
+	chosen, err := c.roles(w.file)
+	if err != nil {
+		return err
+	}
+	targets, err := w.targets(ctx, chosen, c.RoleBootstrap)
+	if err != nil {
+		return err
+	}
+	if left := w.each(ctx, "looking at role", targets, w.planDelete); left > 0 {
+		return hint.New(errors.New("stopped before anything was done"), "the same command begins anew")
+	}
+	report := roleReport{out: stdout, screen: tui.ScreenOf(stdout)}
+	var todo []*roleTarget
+	for _, t := range targets {
+		switch {
+		case t.err != nil:
+			report.failed(t)
+		case t.have == nil:
+			report.line("gone", tui.Faint, t, "there is no such role")
+		default:
+			todo = append(todo, t)
+			with := append([]string{role.Names(t.have.Attached)}, t.have.Inline...)
+			report.line("delete", tui.Red, t, t.RoleARN+" with "+strings.Join(with, ", "))
+		}
+	}
+	if len(todo) == 0 || c.DryRun {
+		return report.err()
+	}
+	if err := confirm(ctx, asker, c.Yes, fmt.Sprintf("Delete %s in AWS?", many(len(todo), "role"))); err != nil {
+		return err
+	}
+
+	left := w.each(ctx, "deleting role", todo, w.delete)
+	var names []string
+	for _, t := range todo {
+		switch {
+		case t.err != nil:
+			report.failed(t)
+		case t.have == nil:
+			names = append(names, t.Name)
+			report.line("deleted", tui.Green, t, t.RoleARN)
+		}
+	}
+	if err := forget(context.Background(), names); err != nil {
+		return fmt.Errorf("deleted, but the sessions could not be forgotten: %w", err)
+	}
+	if left > 0 {
+		return hint.New(fmt.Errorf("stopped: %d of %d roles are still to be deleted", left, len(todo)), "the same command goes on with the rest")
+	}
+	return report.err()
+}
+
+func (w *roleWork) planDelete(ctx context.Context, t *roleTarget) error {
+	if err := w.look(ctx, t); err != nil || t.have == nil {
+		return err
+	}
+	if !t.have.Ours() {
+		return hint.New(fmt.Errorf("%s: the role isn't ours to delete: it has no tag %s", t.Name, role.TagKey),
+			"`aws-accounts role show %s` shows it; `aws-accounts role create %s --adopt` would make it ours", t.Name, t.Name)
+	}
+	return nil
+}
+
+// delete takes the policies first, without which IAM deletes no role. A role that is half gone is still ours to delete.
+func (w *roleWork) delete(ctx context.Context, t *roleTarget) error {
+	client, err := w.enter(ctx, t)
+	if err != nil {
+		return err
+	}
+	name := aws.String(role.Name(t.RoleARN))
+	steps := []func() error{}
+	for _, policy := range t.have.Attached {
+		steps = append(steps, func() error {
+			_, err := client.DetachRolePolicy(ctx, &iam.DetachRolePolicyInput{RoleName: name, PolicyArn: &policy})
+			return err
+		})
+	}
+	for _, policy := range t.have.Inline {
+		steps = append(steps, func() error {
+			_, err := client.DeleteRolePolicy(ctx, &iam.DeleteRolePolicyInput{RoleName: name, PolicyName: &policy})
+			return err
+		})
+	}
+	steps = append(steps, func() error {
+		_, err := client.DeleteRole(ctx, &iam.DeleteRoleInput{RoleName: name})
+		return err
+	})
+	for _, step := range steps {
+		if err := step(); err != nil && !isCode(err, "NoSuchEntity") { // a try whose answer got lost
+			return explainRole(err, w.file, t)
+		}
+	}
+	t.have = nil
+	return nil
+}

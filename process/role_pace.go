@@ -1,0 +1,111 @@
+package process
+
+import (
+	"fmt"
+	"io"
+	"net/http"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/aws/ratelimit"
+	"github.com/aws/aws-sdk-go-v2/aws/retry"
+	"golang.org/x/time/rate"
+
+	"aws-accounts/internal/tui"
+)
+
+// pace keeps the calls of one command within AWS's rates, and counts them. IAM's rates hold for each account, where we make
+// a handful of calls; STS counts all our AssumeRole in the account that they come from, and allows it 600 a second together
+// with everybody else there.
+//
+// Source: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html
+type pace struct {
+	bucket    *rate.Limiter
+	throttled atomic.Int64
+}
+
+const callsPerSecond = 100
+
+func newPace() *pace { return &pace{bucket: rate.NewLimiter(callsPerSecond, rolesAtOnce)} }
+
+// of returns config so that each try of a call waits for its turn, and that throttled calls are tried until they get through.
+func (p *pace) of(config aws.Config) aws.Config {
+	config.HTTPClient = pacedClient{config.HTTPClient, p}
+	config.Retryer = func() aws.Retryer {
+		return counting{retry.NewStandard(func(o *retry.StandardOptions) {
+			o.MaxAttempts = 8
+			o.MaxBackoff = 5 * time.Second
+			o.RateLimiter = ratelimit.None // it would give up after a hundred refusals, however many calls went well
+		}), p}
+	}
+	return config
+}
+
+func (p *pace) String() string {
+	text := fmt.Sprintf("at most %d calls a second", callsPerSecond)
+	if n := p.throttled.Load(); n > 0 {
+		text += fmt.Sprintf(", %d throttled by AWS", n)
+	}
+	return text
+}
+
+type pacedClient struct {
+	aws.HTTPClient
+	pace *pace
+}
+
+func (c pacedClient) Do(r *http.Request) (*http.Response, error) {
+	if err := c.pace.bucket.Wait(r.Context()); err != nil {
+		return nil, err
+	}
+	return c.HTTPClient.Do(r)
+}
+
+// counting counts what is throttled.
+type counting struct {
+	*retry.Standard
+	pace *pace
+}
+
+func (r counting) RetryDelay(attempt int, err error) (time.Duration, error) {
+	if retry.IsErrorThrottles(retry.DefaultThrottles).IsErrorThrottle(err).Bool() {
+		r.pace.throttled.Add(1)
+	}
+	return r.Standard.RetryDelay(attempt, err)
+}
+
+// progress is a line on a terminal that says how far a command is.
+type progress struct {
+	w    io.Writer
+	stop chan struct{}
+	done sync.WaitGroup
+}
+
+func startProgress(w io.Writer, text func() string) *progress {
+	p := &progress{w: w, stop: make(chan struct{})}
+	screen := tui.ScreenOf(w)
+	if screen.Width == 0 {
+		return p
+	}
+	p.done.Go(func() {
+		tick := time.NewTicker(100 * time.Millisecond)
+		defer tick.Stop()
+		for {
+			fmt.Fprintf(w, "\r\x1b[K%s", screen.Paint(tui.Faint, tui.Cut(text(), screen.Width-1)))
+			select {
+			case <-tick.C:
+			case <-p.stop:
+				fmt.Fprint(w, "\r\x1b[K")
+				return
+			}
+		}
+	})
+	return p
+}
+
+func (p *progress) end() {
+	close(p.stop)
+	p.done.Wait()
+}

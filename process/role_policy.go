@@ -1,0 +1,83 @@
+package process
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+
+	"aws-accounts/internal/hint"
+	"aws-accounts/internal/role"
+)
+
+// RolePolicy is `aws-accounts role policy NAME… | --all`.
+type RolePolicy struct {
+	RoleTargets
+	RoleShape
+	CloudFormation bool `name:"cloudformation" xor:"form" help:"Write a CloudFormation template, as for a StackSet."`
+	Terraform      bool `name:"terraform" xor:"form" help:"Write a Terraform module."`
+}
+
+// Help is shown by `role policy -h`.
+func (*RolePolicy) Help() string {
+	return `Examples:
+  aws-accounts role policy dev                                      the trust policy, and what else has to be allowed
+  aws-accounts role policy 'prod-*' --cloudformation > role.json    for aws cloudformation create-stack-set
+  aws-accounts role policy dev --terraform > role.tf`
+}
+
+// Run writes what role create would tell AWS. It asks AWS at most which account credentials begin in.
+func (c *RolePolicy) Run(r *Resolver, stdout io.Writer) error {
+	ctx, cancel := context.WithTimeout(context.Background(), Timeout)
+	defer cancel()
+	w, err := newRoleWork(r, io.Discard)
+	if err != nil {
+		return err
+	}
+	chosen, err := c.roles(w.file)
+	if err != nil {
+		return err
+	}
+	var first role.Want
+	var text string
+	var arns []string
+	for i, a := range chosen {
+		trusted, err := w.trusted(ctx, a)
+		if err != nil {
+			return err
+		}
+		want, err := c.want(w.file, a, trusted)
+		if err != nil {
+			return err
+		}
+		template, err := c.template(want)
+		if err != nil {
+			return hint.New(fmt.Errorf("%s: %w", a.Name, err), "name its role otherwise")
+		}
+		if i == 0 {
+			first, text = want, template
+		}
+		if template != text {
+			return hint.New(fmt.Errorf("%s and %s need roles that differ in more than their account", chosen[0].Name, a.Name), "name those together that have the same role, path, trust and duration")
+		}
+		arns = append(arns, a.RoleARN)
+	}
+	if c.CloudFormation || c.Terraform {
+		_, err := io.WriteString(stdout, text)
+		return err
+	}
+	enc := json.NewEncoder(stdout)
+	enc.SetIndent("", "  ")
+	enc.SetEscapeHTML(false)
+	return enc.Encode(role.DocumentsFor(first, arns))
+}
+
+func (c *RolePolicy) template(want role.Want) (string, error) {
+	if c.Terraform {
+		return role.Terraform(want), nil
+	}
+	if c.CloudFormation {
+		return role.CloudFormation(want)
+	}
+	return want.Trust.Document(), nil
+}

@@ -1,0 +1,299 @@
+package process
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/url"
+	"os/signal"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/config"
+	"github.com/aws/aws-sdk-go-v2/service/iam"
+	"github.com/aws/aws-sdk-go-v2/service/iam/types"
+	"github.com/aws/aws-sdk-go-v2/service/sts"
+
+	"aws-accounts/accounts"
+	"aws-accounts/internal/hint"
+	"aws-accounts/internal/role"
+)
+
+// roleWork is one command's work on the roles of many accounts.
+type roleWork struct {
+	*Resolver
+	file  *accounts.File
+	pace  *pace
+	tell  io.Writer // of progress, if it's a terminal
+	bases map[string]*roleBase
+}
+
+// roleTarget is one account on the way: each step fills in more, or err.
+type roleTarget struct {
+	*accounts.Account
+	entrance    *accounts.Account // the bootstrap role as an account of its own, which is in no file
+	want        role.Want
+	credentials aws.Credentials
+	have        *role.Have // nil where there is no such role
+	changes     role.Changes
+	made        time.Time
+	err         error
+}
+
+func newRoleWork(r *Resolver, tell io.Writer) (*roleWork, error) {
+	file, err := r.Accounts.File()
+	if err != nil {
+		return nil, err
+	}
+	return &roleWork{Resolver: r, file: file, pace: newPace(), tell: tell, bases: map[string]*roleBase{}}, nil
+}
+
+// interruptible ends ctx at the first Ctrl-C; the second one ends the program at once.
+func interruptible() (ctx context.Context, stop func()) {
+	ctx, stop = signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
+	context.AfterFunc(ctx, stop)
+	return ctx, stop
+}
+
+// targets are the accounts with their entrances. Where credentials begin is looked at here, one after the other, since it
+// may ask for an MFA code.
+func (w *roleWork) targets(ctx context.Context, chosen []*accounts.Account, bootstrap RoleBootstrap) ([]*roleTarget, error) {
+	var targets []*roleTarget
+	for _, a := range chosen {
+		through, err := bootstrap.arnOf(a)
+		if err != nil {
+			return nil, err
+		}
+		t := &roleTarget{Account: a, entrance: &accounts.Account{
+			Name: a.Name, AccountID: a.AccountID, RoleARN: through, Source: w.file.Chain(a)[0].Name, Region: a.Region,
+			SessionName: a.SessionName, Duration: accounts.Duration(accounts.ChainedDuration),
+		}}
+		if strings.EqualFold(role.Name(through), role.Name(a.RoleARN)) {
+			t.err = hint.New(fmt.Errorf("%s: its role is the bootstrap role itself, by which the account would be locked", a.Name),
+				"give %s a role of its own: `aws-accounts edit %s --role-arn=ARN`, or name another --bootstrap-role", a.Name, a.Name)
+		}
+		base, err := w.base(ctx, a)
+		if err == nil { // or each of a thousand accounts would fail for the same reason
+			_, err = base.accountID(ctx, w.file, w.file.Chain(a)[0])
+		}
+		if err != nil {
+			return nil, err
+		}
+		targets = append(targets, t)
+	}
+	return targets, nil
+}
+
+// roleBase is where the credentials begin that enter accounts.
+type roleBase struct {
+	*client
+	once sync.Once
+	id   string
+	err  error
+}
+
+// accountID is the AWS account that the credentials belong to.
+func (b *roleBase) accountID(ctx context.Context, file *accounts.File, base *accounts.Account) (string, error) {
+	b.once.Do(func() {
+		var who Identity
+		who, b.err = b.whoami(ctx)
+		b.id, b.err = who.AccountID, explain(b.err, file, base)
+	})
+	return b.id, b.err
+}
+
+// base returns the client of the account that a's credentials begin at, for a's partition and region.
+func (w *roleWork) base(ctx context.Context, a *accounts.Account) (*roleBase, error) {
+	base, region := w.file.Chain(a)[0], w.file.EffectiveRegion(a)
+	key := strings.Join([]string{base.Name, region, partitionOf(a)}, "\n")
+	if b := w.bases[key]; b != nil {
+		return b, nil
+	}
+	cfg, err := w.baseConfigForMany(ctx, base, region)
+	if err != nil {
+		return nil, explain(err, w.file, base)
+	}
+	c := newClient(cfg, partitionOf(a), false, w.Sessions.Report)
+	c.config = w.pace.of(c.config)
+	c.sts = sts.NewFromConfig(c.config)
+	b := &roleBase{client: c}
+	w.bases[key] = b
+	return b, nil
+}
+
+// baseConfigForMany is sourceConfig for so many roles that nobody wants to type a code for each: where base has a device,
+// one session serves them all, even if base hands out its keys.
+func (w *roleWork) baseConfigForMany(ctx context.Context, base *accounts.Account, region string) (aws.Config, error) {
+	var session aws.Credentials
+	var err error
+	switch {
+	case base.SSO == nil && base.MFASerial == "" && base.Way().WebIdentityTokenFile == "":
+		return w.baseConfig(ctx, w.file, base, region)
+	case base.Session == accounts.SessionNone:
+		withSession := *base
+		withSession.Session = accounts.SessionToken
+		session, err = w.fetchBase(ctx, w.file, &withSession, false)
+	default:
+		session, err = w.Session(base.Name).Retrieve(ctx)
+	}
+	if err != nil {
+		return aws.Config{}, err
+	}
+	return loadConfig(ctx, noProfile, region, config.WithCredentialsProvider(static(session)))
+}
+
+// enter gets credentials for the account's IAM: those of the bootstrap role, or the base's own if it is the same account.
+func (w *roleWork) enter(ctx context.Context, t *roleTarget) (*iam.Client, error) {
+	base, err := w.base(ctx, t.Account)
+	if err != nil {
+		return nil, err
+	}
+	if t.credentials.AccessKeyID == "" {
+		if t.credentials, err = w.credentialsFor(ctx, t, base); err != nil {
+			return nil, err
+		}
+	}
+	cfg := base.config.Copy()
+	cfg.Credentials = static(t.credentials)
+	return iam.NewFromConfig(cfg), nil
+}
+
+func (w *roleWork) credentialsFor(ctx context.Context, t *roleTarget, base *roleBase) (aws.Credentials, error) {
+	source := w.file.SourceOf(t.entrance)
+	id, err := base.accountID(ctx, w.file, source)
+	if err != nil {
+		return aws.Credentials{}, err
+	}
+	if id == t.AccountID {
+		credentials, err := base.credentials(ctx)
+		return credentials, explain(err, w.file, source)
+	}
+	attempt := w.Log.Begin(w.file, t.entrance)
+	credentials, err := base.assumeRole(ctx, w.file, t.entrance, "", "")
+	if err = explain(err, w.file, t.entrance); isRefused(err, "AccessDenied") {
+		err = hint.New(err, "check that %s has the role, that it trusts account %s, and that you have sts:AssumeRole; --bootstrap-role names another", t.AccountID, id)
+	}
+	attempt.End(credentials, err)
+	return credentials, err
+}
+
+func isRefused(err error, code string) bool {
+	r, ok := errors.AsType[*refusal](err)
+	return ok && r.Code == code
+}
+
+// look fills in the role as it is.
+func (w *roleWork) look(ctx context.Context, t *roleTarget) error {
+	client, err := w.enter(ctx, t)
+	if err != nil {
+		return err
+	}
+	name := aws.String(role.Name(t.RoleARN))
+	out, err := client.GetRole(ctx, &iam.GetRoleInput{RoleName: name})
+	if isCode(err, "NoSuchEntity") {
+		t.have = nil
+		return nil
+	}
+	if err != nil {
+		return explainRole(err, w.file, t)
+	}
+	if t.have, err = haveOf(out.Role); err != nil {
+		return fmt.Errorf("%s: %w", t.Name, err)
+	}
+	if t.have.ARN != t.RoleARN {
+		return hint.New(fmt.Errorf("%s: there is a role of that name with another path, %s, and IAM allows one", t.Name, t.have.ARN),
+			"use that one: `aws-accounts edit %s --role-arn=%s`", t.Name, t.have.ARN)
+	}
+	return explainRole(addPolicies(ctx, client, t.have), w.file, t)
+}
+
+// addPolicies fills in the role's policies. The SDK's paginators would put all of IAM into the program, by taking the client
+// as an interface.
+func addPolicies(ctx context.Context, client *iam.Client, have *role.Have) error {
+	name := aws.String(role.Name(have.ARN))
+	for marker, more := (*string)(nil), true; more; {
+		page, err := client.ListAttachedRolePolicies(ctx, &iam.ListAttachedRolePoliciesInput{RoleName: name, Marker: marker})
+		if err != nil {
+			return err
+		}
+		for _, p := range page.AttachedPolicies {
+			have.Attached = append(have.Attached, aws.ToString(p.PolicyArn))
+		}
+		marker, more = page.Marker, page.IsTruncated
+	}
+	for marker, more := (*string)(nil), true; more; {
+		page, err := client.ListRolePolicies(ctx, &iam.ListRolePoliciesInput{RoleName: name, Marker: marker})
+		if err != nil {
+			return err
+		}
+		have.Inline = append(have.Inline, page.PolicyNames...)
+		marker, more = page.Marker, page.IsTruncated
+	}
+	return nil
+}
+
+func haveOf(r *types.Role) (*role.Have, error) {
+	if r == nil {
+		return nil, errors.New("AWS answered without a role")
+	}
+	trust, err := url.PathUnescape(aws.ToString(r.AssumeRolePolicyDocument)) // RFC 3986, so that a + is one
+	if err != nil {
+		return nil, errors.New("AWS answered with a trust policy that can't be read")
+	}
+	h := &role.Have{ARN: aws.ToString(r.Arn), Trust: trust, MaxSession: time.Duration(aws.ToInt32(r.MaxSessionDuration)) * time.Second,
+		Created: aws.ToTime(r.CreateDate), Tags: map[string]string{}}
+	for _, tag := range r.Tags {
+		h.Tags[aws.ToString(tag.Key)] = aws.ToString(tag.Value)
+	}
+	return h, nil
+}
+
+// So many accounts are worked on at a time, each for so long at most.
+const (
+	rolesAtOnce = 20
+	roleTimeout = 2 * time.Minute
+)
+
+// each does a job for every target that has no error yet, and notes its error. When ctx ends it begins no more, and waits
+// for those that it has begun. It returns how many it hasn't begun.
+func (w *roleWork) each(ctx context.Context, doing string, targets []*roleTarget, job func(context.Context, *roleTarget) error) (left int) {
+	targets = slices.DeleteFunc(slices.Clone(targets), func(t *roleTarget) bool { return t.err != nil })
+	var done, failed, next atomic.Int64
+	line := startProgress(w.tell, func() string {
+		text := fmt.Sprintf("%s %d of %d", doing, done.Load(), len(targets))
+		if n := failed.Load(); n > 0 {
+			text += fmt.Sprintf(", %d failed", n)
+		}
+		if ctx.Err() != nil {
+			text += ", stopping"
+		}
+		return text + "; " + w.pace.String()
+	})
+	var workers sync.WaitGroup
+	for range min(rolesAtOnce, len(targets)) {
+		workers.Go(func() {
+			for ctx.Err() == nil {
+				i := int(next.Add(1)) - 1
+				if i >= len(targets) {
+					return
+				}
+				t := targets[i]
+				ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), roleTimeout)
+				if t.err = job(ctx, t); t.err != nil {
+					failed.Add(1)
+				}
+				cancel()
+				done.Add(1)
+			}
+		})
+	}
+	workers.Wait()
+	line.end()
+	return len(targets) - int(done.Load())
+}

@@ -2,6 +2,7 @@
 
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
+DIST ?= dist
 FUZZTIME ?= 20s
 ROUNDS ?= 60
 SOAKTIME ?= 30m
@@ -14,9 +15,12 @@ test lint cross fuzz bench soak try: export GOFLAGS := $(GOFLAGS) -buildvcs=fals
 help:
 	@sed -n 's/^\([a-z]*\):.*## /make \1	/p' Makefile
 
-# Two thirds of a megabyte less, and no slower: AWS's APIs are called over HTTP/1.1, and the SDK's code isn't inlined.
+# Inlining and alignment pay in the inner loops of the standard library, and nowhere in a program that reads and sends a little:
+# without them, and without HTTP/2, which no API of AWS needs, it is 1.5 MiB smaller and no slower.
 build: ## dist/aws-accounts, as it is released
-	CGO_ENABLED=0 go build -trimpath -tags=nethttpomithttp2 -gcflags='github.com/aws/...=-l' -ldflags='-s -w' -o dist/ .
+	CGO_ENABLED=0 go build -trimpath -tags=nethttpomithttp2 -ldflags='-s -w -funcalign=8' \
+		-gcflags=all=-l -gcflags=std= -gcflags=net/...=-l -gcflags=crypto/tls=-l -gcflags=crypto/x509/...=-l -gcflags=encoding/xml=-l \
+		-o $(DIST)/ .
 
 # -count=1: the tests run programs that go test's cache doesn't know of.
 test: lint cross ## everything, with the race detector, on real clients and a real keychain

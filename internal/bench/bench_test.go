@@ -165,14 +165,17 @@ func BenchmarkCalls(b *testing.B) {
 // settling is how long the accounts file has to be left alone until a session is kept as of that version of the file.
 const settling = 2*time.Second + 100*time.Millisecond
 
-// build builds what is measured as it is released, and returns where each program is.
+// build builds the program as it is released, and what it is measured with, and returns where each is.
 func build(b *testing.B) func(program string) string {
 	dir := b.TempDir()
-	for _, name := range []string{"aws-accounts", "aws-accounts/internal/bench/..."} {
-		cmd := exec.Command("go", "build", "-trimpath", "-tags=nethttpomithttp2", "-gcflags=github.com/aws/...=-l", "-ldflags=-s -w", "-o", dir+string(filepath.Separator), name)
+	for _, command := range []string{
+		"make -C ../.. build DIST=" + dir,
+		"go build -trimpath -ldflags=-s -o " + dir + " ./...",
+	} {
+		cmd := exec.Command("sh", "-c", command)
 		cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
 		if out, err := cmd.CombinedOutput(); err != nil {
-			b.Fatalf("%s: %v\n%s", cmd, err, out)
+			b.Fatalf("%s: %v\n%s", command, err, out)
 		}
 	}
 	return func(program string) string { return filepath.Join(dir, program) }

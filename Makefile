@@ -8,12 +8,12 @@ ROUNDS ?= 60
 SOAKTIME ?= 30m
 
 # A checkout that belongs to somebody else, as in a container, has no version for Go to stamp.
-test lint cross fuzz bench soak try: export GOFLAGS := $(GOFLAGS) -buildvcs=false
+test test-windows lint cross fuzz bench soak try: export GOFLAGS := $(GOFLAGS) -buildvcs=false
 
-.PHONY: help build test lint cross stage fuzz bench soak try clean
+.PHONY: help build test test-windows lint cross stage fuzz bench soak try clean
 
 help:
-	@sed -n 's/^\([a-z]*\):.*## /make \1	/p' Makefile
+	@sed -n 's/^\([a-z-]*\):.*## /make \1	/p' Makefile
 
 # Inlining and alignment pay in the inner loops of the standard library, and nowhere in a program that reads and sends a little:
 # without them, and without HTTP/2, which no API of AWS needs, it is 1.5 MiB smaller and no slower.
@@ -27,6 +27,11 @@ test: lint cross ## everything, with the race detector, on real clients and a re
 	@STAGE_WITHOUT="$$(.ci/stage | xargs)"; export STAGE_WITHOUT; \
 	if [[ $$(go env CGO_ENABLED) == 1 ]]; then race=-race; fi; set -x; \
 	go test $${race:-} -count=1 -timeout=20m ./...
+
+# What isn't here starts a Go compiler, or is about Linux's processes.
+test-windows: ## the Windows program, under Wine
+	@.ci/stage >/dev/null
+	.ci/test-windows $$(go list ./... | grep -vE '/internal/(bench|soak|stage|try)')
 
 stage: ## installs what the tests need: apt as root or with sudo, npm
 	@.ci/stage >/dev/null

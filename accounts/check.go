@@ -275,7 +275,7 @@ func (c *check) credentials(a *Account, account *hujson.Value, w *Credentials) {
 		c.at(v, set[1], `"credentials" has both "%s" and "%s": they begin in one way only`, set[0], set[1])
 	case w.WebIdentityTokenFile != "" && w.RoleARN == "":
 		c.missing(v, "role_arn", `"web_identity_token_file" needs a "role_arn" beside it: the role that the token is for`)
-	case w.WebIdentityTokenFile != "" && !filepath.IsAbs(w.WebIdentityTokenFile):
+	case w.WebIdentityTokenFile != "" && !filepath.IsAbs(w.WebIdentityTokenFile) && w.WebIdentityTokenFile[0] != '/': // the file may be a container's, read on Windows
 		c.at(v, "web_identity_token_file", `%s isn't an absolute path, and SDKs start us in any folder`, quote(w.WebIdentityTokenFile))
 	case w.WebIdentityTokenFile == "" && w.RoleARN != "":
 		c.at(v, "role_arn", `"role_arn" in "credentials" is for "web_identity_token_file": a role of its own is an account with "role_arn"`)

@@ -9,6 +9,7 @@ import (
 	"os"
 	"reflect"
 
+	"aws-accounts/internal/atomicfile"
 	"aws-accounts/internal/hint"
 )
 
@@ -104,7 +105,8 @@ func readWhole(path string) ([]byte, Stamp, error) {
 var errChanged = errors.New("it changes while it is read")
 
 func readOnce(path string) ([]byte, Stamp, error) {
-	file, err := os.Open(path)
+	var file *os.File
+	err := atomicfile.Patiently(func() (err error) { file, err = os.Open(path); return err })
 	if err != nil {
 		return nil, Stamp{}, notFound(path, err)
 	}

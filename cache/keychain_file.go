@@ -66,7 +66,7 @@ func (s *fileStore) get(ctx context.Context, key string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	item, err := ring.Get(name)
+	item, err := readItem(ring, name)
 	switch {
 	case errors.Is(err, keyring.ErrKeyNotFound):
 		return nil, ErrNotFound
@@ -105,7 +105,7 @@ func (s *fileStore) remove(_ context.Context, key string) error {
 	if err := s.checkDir(); err != nil {
 		return err
 	}
-	err := os.Remove(filepath.Join(s.dir, fileName(key)))
+	err := atomicfile.Patiently(func() error { return os.Remove(filepath.Join(s.dir, fileName(key))) })
 	if errors.Is(err, fs.ErrNotExist) {
 		return ErrNotFound
 	}
@@ -138,11 +138,17 @@ func (s *fileStore) keys(ctx context.Context) ([]string, error) {
 			continue
 		}
 		// A damaged item has no name to be listed under; reading or replacing it by its key says so.
-		if item, err := ring.Get(name); err == nil && fileName(item.Label) == name {
+		if item, err := readItem(ring, name); err == nil && fileName(item.Label) == name {
 			keys = append(keys, item.Label)
 		}
 	}
 	return keys, nil
+}
+
+// readItem reads also what is just being replaced.
+func readItem(ring keyring.Keyring, name string) (item keyring.Item, err error) {
+	err = atomicfile.Patiently(func() error { item, err = ring.Get(name); return err })
+	return item, err
 }
 
 func (s *fileStore) itemNames() ([]string, error) {
@@ -229,7 +235,7 @@ func (s *fileStore) checkCanary(ring keyring.Keyring) error {
 	if err := s.checkFile(fileCanary); err != nil {
 		return err
 	}
-	item, err := ring.Get(fileCanary)
+	item, err := readItem(ring, fileCanary)
 	if err != nil || item.Label != fileCanary {
 		return errWrongPassphrase(s.dir)
 	}

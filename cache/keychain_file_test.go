@@ -194,6 +194,9 @@ func TestFileDamage(t *testing.T) {
 	} {
 		t.Run(what, func(t *testing.T) {
 			t.Parallel()
+			if runtime.GOOS == "windows" && strings.Contains(what, "link") {
+				t.Skip("NOT TESTED: only administrators make links here")
+			}
 			dir := filepath.Join(t.TempDir(), "store")
 			k := openFile(dir, "x")
 			mustSet(t, k, "session/dev", "SECRET")

@@ -55,7 +55,7 @@ func TestKeychainProcess(t *testing.T) {
 	prepareProcess(t)
 	k := OpenKeychain(KeychainConfig{Backend: c.Backend, Dir: c.Dir, Unlock: c.Unlock, Timeout: c.Timeout,
 		Passphrase: func(context.Context) (string, error) { return c.Passphrase, nil }})
-	in, out := json.NewDecoder(os.Stdin), json.NewEncoder(os.NewFile(3, "answers"))
+	in, out := json.NewDecoder(os.Stdin), json.NewEncoder(os.Stdout)
 	for {
 		var r request
 		if in.Decode(&r) != nil {
@@ -110,27 +110,18 @@ func startRemoteAs(t testing.TB, c remoteConfig, change func(*exec.Cmd)) *remote
 	if err != nil {
 		t.Fatal(err)
 	}
-	answers, theirs, err := os.Pipe()
-	if err != nil {
-		t.Fatal(err)
-	}
 	cmd := exec.Command(os.Args[0], "-test.run=^TestKeychainProcess$")
 	cmd.Env = append(os.Environ(), "KEYCHAIN_PROCESS="+string(config))
-	cmd.ExtraFiles = []*os.File{theirs}
 	cmd.Stderr = &mustBeEmpty{t: t}
 	change(cmd)
-	stdin, err := cmd.StdinPipe()
-	if err == nil {
-		err = cmd.Start()
-	}
-	if err != nil {
+	stdin, inErr := cmd.StdinPipe()
+	answers, outErr := cmd.StdoutPipe()
+	if err := errors.Join(inErr, outErr, cmd.Start()); err != nil {
 		t.Fatal(err)
 	}
-	theirs.Close()
 	t.Cleanup(func() {
 		stdin.Close()
 		cmd.Wait()
-		answers.Close()
 	})
 	return &remote{t, json.NewEncoder(stdin), json.NewDecoder(bufio.NewReader(answers))}
 }

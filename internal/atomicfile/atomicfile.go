@@ -8,6 +8,8 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
+	"time"
 )
 
 // Write replaces the content of the file at path. A new file gets mode, whatever the umask; so do its missing folders,
@@ -53,4 +55,24 @@ func Target(path string) (string, error) {
 		path = link
 	}
 	return "", &fs.PathError{Op: "readlink", Path: path, Err: errors.New("too many levels of symbolic links")}
+}
+
+// inTheMaking is in the name of a file that isn't whole yet, behind the name that it's to have: our mark, so that what a
+// killed writer left can be told from the files of others.
+const inTheMaking = ".aws-accounts-"
+
+// sweep removes what writers of the file left that were killed. None takes a minute.
+func sweep(path string) {
+	entries, err := os.ReadDir(filepath.Dir(path))
+	if err != nil {
+		return
+	}
+	for _, e := range entries {
+		if !strings.HasPrefix(e.Name(), "."+filepath.Base(path)+inTheMaking) {
+			continue
+		}
+		if info, err := e.Info(); err == nil && info.Mode().IsRegular() && time.Since(info.ModTime()) > time.Minute {
+			os.Remove(filepath.Join(filepath.Dir(path), e.Name()))
+		}
+	}
 }

@@ -25,9 +25,6 @@ func names(t *testing.T, dir string) (names []string) {
 
 // What killed writers left goes with the next write; what is young, or anybody else's, stays.
 func TestLeftoversAreSwept(t *testing.T) {
-	if runtime.GOOS == "windows" {
-		t.Skip("the temporary file of another library")
-	}
 	dir := t.TempDir()
 	path := filepath.Join(dir, "config")
 	for name, old := range map[string]bool{

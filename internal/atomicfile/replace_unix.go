@@ -7,8 +7,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"strings"
-	"time"
 
 	"github.com/google/renameio/v2"
 )
@@ -27,10 +25,6 @@ func create(path string, data []byte, mode fs.FileMode) error {
 		return err
 	})
 }
-
-// inTheMaking is in the name of a file that isn't whole yet, behind the name that it's to have: our mark, so that what a
-// killed writer left can be told from the files of others.
-const inTheMaking = ".aws-accounts-"
 
 // place makes the file beside its path, as only there a rename is within one file system, and has it put in place.
 func place(path string, data []byte, mode fs.FileMode, put func(made, path string) error) error {
@@ -59,18 +53,5 @@ func place(path string, data []byte, mode fs.FileMode, put func(made, path strin
 	return d.Sync()
 }
 
-// sweep removes what writers of the file left that were killed. None takes a minute.
-func sweep(path string) {
-	entries, err := os.ReadDir(filepath.Dir(path))
-	if err != nil {
-		return
-	}
-	for _, e := range entries {
-		if !strings.HasPrefix(e.Name(), "."+filepath.Base(path)+inTheMaking) {
-			continue
-		}
-		if info, err := e.Info(); err == nil && info.Mode().IsRegular() && time.Since(info.ModTime()) > time.Minute {
-			os.Remove(filepath.Join(filepath.Dir(path), e.Name()))
-		}
-	}
-}
+// Patiently is for Windows alone.
+func Patiently(call func() error) error { return call() }

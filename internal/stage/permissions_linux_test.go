@@ -54,8 +54,6 @@ func (h *Home) give(t *testing.T, path string, uid int) {
 	}
 }
 
-const stateDir = ".local/state/aws-accounts"
-
 // Where locks, log and keychain can't be written, or lie in somebody else's hands, credentials come all the same; and where
 // the log can be written, it says what is wrong.
 func TestPlacesThatFail(t *testing.T) {

@@ -55,6 +55,9 @@ func World() standin.Config {
 	}
 }
 
+// stateDir is where a home keeps log, locks and the file keychain.
+const stateDir = ".local/state/aws-accounts"
+
 var built struct {
 	sync.Once
 	dir string

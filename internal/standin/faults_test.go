@@ -7,7 +7,6 @@ import (
 	"io"
 	"net/http"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
@@ -36,7 +35,7 @@ func TestFaults(t *testing.T) {
 		"5xx":      {standin.Fault{Kind: standin.ServerError}, contains("StatusCode: 503")},
 		"500":      {standin.Fault{Kind: standin.ServerError, Status: 500}, func(t *testing.T, err error) { wantCode(t, err, "InternalFailure", "") }},
 		"reset": {standin.Fault{Kind: standin.Reset}, func(t *testing.T, err error) {
-			if !errors.Is(err, syscall.ECONNRESET) && !errors.Is(err, io.EOF) {
+			if !errors.Is(err, connectionReset) && !errors.Is(err, io.EOF) {
 				t.Errorf("got %v", err)
 			}
 		}},
@@ -107,7 +106,7 @@ func TestRefusedConnections(t *testing.T) {
 	}
 	s.Refuse()
 	for _, url := range []string{s.URL(), standin.RefusedURL(t)} {
-		if err := ask(url); !errors.Is(err, syscall.ECONNREFUSED) {
+		if err := ask(url); !errors.Is(err, connectionRefused) {
 			t.Errorf("%s: got %v", url, err)
 		}
 	}

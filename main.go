@@ -63,7 +63,7 @@ func main() {
 	out := &output{File: os.Stdout}
 	status := run(os.Args[1:], out, os.Stderr)
 	if status == 0 && out.err != nil {
-		status = fail(os.Stderr, fmt.Errorf("writing the output: %w", out.err), 1)
+		status = fail(os.Stderr, fmt.Errorf("writing the output: %w", out.err), "", 1)
 	}
 	os.Exit(status)
 }
@@ -88,7 +88,7 @@ func run(args []string, stdout, stderr io.Writer) int {
 	g.Called = os.Args[0]
 	deps := wire.New(&g.Flags)
 	if name, ok := asInStanza(args, &g.Flags); ok {
-		return exitStatus(stderr, processAlone(name, deps, stdout))
+		return exitStatus(stderr, processAlone(name, deps, stdout), g.Given())
 	}
 
 	exit := -1
@@ -110,14 +110,19 @@ func run(args []string, stdout, stderr io.Writer) int {
 		kong.BindToProvider(deps.Asker),
 		kong.BindToProvider(deps.Locks),
 		kong.BindToProvider(deps.Forget),
+		kong.BindToProvider(deps.Unknown),
+		kong.BindToProvider(func() (hint.Flags, error) { return g.Given(), nil }),
 		kong.BindToProvider(func() (*process.Start, error) { return deps.Start(&g.Flags) }),
 	)
+	if len(args) == 0 {
+		args = []string{"--help"}
+	}
 	command, err := parser.Parse(args)
 	if exit >= 0 { // --help has answered
 		return exit
 	}
 	if err != nil {
-		return fail(stderr, hint.New(err, "`aws-accounts --help` shows how"), 2)
+		return fail(stderr, hint.New(err, "`aws-accounts --help` shows how"), "", 2)
 	}
 	if g.Debug {
 		slog.SetDefault(slog.New(slog.NewTextHandler(stderr, &slog.HandlerOptions{Level: slog.LevelDebug})))
@@ -131,10 +136,10 @@ func run(args []string, stdout, stderr io.Writer) int {
 	}
 	if command.Selected().Tag.Has("firstuse") {
 		if _, err := command.Call(func(r *accounts.Reader) error { return firstUse(r, stderr) }); err != nil {
-			return fail(stderr, err, 1)
+			return fail(stderr, err, g.Given(), 1)
 		}
 	}
-	return exitStatus(stderr, command.Run())
+	return exitStatus(stderr, command.Run(), g.Given())
 }
 
 // asInStanza recognises the command line that setup writes: process, maybe the accounts file, and the account. Programs
@@ -161,7 +166,7 @@ func processAlone(name string, deps *wire.Dependencies, stdout io.Writer) error 
 	return (&process.Command{Name: name}).Run(resolver, stdout)
 }
 
-func exitStatus(stderr io.Writer, err error) int {
+func exitStatus(stderr io.Writer, err error, flags hint.Flags) int {
 	if err == nil {
 		return 0
 	}
@@ -174,13 +179,13 @@ func exitStatus(stderr io.Writer, err error) int {
 			return status
 		}
 	}
-	return fail(stderr, err, status)
+	return fail(stderr, err, flags, status)
 }
 
-func fail(stderr io.Writer, err error, status int) int {
+func fail(stderr io.Writer, err error, flags hint.Flags, status int) int {
 	fmt.Fprintf(stderr, "aws-accounts: %s\n", harmless(err.Error()))
 	if h := hint.Of(err); h != "" {
-		fmt.Fprintf(stderr, "hint: %s\n", harmless(h))
+		fmt.Fprintf(stderr, "hint: %s\n", harmless(flags.In(h)))
 	}
 	return status
 }

@@ -1,7 +1,6 @@
 package accounts
 
 import (
-	"encoding/json"
 	"fmt"
 	"io"
 	"slices"
@@ -88,9 +87,7 @@ func (c *List) Run(r *Reader, states States, stdout io.Writer) error {
 		file.group(all)
 	}
 	if c.JSON {
-		enc := json.NewEncoder(stdout)
-		enc.SetIndent("", "  ")
-		return enc.Encode(all)
+		return tui.JSON(stdout, all, "  ")
 	}
 	switch {
 	case len(file.Accounts) == 0:

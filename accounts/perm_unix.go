@@ -147,7 +147,7 @@ func (w *walk) mode(path string, info fs.FileInfo) {
 		w.seen[path] = true
 		w.wrong = append(w.wrong, fmt.Sprintf("%s can be written by %s (%s)", showPath(path), writable(info), info.Mode()))
 		w.open = append(w.open, path)
-		w.chmods = append(w.chmods, shellQuote(path))
+		w.chmods = append(w.chmods, hint.Word(path))
 	}
 }
 
@@ -155,7 +155,7 @@ func (w *walk) owner(path string, info fs.FileInfo) {
 	if key := "owner of " + path; !w.seen[key] {
 		w.seen[key] = true
 		w.wrong = append(w.wrong, fmt.Sprintf("%s belongs to user %d", showPath(path), uidOf(info)))
-		w.chowns = append(w.chowns, shellQuote(path))
+		w.chowns = append(w.chowns, hint.Word(path))
 	}
 }
 
@@ -193,13 +193,4 @@ func writable(info fs.FileInfo) string {
 
 func uidOf(info fs.FileInfo) int {
 	return int(info.Sys().(*syscall.Stat_t).Uid)
-}
-
-// shellQuote makes a path one word of a command to paste.
-func shellQuote(s string) string {
-	plain := func(r rune) bool { return isWord(r, "_/.+,@%:=-") }
-	if _, odd := firstNot(s, plain); !odd {
-		return s
-	}
-	return "'" + strings.ReplaceAll(showPath(s), "'", `'\''`) + "'"
 }

@@ -17,6 +17,7 @@ import (
 	"aws-accounts/internal/awsfiles"
 	"aws-accounts/internal/hint"
 	"aws-accounts/internal/lock"
+	"aws-accounts/internal/pattern"
 	"aws-accounts/internal/place"
 )
 
@@ -28,6 +29,9 @@ type Setup struct {
 	ProfilePrefix *string  `help:"Put this before each account's name, instead of what the accounts file says." placeholder:"PREFIX"`
 }
 
+// prefixName is what the names of profiles that setup writes may begin with.
+var prefixName = pattern.New(`^[A-Za-z0-9_][A-Za-z0-9._@+/:=,~-]*$`)
+
 // Program is how a stanza starts us.
 type Program struct {
 	Path string   // absolute
@@ -37,6 +41,9 @@ type Program struct {
 // Run edits ~/.aws/config. Profiles that aren't ours stay as they are and make the command fail in the end, after all
 // others are written.
 func (c *Setup) Run(r *Reader, program *Program, stdout io.Writer) error {
+	if p := c.ProfilePrefix; p != nil && *p != "" && !prefixName.MatchString(*p) {
+		return hint.Usage(fmt.Errorf("--profile-prefix: no profile's name can begin with %s", quote(*p)), "letters, digits and . _ @ + - are safe, as in --profile-prefix=aa-")
+	}
 	file, err := r.File()
 	if err != nil {
 		return err

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"aws-accounts/internal/hint"
+	"aws-accounts/internal/tui"
 )
 
 // Clear is `aws-accounts clear [NAME…]`: forgets sessions.
@@ -18,8 +19,12 @@ type Clear struct {
 	All     bool     `help:"Forget every session, also of accounts that are no longer in the accounts file."`
 }
 
+// Unknown is an error for what is no account's name, which may have been a slip of the pen. It is nil where that can't be
+// told.
+type Unknown func(name string) error
+
 // Run removes the items and says which. An account without a session is as good as cleared.
-func (c *Clear) Run(s *Sessions, stdout io.Writer) error {
+func (c *Clear) Run(s *Sessions, unknown Unknown, stdout io.Writer) error {
 	ctx := context.Background()
 	names := c.Names
 	switch {
@@ -50,7 +55,11 @@ func (c *Clear) Run(s *Sessions, stdout io.Writer) error {
 		}
 		err := s.Keychain.Remove(ctx, SessionKey(name))
 		if errors.Is(err, ErrNotFound) {
-			fmt.Fprintf(stdout, "%s: no session\n", name)
+			why := ""
+			if err := unknown(name); err != nil {
+				why = ": there is " + err.Error()
+			}
+			fmt.Fprintf(stdout, "%s: no session%s\n", tui.Harmless(name), tui.Harmless(why))
 			continue
 		}
 		if err != nil {

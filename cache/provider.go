@@ -27,9 +27,9 @@ var ErrAlone = errors.New("concerns one process")
 // Sessions are the sessions in one keychain, and the locks that keep their refreshes to one at a time.
 type Sessions struct {
 	Keychain *Keychain
-	Dir      string           // of the locks
-	Now      func() time.Time // the clock
-	Report   func(error)      // told of trouble that was no reason to withhold credentials
+	Dir      string                          // of the locks
+	Now      func() time.Time                // the clock
+	Report   func(account string, err error) // told of trouble that was no reason to withhold credentials
 }
 
 // Plan says how a session comes about. It is asked for only when the stored session doesn't answer by itself.
@@ -99,7 +99,7 @@ func (p *Provider) Retrieve(ctx context.Context) (aws.Credentials, error) {
 			fmt.Errorf("%s: another process has been getting these credentials for %s", p.Account, p.Now().Sub(began).Round(time.Second)),
 			"answer what it asks, or end it and try again"))
 	default: // without a lock two may fetch at once, which costs a call and does no harm
-		p.Report(fmt.Errorf("locking %s: %w", p.Account, err))
+		p.Report(p.Account, fmt.Errorf("locking %s: %w", p.Account, err))
 	}
 
 	if answers(stored) && stored.Fresh(p.Now()) && !(p.Renew && !stored.Issued.After(began)) {
@@ -188,7 +188,7 @@ func (s *Sessions) Load(ctx context.Context, name string) (*Session, error) {
 func (p *Provider) load(ctx context.Context, reported error) (*Session, error) {
 	s, err := p.Load(ctx, p.Account)
 	if err != nil && !errors.Is(err, ErrNotFound) && (reported == nil || reported.Error() != err.Error()) {
-		p.Report(fmt.Errorf("reading the session of %s: %w", p.Account, err))
+		p.Report(p.Account, fmt.Errorf("reading the session of %s: %w", p.Account, err))
 	}
 	return s, err
 }
@@ -200,7 +200,7 @@ func (p *Provider) keep(ctx context.Context, s *Session) error {
 		err = p.Keychain.Keep(ctx, SessionKey(p.Account), data)
 	}
 	if err != nil {
-		p.Report(fmt.Errorf("keeping the session of %s: %w", p.Account, err))
+		p.Report(p.Account, fmt.Errorf("keeping the session of %s: %w", p.Account, err))
 	}
 	return err
 }

@@ -36,7 +36,7 @@ func newScene(t *testing.T) *scene {
 		Keychain: OpenKeychain(KeychainConfig{Backend: "file", Dir: filepath.Join(dir, "keychain"), Passphrase: func(context.Context) (string, error) { return "p", nil }}),
 		Dir:      filepath.Join(dir, "locks"),
 		Now:      func() time.Time { s.mu.Lock(); defer s.mu.Unlock(); return s.now },
-		Report:   func(err error) { s.mu.Lock(); defer s.mu.Unlock(); s.troubles = append(s.troubles, err) },
+		Report:   func(_ string, err error) { s.mu.Lock(); defer s.mu.Unlock(); s.troubles = append(s.troubles, err) },
 	}
 	return s
 }

@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"io"
 	"net/url"
-	"path"
 	"strings"
 	"sync"
 
@@ -332,7 +331,7 @@ func (s *secretService) collectionName() string {
 // unlockObject has the user unlock a collection or an item, or is ErrLocked at once if nobody may be asked.
 func (s *secretService) unlockObject(ctx context.Context, object dbus.ObjectPath) error {
 	if !s.unlock {
-		return hint.New(fmt.Errorf("%w: %s", ErrLocked, path.Base(string(object))),
+		return hint.New(fmt.Errorf("%w: the collection %s", ErrLocked, s.collectionName()),
 			"log in to the desktop, or run `aws-accounts doctor` there, which asks for the keychain's password")
 	}
 	var unlocked []dbus.ObjectPath

@@ -15,6 +15,7 @@ import (
 	"aws-accounts/accounts"
 	"aws-accounts/cache"
 	"aws-accounts/internal/lock"
+	"aws-accounts/internal/tui"
 )
 
 // Entry is one line of the access log: an attempt to obtain credentials, or trouble with keeping them. It never holds a
@@ -22,6 +23,7 @@ import (
 type Entry struct {
 	Time       time.Time  `json:"time"`
 	Account    string     `json:"account,omitempty"`
+	Action     string     `json:"action,omitempty"` // what else than getting credentials: ActionRotate
 	AccountID  string     `json:"account_id,omitempty"`
 	RoleARN    string     `json:"role_arn,omitempty"`
 	Source     string     `json:"source,omitempty"`
@@ -42,6 +44,9 @@ const (
 	OutcomeFailed  = "failed"  // trouble that may pass
 	OutcomeTrouble = "trouble" // credentials were handed out, but not read from or kept in the keychain
 )
+
+// ActionRotate is the rotation of an access key.
+const ActionRotate = "keys rotate"
 
 // The log is rotated when it reaches this size; one older part is kept.
 const rotateAt = 1 << 20
@@ -88,9 +93,9 @@ func (t *Attempt) End(c aws.Credentials, err error) {
 	t.log.append(t.entry)
 }
 
-// Trouble logs what was no reason to withhold credentials.
-func (l *AccessLog) Trouble(err error) {
-	l.append(Entry{Time: l.Now().UTC(), Outcome: OutcomeTrouble, Error: err.Error(), PID: os.Getpid()})
+// Trouble logs what was no reason to withhold the account's credentials; "" is no account alone.
+func (l *AccessLog) Trouble(account string, err error) {
+	l.append(Entry{Time: l.Now().UTC(), Account: account, Outcome: OutcomeTrouble, Error: err.Error(), PID: os.Getpid()})
 }
 
 // append writes a line with one write to a file opened for appending, so that many writers' lines don't mix.
@@ -99,8 +104,8 @@ func (l *AccessLog) append(e Entry) {
 		return
 	}
 	e.Caller = l.Caller()
-	line, err := json.Marshal(e)
-	if err != nil || os.MkdirAll(filepath.Dir(l.Path), 0o700) != nil {
+	var line bytes.Buffer
+	if tui.JSON(&line, e, "") != nil || os.MkdirAll(filepath.Dir(l.Path), 0o700) != nil {
 		return
 	}
 	if info, err := os.Stat(l.Path); err == nil && info.Size() > rotateAt {
@@ -111,7 +116,7 @@ func (l *AccessLog) append(e Entry) {
 		return
 	}
 	defer f.Close()
-	f.Write(append(line, '\n'))
+	f.Write(line.Bytes())
 }
 
 // rotate lets one process at a time move the full log aside; a line written meanwhile lands in one part or the other.

@@ -25,7 +25,7 @@ func TestAccessLogKeepsWhatCameOfEachAttempt(t *testing.T) {
 	l.Begin(explained, dev).End(aws.Credentials{CanExpire: true, Expires: time.Unix(2e9, 0), SecretAccessKey: "hidden"}, nil)
 	l.Begin(explained, dev).End(aws.Credentials{}, explain(answer(403, "AccessDenied", "no"), explained, dev))
 	l.Begin(explained, dev).End(aws.Credentials{}, errors.New("no network"))
-	l.Trouble(cache.ErrLocked)
+	l.Trouble("dev", cache.ErrLocked)
 
 	entries, err := ReadLog(l.Path)
 	if err != nil || len(entries) != 4 {
@@ -58,7 +58,7 @@ func TestAccessLogTakesManyWritersAndRotates(t *testing.T) {
 	for range 8 {
 		all.Go(func() {
 			for range 50 {
-				l.Trouble(long)
+				l.Trouble("dev", long)
 			}
 		})
 	}
@@ -83,18 +83,18 @@ func TestAccessLogTakesManyWritersAndRotates(t *testing.T) {
 
 // A log that can't be written is no reason to withhold credentials, and one that a crash has torn is still read.
 func TestAccessLogInTrouble(t *testing.T) {
-	(&AccessLog{Path: "/proc/nowhere/log", Caller: Caller, Now: time.Now}).Trouble(errors.New("x"))
-	(&AccessLog{Caller: Caller, Now: time.Now}).Trouble(errors.New("x"))
+	(&AccessLog{Path: "/proc/nowhere/log", Caller: Caller, Now: time.Now}).Trouble("dev", errors.New("x"))
+	(&AccessLog{Caller: Caller, Now: time.Now}).Trouble("dev", errors.New("x"))
 
 	l := newLog(t)
-	l.Trouble(errors.New("one"))
+	l.Trouble("dev", errors.New("one"))
 	f, err := os.OpenFile(l.Path, os.O_WRONLY|os.O_APPEND, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
 	f.WriteString("{\"time\":\"2026-11\n\x00\x00\n")
 	f.Close()
-	l.Trouble(errors.New("two"))
+	l.Trouble("dev", errors.New("two"))
 	entries, err := ReadLog(l.Path)
 	if err != nil || len(entries) != 2 || entries[1].Error != "two" {
 		t.Errorf("%+v, %v", entries, err)

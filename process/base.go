@@ -29,7 +29,7 @@ func (r *Resolver) client(ctx context.Context, file *accounts.File, source, a *a
 	if err != nil {
 		return nil, err
 	}
-	return newClient(cfg, partitionOf(a), hurry, r.Sessions.Report), nil
+	return newClient(cfg, partitionOf(a), hurry, r.report(a.Name)), nil
 }
 
 func (r *Resolver) sourceConfig(ctx context.Context, file *accounts.File, source, a *accounts.Account, hurry bool) (aws.Config, error) {

@@ -2,7 +2,6 @@ package process
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"io"
 	"os"
@@ -114,7 +113,7 @@ const (
 type Resolving func() (*Resolver, error)
 
 // Run shows each part as soon as it and those before it are known. All of them are looked at side by side.
-func (c *Doctor) Run(r *accounts.Reader, program *accounts.Program, log *AccessLog, resolving Resolving, stdout io.Writer) error {
+func (c *Doctor) Run(r *accounts.Reader, program *accounts.Program, log *AccessLog, resolving Resolving, flags hint.Flags, stdout io.Writer) error {
 	d := &checkup{fix: c.Fix, reader: r, program: program, log: log, keychain: make(chan struct{}), network: make(chan struct{}), bases: make(chan struct{})}
 	d.entries, _ = ReadLog(log.Path) // checkOwnFiles says if it can't be read
 	file := d.checkAccountsFile()
@@ -149,7 +148,7 @@ func (c *Doctor) Run(r *accounts.Reader, program *accounts.Program, log *AccessL
 	}
 	found := make([]*area, len(checks))
 	p := &printer{w: stdout, screen: screen, silent: c.JSON}
-	for i, a := range concurrently(checks) {
+	for i, a := range concurrently(checks, flags) {
 		if screen.Width > 0 && !c.JSON {
 			select {
 			case found[i] = <-a:
@@ -165,12 +164,18 @@ func (c *Doctor) Run(r *accounts.Reader, program *accounts.Program, log *AccessL
 	return c.conclude(found, p, stdout)
 }
 
-// concurrently starts all checks and returns where the result of each comes.
-func concurrently(checks []func() *area) []chan *area {
+// concurrently starts all checks and returns where the result of each comes, with steps that have the flags in them.
+func concurrently(checks []func() *area, flags hint.Flags) []chan *area {
 	results := make([]chan *area, len(checks))
 	for i, check := range checks {
 		results[i] = make(chan *area, 1)
-		go func() { results[i] <- check() }()
+		go func() {
+			a := check()
+			for j := range a.findings {
+				a.findings[j].Hint = flags.In(a.findings[j].Hint)
+			}
+			results[i] <- a
+		}()
 	}
 	return results
 }
@@ -193,10 +198,7 @@ func (c *Doctor) conclude(found []*area, p *printer, stdout io.Writer) error {
 	document.OK = count[StatusFail] == 0
 	var err error
 	if c.JSON {
-		enc := json.NewEncoder(stdout)
-		enc.SetEscapeHTML(false)
-		enc.SetIndent("", "  ")
-		err = enc.Encode(document)
+		err = tui.JSON(stdout, document, "  ")
 	} else {
 		err = p.end(count)
 	}
@@ -209,7 +211,7 @@ func (c *Doctor) conclude(found []*area, p *printer, stdout io.Writer) error {
 // unattended is r for looking only: it asks nobody, opens no browser, and what it stumbles over isn't news for the log.
 func (r *Resolver) unattended() *Resolver {
 	quiet := *r.Sessions
-	quiet.Report = func(error) {}
+	quiet.Report = func(string, error) {}
 	u := *r
 	u.Sessions = &quiet
 	nobody := &ask.Asker{Never: true}

@@ -168,6 +168,9 @@ func (d *checkup) checkLog(a *area) {
 			kinds = append(kinds, e)
 			times[e.Error]++
 		default:
+			if e.Action != "" {
+				continue
+			}
 			last[strings.ToLower(e.Account)] = e
 		}
 	}

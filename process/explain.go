@@ -56,7 +56,10 @@ func explain(err error, file *accounts.File, a *accounts.Account) error {
 	if name == "" {
 		name = "the base account"
 	}
-	doctor := fmt.Sprintf("`aws-accounts %s` looks for the cause", strings.TrimSpace("doctor "+a.Name))
+	doctor := "`aws-accounts doctor` looks for the cause"
+	if _, err := file.Find(a.Name); err == nil { // elsewhere it is the name of something else
+		doctor = fmt.Sprintf("`aws-accounts doctor %s` looks for the cause", a.Name)
+	}
 	r := &refusal{RequestID: requestID(err)}
 
 	api, isAPI := errors.AsType[smithy.APIError](err)
@@ -118,6 +121,9 @@ func explain(err error, file *accounts.File, a *accounts.Account) error {
 			trustee(file, a, source, api.ErrorMessage()), conditions(a, file), caller(file, a, source), a.Name)
 	case "ExpiredToken", "ExpiredTokenException":
 		r.message = fmt.Sprintf("%s: %s have expired", name, source)
+		if file.Chain(a)[0].Way().Environment {
+			return hint.New(r, "%s, then try again", renewal(file, a))
+		}
 		return hint.New(r, "renew them (for instance `aws sso login`), then try again")
 	case "InvalidClientTokenId", "UnrecognizedClientException":
 		r.definite = true
@@ -177,8 +183,14 @@ func conditions(a *accounts.Account, file *accounts.File) string {
 
 // renewal is how to give a valid access key to where a's credentials begin.
 func renewal(file *accounts.File, a *accounts.Account) string {
-	if base := file.Chain(a)[0]; base.Way().Keychain {
+	base := file.Chain(a)[0]
+	switch way := base.Way(); {
+	case way.Keychain:
 		return fmt.Sprintf("give it a valid access key: `aws-accounts keys add %s --replace`", base.Name)
+	case way.Environment:
+		return "set AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN to valid credentials"
+	case way.Profile != "" && way.Profile != accounts.DefaultProfile:
+		return fmt.Sprintf("run `aws configure --profile %s` with a valid access key", hint.Word(way.Profile))
 	}
 	return "run `aws configure` with a valid access key"
 }

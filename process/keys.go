@@ -200,7 +200,11 @@ func explainItem(err error, a *accounts.Account) error {
 	case errors.Is(err, cache.ErrCorrupt):
 		return hint.New(fmt.Errorf("%s: reading its access key: %w", a.Name, err), "`aws-accounts keys add %s --replace` puts a whole one in its place", a.Name)
 	}
-	return fmt.Errorf("%s: reading its access key: %w", a.Name, err)
+	err = fmt.Errorf("%s: reading its access key: %w", a.Name, err)
+	if errors.Is(err, cache.ErrUnavailable) {
+		return hint.New(err, "see to it that this keychain answers, or put the key into another: `AWS_ACCOUNTS_KEYCHAIN=file aws-accounts keys add %s`", a.Name)
+	}
+	return err
 }
 
 // store asks AWS whose key it is, stores it, and uses what it reads back.
@@ -250,7 +254,7 @@ func (r *Resolver) keyClient(ctx context.Context, file *accounts.File, a *accoun
 	if err != nil {
 		return nil, err
 	}
-	return newClient(cfg, partitionOf(a), false, r.Sessions.Report), nil
+	return newClient(cfg, partitionOf(a), false, r.report(a.Name)), nil
 }
 
 // explainKey says what AWS has against one access key.
@@ -351,12 +355,16 @@ func (c *KeysRemove) Run(r *Resolver, stdout io.Writer) error {
 	if _, err := r.Sessions.Forget(ctx, forget); err != nil {
 		return fmt.Errorf("forgetting the sessions of %s: %w", a.Name, err)
 	}
-	fmt.Fprintf(stdout, "%s: access key%s forgotten; AWS still accepts it, until it is deleted there (`aws iam delete-access-key`)\n", a.Name, idsOf(keys))
+	fmt.Fprintf(stdout, "%s: access key%s forgotten; AWS still accepts it, until it is deleted there: %s\n", a.Name, idsOf(keys), securityCredentials)
 	if a.Way().Keychain {
 		fmt.Fprintf(stdout, "next: `aws-accounts keys add %s`, or say in the accounts file where else %s begins\n", a.Name, a.Name)
 	}
 	return nil
 }
+
+// securityCredentials is where a user deletes access keys; a command line would need credentials that IAM takes, which
+// sessions without MFA aren't.
+const securityCredentials = "https://console.aws.amazon.com/iam/home#/security_credentials"
 
 // idsOf names the keys of an item, "" of one that can't be read.
 func idsOf(keys *cache.Keys) string {

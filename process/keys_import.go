@@ -146,7 +146,10 @@ func (c *KeysImport) account(ctx context.Context, r *Resolver, file *accounts.Fi
 	}
 	found := choose(func(a *accounts.Account) bool { return a.Way().Profile == c.Profile })
 	if len(found) == 0 {
-		who, err := r.owner(ctx, file, &accounts.Account{Name: c.Profile}, key)
+		who, err := r.owner(ctx, file, &accounts.Account{Name: "profile " + c.Profile}, key)
+		if refused, ok := errors.AsType[*refusal](err); ok && refused.definite {
+			return nil, hint.New(err, "run `aws configure --profile %s` with a valid key, then try again", hint.Word(c.Profile))
+		}
 		if err != nil {
 			return nil, err
 		}

@@ -2,7 +2,6 @@ package process
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -70,9 +69,7 @@ func (c *KeysList) Run(r *Resolver, stdout io.Writer) error {
 		}
 	}
 	if c.JSON {
-		enc := json.NewEncoder(stdout)
-		enc.SetIndent("", "  ")
-		return enc.Encode(all)
+		return tui.JSON(stdout, all, "  ")
 	}
 	if len(all) == 0 {
 		fmt.Fprintln(stdout, "no access keys in the keychain")

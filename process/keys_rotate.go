@@ -50,7 +50,11 @@ func (c *KeysRotate) Run(r *Resolver, stdout io.Writer) error {
 	if keys.Rotation != nil {
 		t.say("going on with the rotation that began %s", keys.Rotation.Began.Local().Format(time.DateTime))
 	}
-	if err := t.run(ctx); err != nil {
+	attempt := r.Log.Begin(file, a)
+	attempt.entry.Action = ActionRotate
+	err = t.run(ctx)
+	attempt.End(aws.Credentials{}, err)
+	if err != nil {
 		return hint.New(fmt.Errorf("%w; %s", err, t.state()), "%s", t.next(err))
 	}
 	return nil
@@ -195,7 +199,7 @@ func (t *rotation) clearOther(ctx context.Context, client *iam.Client, key types
 	}
 	return hint.New(fmt.Errorf("%s: %s has two access keys, which is as many as AWS allows: %s, and %s (%s, made %s)", t.account.Name,
 		t.user(), t.keys.Current.ID, id, strings.ToLower(string(key.Status)), created.Local().Format(time.DateOnly)),
-		"if nobody uses it, `aws iam delete-access-key --access-key-id %s`; then run `aws-accounts keys rotate %s` again", id, t.account.Name)
+		"if nobody uses %s, delete it at %s; then run `aws-accounts keys rotate %s` again", id, securityCredentials, t.account.Name)
 }
 
 // switchOver waits until AWS knows the new key, and puts it in use.
@@ -409,7 +413,7 @@ func (t *rotation) explain(err error, action string) error {
 		return hint.New(refused, "ask an administrator for iam:CreateAccessKey, ListAccessKeys, GetAccessKeyLastUsed, UpdateAccessKey and DeleteAccessKey on %s%s", t.keys.User, mfa)
 	case "LimitExceeded", "LimitExceededException":
 		refused.message = fmt.Sprintf("%s: %s has as many access keys as AWS allows", t.account.Name, t.user())
-		return hint.New(refused, "`aws iam list-access-keys` shows them; delete the one that nobody uses")
+		return hint.New(refused, "delete the one that nobody uses at %s; then run `aws-accounts keys rotate %s` again", securityCredentials, t.account.Name)
 	}
 	return explainKey(err, t.file, t.account, t.keys.Current.ID)
 }

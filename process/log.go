@@ -2,7 +2,6 @@ package process
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"io"
 	"os"
@@ -42,8 +41,19 @@ obtained. There is never a secret in the log.
 const followEvery = 200 * time.Millisecond
 
 // Run writes the entries that match, oldest first.
-func (c *LogCommand) Run(log *AccessLog, stdout io.Writer) error {
+func (c *LogCommand) Run(r *accounts.Reader, log *AccessLog, stdout io.Writer) error {
+	if file, err := r.File(); err == nil && c.Account != "" && !log.knows(c.Account) {
+		if _, err := file.Find(c.Account); err != nil {
+			return err
+		}
+	}
 	return c.run(context.Background(), log, stdout)
+}
+
+// knows reports whether an account of that name has entries: it may have left the accounts file.
+func (l *AccessLog) knows(account string) bool {
+	entries, _ := ReadLog(l.Path)
+	return slices.ContainsFunc(entries, func(e Entry) bool { return strings.EqualFold(e.Account, account) })
 }
 
 func (c *LogCommand) run(ctx context.Context, log *AccessLog, stdout io.Writer) error {
@@ -117,9 +127,8 @@ func (c *LogCommand) follow(ctx context.Context, log *AccessLog, stdout io.Write
 // write writes entries below those shown before, the first of them below a header.
 func (c *LogCommand) write(stdout io.Writer, entries []Entry) error {
 	if c.JSON {
-		encode := json.NewEncoder(stdout)
 		for _, e := range entries {
-			if err := encode.Encode(e); err != nil {
+			if err := tui.JSON(stdout, e, ""); err != nil {
 				return err
 			}
 		}
@@ -152,8 +161,10 @@ func (c *LogCommand) write(stdout io.Writer, entries []Entry) error {
 // row says when, which account, what came of it, how long it took, and by whom.
 func (e *Entry) row() []tui.Cell {
 	style := map[string]tui.Style{OutcomeOK: tui.Green, OutcomeRefused: tui.Red, OutcomeFailed: tui.Red, OutcomeTrouble: tui.Yellow}
-	detail := e.Error
-	if e.Outcome == OutcomeOK {
+	detail := strings.TrimPrefix(e.Error, e.Account+": ") // which stands beside it
+	if e.Outcome == OutcomeOK && e.Action != "" {
+		detail = e.Action
+	} else if e.Outcome == OutcomeOK {
 		detail = accounts.RoleName(e.RoleARN)
 		if e.Expiration != nil {
 			detail = strings.TrimSpace(detail + " until " + e.Expiration.Local().Format("15:04"))

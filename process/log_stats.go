@@ -1,7 +1,6 @@
 package process
 
 import (
-	"encoding/json"
 	"fmt"
 	"io"
 	"slices"
@@ -23,12 +22,12 @@ type accountStats struct {
 	took []int64
 }
 
-// stats sums up by account, busiest first. Trouble with the keychain is nobody's attempt.
+// stats sums up by account, busiest first. Trouble with the keychain is no attempt, nor is the rotation of a key.
 func stats(entries []Entry) []*accountStats {
 	byName := map[string]*accountStats{}
 	var all []*accountStats
 	for _, e := range entries {
-		if e.Outcome == OutcomeTrouble {
+		if e.Outcome == OutcomeTrouble || e.Action != "" {
 			continue
 		}
 		s := byName[strings.ToLower(e.Account)]
@@ -59,9 +58,8 @@ func stats(entries []Entry) []*accountStats {
 func (c *LogCommand) writeStats(stdout io.Writer, entries []Entry) error {
 	all := stats(entries)
 	if c.JSON {
-		encode := json.NewEncoder(stdout)
 		for _, s := range all {
-			if err := encode.Encode(s); err != nil {
+			if err := tui.JSON(stdout, s, ""); err != nil {
 				return err
 			}
 		}

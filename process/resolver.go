@@ -179,3 +179,8 @@ const (
 )
 
 var errNoCredentials = errors.New("no credentials")
+
+// report is what is told of trouble on the way to the account's credentials that was no reason to withhold them.
+func (r *Resolver) report(account string) func(error) {
+	return func(err error) { r.Sessions.Report(account, err) }
+}

@@ -55,7 +55,7 @@ func (r *Resolver) fetchSSO(ctx context.Context, file *accounts.File, a *account
 			AccessKeyId: c.AccessKeyId, SecretAccessKey: c.SecretAccessKey, SessionToken: c.SessionToken, Expiration: aws.Time(time.UnixMilli(c.Expiration)),
 		}
 	}
-	credentials, err := credentialsOf(answer, out.ResultMetadata, r.Sessions.Report)
+	credentials, err := credentialsOf(answer, out.ResultMetadata, r.report(a.Name))
 	credentials.AccountID = a.AccountID // AWS gave what was asked for; it doesn't repeat the number
 	return credentials, explain(err, file, a)
 }
@@ -72,7 +72,7 @@ func (r *Resolver) center(ctx context.Context, session *accounts.SSOSession, hur
 		Store:   signIns{r.Sessions.Keychain},
 		Locks:   r.Sessions.Dir,
 		Now:     r.Sessions.Now,
-		Report:  r.Sessions.Report,
+		Report:  r.report(""), // a sign-in is many accounts' own
 	}, nil
 }
 

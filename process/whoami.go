@@ -3,7 +3,6 @@ package process
 import (
 	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -17,6 +16,7 @@ import (
 
 	"aws-accounts/accounts"
 	"aws-accounts/internal/hint"
+	"aws-accounts/internal/tui"
 )
 
 // Whoami is `aws-accounts whoami [NAME]`: who the credentials belong to, as AWS sees it.
@@ -61,7 +61,7 @@ func (c *Whoami) Run(r *Resolver, stdout io.Writer) error {
 		document.Expiration = aws.Time(credentials.Expires.UTC())
 	}
 	if c.JSON {
-		return json.NewEncoder(stdout).Encode(document)
+		return tui.JSON(stdout, document, "")
 	}
 	fmt.Fprintf(stdout, "Account  %s\nARN      %s\nUser ID  %s\n", who.AccountID, who.ARN, who.UserID)
 	if credentials.CanExpire {
@@ -84,7 +84,7 @@ func (r *Resolver) identity(ctx context.Context, name string) (Identity, aws.Cre
 	if err != nil {
 		return Identity{}, aws.Credentials{}, err
 	}
-	who, err := newClient(cfg, partitionOf(a), false, r.Sessions.Report).whoami(ctx)
+	who, err := newClient(cfg, partitionOf(a), false, r.report(a.Name)).whoami(ctx)
 	return who, credentials, explain(err, file, a)
 }
 

@@ -1,6 +1,7 @@
 package ask
 
 import (
+	"bytes"
 	"errors"
 	"os/exec"
 	"slices"
@@ -12,11 +13,11 @@ import (
 const most = 64 << 10
 
 // run runs a child that gets none of our standard files, with stdin as all that it can read, and returns what it wrote.
-// What it wrote may be a secret.
-func run(cmd *exec.Cmd, stdin string) (stdout, stderr string, err error) {
+// What it wrote may be a secret. onLine, if there is one, is called when it has written a first line.
+func run(cmd *exec.Cmd, stdin string, onLine func()) (stdout, stderr string, err error) {
 	// The file keychain's passphrase opens every account, and no child of ours has to open any.
 	cmd.Env = slices.DeleteFunc(cmd.Environ(), func(v string) bool { return strings.HasPrefix(v, "AWS_ACCOUNTS_KEYCHAIN_PASSPHRASE=") })
-	out, errs := &capped{}, &capped{}
+	out, errs := &capped{onLine: onLine}, &capped{}
 	cmd.Stdout, cmd.Stderr = out, errs
 	if stdin != "" {
 		cmd.Stdin = strings.NewReader(stdin)
@@ -30,9 +31,16 @@ func run(cmd *exec.Cmd, stdin string) (stdout, stderr string, err error) {
 }
 
 // capped keeps the beginning of what is written to it.
-type capped struct{ text []byte }
+type capped struct {
+	text   []byte
+	onLine func() // nil when it has been called
+}
 
 func (c *capped) Write(p []byte) (int, error) {
+	if c.onLine != nil && bytes.IndexByte(p, '\n') >= 0 {
+		c.onLine()
+		c.onLine = nil
+	}
 	c.text = append(c.text, p[:min(len(p), most-len(c.text))]...)
 	return len(p), nil
 }

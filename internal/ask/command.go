@@ -8,6 +8,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"time"
 
 	"aws-accounts/internal/hint"
 )
@@ -16,13 +17,19 @@ import (
 // lists what runs above us, breaks the circle.
 const commandsVariable = "AWS_ACCOUNTS_COMMANDS"
 
+// How long a command may go on when it has answered, to end by itself and say how it went.
+const lingering = time.Second
+
+var errLingers = errors.New("it has answered, and goes on")
+
 // Command runs a command of the user's own (mfa_process, passphrase_command) by the shell and returns the first line that
 // it writes, as it is.
 //
 // Its standard input is empty. It may ask at the terminal where we could, and not under --no-input: there, and where we
 // are no job in the foreground, it runs in a session of its own. Its standard error is shown to nobody and is in no error,
 // as it may hold what the command handles. AWS_PROFILE is taken out of its environment, since it mostly names the profile
-// that started us. When ctx ends it is killed, and in a session of its own all that it started is, too.
+// that started us. When ctx ends it is killed, and in a session of its own all that it started is, too; so it is when it goes
+// on for long after that line.
 func (a *Asker) Command(ctx context.Context, command string) (string, error) {
 	mark := fmt.Sprintf("%x", sha256.Sum256([]byte(command)))[:16]
 	above := strings.Fields(os.Getenv(commandsVariable))
@@ -34,7 +41,9 @@ func (a *Asker) Command(ctx context.Context, command string) (string, error) {
 	stop := func() {}
 	ctx, stop = untilKilled(ctx)
 	defer stop()
-	cmd := shell(ctx, command)
+	running, answered := context.WithCancelCause(ctx)
+	defer answered(nil)
+	cmd := shell(running, command)
 	if t, err := openTerminal(); err != nil || a.Never {
 		alone(cmd)
 	} else {
@@ -50,7 +59,12 @@ func (a *Asker) Command(ctx context.Context, command string) (string, error) {
 		return strings.HasPrefix(v, "AWS_PROFILE=") || strings.HasPrefix(v, "AWS_DEFAULT_PROFILE=")
 	}), commandsVariable+"="+strings.Join(append(above, mark), " "))
 
-	stdout, _, err := run(cmd, "")
+	stdout, _, err := run(cmd, "", func() {
+		time.AfterFunc(lingering, func() { answered(errLingers) })
+	})
+	if context.Cause(running) == errLingers && exitCode(err) < 0 {
+		err = nil
+	}
 	line := firstLine(stdout)
 	switch code := exitCode(err); {
 	case ctx.Err() != nil:

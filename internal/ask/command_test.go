@@ -7,6 +7,7 @@ import (
 	"errors"
 	"strings"
 	"testing"
+	"time"
 
 	"aws-accounts/internal/hint"
 )
@@ -25,13 +26,20 @@ func TestCommand(t *testing.T) {
 		{"more than anybody needs", "yes 123456 | head -c 1000000", "123456", ""},
 		{"it fails, and says a secret", "echo secret; echo secret >&2; exit 3", "", "it ended with exit status 3"},
 		{"it isn't there", "/nonexistent/ykman oath secret", "", "command not found"},
+		{"it goes on when it has answered", "echo 123456; exec sleep 300", "123456", ""},
+		{"so does what it has started", "(echo 123456; sleep 300) & wait", "123456", ""},
+		{"it fails after it has answered", "echo 123456; sleep .3; exit 3", "", "it ended with exit status 3"},
 		{"nothing", "true", "", "it printed nothing"},
 		{"a signal", "kill -9 $$", "", "signal: killed"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			a := Asker{Never: true}
+			began := time.Now()
 			got, err := a.Command(t.Context(), c.command)
+			if took := time.Since(began); took > 20*time.Second {
+				t.Errorf("it took %v", took)
+			}
 			if c.name == "an agent that stays and holds the pipe" {
 				if err != nil {
 					t.Fatal(err)

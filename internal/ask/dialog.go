@@ -39,7 +39,7 @@ func onDesktop(parent context.Context, question string) (string, error) {
 			cmd.Env = append(os.Environ(), d.env)
 		}
 		alone(cmd)
-		stdout, stderr, err := run(cmd, d.stdin)
+		stdout, stderr, err := run(cmd, d.stdin, nil)
 		if ctx.Err() != nil {
 			return "", ended(ctx)
 		}

@@ -7,6 +7,7 @@ package hint
 import (
 	"errors"
 	"fmt"
+	"strings"
 )
 
 type hinted struct {
@@ -39,6 +40,28 @@ func From(err error) error {
 		return h
 	}
 	return nil
+}
+
+// Flags are those that a command in a hint needs to be about the same things as the command that failed.
+type Flags string
+
+// In returns the step with the flags in each of its commands.
+func (f Flags) In(step string) string {
+	if f == "" {
+		return step
+	}
+	return strings.ReplaceAll(step, "`aws-accounts ", "`aws-accounts "+string(f)+" ")
+}
+
+// Word makes s one word of a POSIX shell's command line.
+func Word(s string) string {
+	odd := func(r rune) bool {
+		return !('a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || '0' <= r && r <= '9' || strings.ContainsRune("_/.+,@%:=-", r))
+	}
+	if s != "" && !strings.ContainsFunc(s, odd) {
+		return s
+	}
+	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
 }
 
 type usage struct{ error }

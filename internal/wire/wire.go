@@ -31,6 +31,14 @@ type Flags struct {
 	Called string `kong:"-"` // how the program was called: the path, or what PATH finds
 }
 
+// Given are the flags of the command line without which a command in a hint would be about another accounts file.
+func (f *Flags) Given() hint.Flags {
+	if f.AccountsFile == "" || f.AccountsFile == os.Getenv("AWS_ACCOUNTS_FILE") {
+		return ""
+	}
+	return hint.Flags("--accounts-file=" + hint.Word(f.AccountsFile))
+}
+
 // Dependencies has a provider for each dependency. A provider makes it once.
 type Dependencies struct {
 	Reader   func() (*accounts.Reader, error)
@@ -42,6 +50,7 @@ type Dependencies struct {
 	Asker    func() (*ask.Asker, error)
 	Locks    func() (accounts.Locks, error)
 	Forget   func() (accounts.Forget, error)
+	Unknown  func() (cache.Unknown, error)
 }
 
 // New returns the dependencies as f asks for them. f is read when they are made.
@@ -87,6 +96,17 @@ func New(f *Flags) *Dependencies {
 	d.Program = func() (*accounts.Program, error) { return newProgram(f) }
 	d.Asker = func() (*ask.Asker, error) { return newAsker(f), nil }
 	d.Locks = func() (accounts.Locks, error) { return accounts.Locks(inState("locks")), nil }
+	d.Unknown = func() (cache.Unknown, error) {
+		r, err := d.Reader()
+		return func(name string) error {
+			file, broken := r.File()
+			if broken != nil {
+				return nil
+			}
+			_, err := file.Find(name)
+			return err
+		}, err
+	}
 	d.Forget = func() (accounts.Forget, error) {
 		s, err := d.Sessions()
 		if err != nil {

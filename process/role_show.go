@@ -79,10 +79,7 @@ func (c *RoleShow) Run(r *Resolver, stdout io.Writer, stderr tui.Stderr) error {
 		return fmt.Errorf("%s: AWS answered with a trust policy that can't be read", t.Name)
 	}
 	if c.JSON {
-		enc := json.NewEncoder(stdout)
-		enc.SetIndent("", "  ")
-		enc.SetEscapeHTML(false)
-		return enc.Encode(shown)
+		return tui.JSON(stdout, shown, "  ")
 	}
 	return shown.write(stdout)
 }

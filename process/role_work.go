@@ -119,7 +119,7 @@ func (w *roleWork) base(ctx context.Context, a *accounts.Account) (*roleBase, er
 	if err != nil {
 		return nil, explain(err, w.file, base)
 	}
-	c := newClient(cfg, partitionOf(a), false, w.Sessions.Report)
+	c := newClient(cfg, partitionOf(a), false, w.report(a.Name))
 	c.config = w.pace.of(c.config)
 	c.sts = sts.NewFromConfig(c.config)
 	b := &roleBase{client: c}

@@ -75,7 +75,7 @@ type RoleBootstrap struct {
 type RoleShape struct {
 	Trust      []string `help:"Who may assume the role: an account, or the ARN of a user or role (default: the account it is assumed from, whose own IAM policies then decide)." placeholder:"PRINCIPAL" sep:"none"`
 	RequireMFA *bool    `name:"require-mfa" negatable:"" help:"Demand MFA (default: if the account begins with an mfa_serial)."`
-	Policy     []string `help:"A managed policy, by AWS's name for it or its ARN (default: ReadOnlyAccess for a role without any)." placeholder:"POLICY" sep:"none"`
+	Policy     []string `help:"A managed policy, by AWS's name for it or its ARN, in which ACCOUNT stands for each account (default: ReadOnlyAccess for a role without any)." placeholder:"POLICY" sep:"none"`
 }
 
 // want is a's role as it should be. trusted is the account that it's assumed from.
@@ -110,7 +110,7 @@ func (c *RoleShape) want(file *accounts.File, a *accounts.Account, trusted strin
 	for _, text := range c.Policy {
 		p, err := role.Policy(text, a.RoleARN)
 		if err != nil {
-			return w, hint.Usage(fmt.Errorf("%s: %w", a.Name, err), "`--policy=ReadOnlyAccess`; `aws iam list-policies` shows them all")
+			return w, hint.Usage(fmt.Errorf("%s: %w", a.Name, err), "`--policy=ReadOnlyAccess`, or of each account's own `--policy=arn:%s:iam::ACCOUNT:policy/Name`", partitionOf(a))
 		}
 		if !slices.Contains(w.Policies, p) {
 			w.Policies = append(w.Policies, p)

@@ -26,7 +26,7 @@ type pace struct {
 	throttled atomic.Int64
 }
 
-const callsPerSecond = 100
+const callsPerSecond = 200
 
 func newPace() *pace { return &pace{bucket: rate.NewLimiter(callsPerSecond, rolesAtOnce)} }
 

@@ -155,6 +155,7 @@ func TestPolicy(t *testing.T) {
 		"job-function/ViewOnlyAccess":                   "arn:aws-us-gov:iam::aws:policy/job-function/ViewOnlyAccess",
 		"arn:aws-us-gov:iam::aws:policy/ReadOnlyAccess": "arn:aws-us-gov:iam::aws:policy/ReadOnlyAccess",
 		"arn:aws-us-gov:iam::987654321098:policy/x/Own": "arn:aws-us-gov:iam::987654321098:policy/x/Own",
+		"arn:aws-us-gov:iam::ACCOUNT:policy/Own":        "arn:aws-us-gov:iam::987654321098:policy/Own",
 		"arn:aws-us-gov:iam::123456789012:policy/Other": "",
 		"arn:aws:iam::aws:policy/ReadOnlyAccess":        "",
 		"arn:aws-us-gov:iam::aws:role/ReadOnlyAccess":   "",

@@ -126,13 +126,15 @@ func Principal(text, partition string) (string, error) {
 
 var policyName = pattern.New(`^(arn:(aws[a-z-]*):iam::([0-9]{12}|aws):policy/)?[\w+=,.@/-]+$`)
 
-// Policy is the ARN of a managed policy that a role of that ARN can have: by its name if it's AWS's own, else by its ARN.
+// Policy is the ARN of a managed policy that a role of that ARN can have: by its name if it's AWS's own, else by its ARN, in
+// which the word ACCOUNT stands for the role's account.
 func Policy(text, roleARN string) (string, error) {
+	owner := strings.Split(roleARN, ":")[4]
+	text = strings.Replace(text, ":iam::ACCOUNT:", ":iam::"+owner+":", 1)
 	m := policyName.FindStringSubmatch(text)
 	if m == nil {
 		return "", fmt.Errorf("%q is no managed policy: the name of one of AWS's own, or an ARN like arn:aws:iam::123456789012:policy/Name", text)
 	}
-	owner := strings.Split(roleARN, ":")[4]
 	if m[1] != "" && m[2] != partition(roleARN) {
 		return "", fmt.Errorf("%s is in the partition %s, the role in %s", text, m[2], partition(roleARN))
 	}

@@ -46,7 +46,7 @@ command goes on where it was interrupted, and repairs what has failed.`
 func (c *RoleCreate) Run(r *Resolver, asker *ask.Asker, stdout io.Writer, stderr tui.Stderr) error {
 	ctx, stop := interruptible()
 	defer stop()
-	w, err := newRoleWork(r, stderr)
+	w, err := newRoleWork(r, stderr.Writer)
 	if err != nil {
 		return err
 	}
@@ -68,7 +68,7 @@ func (c *RoleCreate) Run(r *Resolver, asker *ask.Asker, stdout io.Writer, stderr
 		}
 	}
 	policies := &policyCheck{}
-	if left := w.each(ctx, "looking at role", targets, func(ctx context.Context, t *roleTarget) error { return c.plan(ctx, w, t, policies) }); left > 0 {
+	if left := w.each(ctx, "looked at", targets, func(ctx context.Context, t *roleTarget) error { return c.plan(ctx, w, t, policies) }); left > 0 {
 		return hint.New(errors.New("stopped before anything was done"), "the same command begins anew")
 	}
 
@@ -98,7 +98,7 @@ func (c *RoleCreate) Run(r *Resolver, asker *ask.Asker, stdout io.Writer, stderr
 		return err
 	}
 
-	left := w.each(ctx, "making role", todo, w.make)
+	left := w.each(ctx, "made", todo, w.make)
 	for _, t := range todo {
 		switch {
 		case t.err != nil:
@@ -279,7 +279,7 @@ func (w *roleWork) checkMade(ctx context.Context, made []*roleTarget, report *ro
 			fit = append(fit, t)
 		}
 	}
-	w.each(ctx, "trying role", fit, func(ctx context.Context, t *roleTarget) error {
+	w.each(ctx, "tried", fit, func(ctx context.Context, t *roleTarget) error {
 		err := soon(ctx, func() error { return w.try(ctx, t) }, func(err error) bool { return isRefused(err, "AccessDenied") })
 		if err != nil {
 			return hint.New(fmt.Errorf("made, but can't be assumed yet: %w", err), "%s", hint.Of(err))

@@ -38,7 +38,7 @@ Deletes the roles in AWS, with their policies, and forgets the sessions. The acc
 func (c *RoleDelete) Run(r *Resolver, asker *ask.Asker, forget accounts.Forget, stdout io.Writer, stderr tui.Stderr) error {
 	ctx, stop := interruptible()
 	defer stop()
-	w, err := newRoleWork(r, stderr)
+	w, err := newRoleWork(r, stderr.Writer)
 	if err != nil {
 		return err
 	}
@@ -50,7 +50,7 @@ func (c *RoleDelete) Run(r *Resolver, asker *ask.Asker, forget accounts.Forget, 
 	if err != nil {
 		return err
 	}
-	if left := w.each(ctx, "looking at role", targets, w.planDelete); left > 0 {
+	if left := w.each(ctx, "looked at", targets, w.planDelete); left > 0 {
 		return hint.New(errors.New("stopped before anything was done"), "the same command begins anew")
 	}
 	report := roleReport{out: stdout, screen: tui.ScreenOf(stdout)}
@@ -74,7 +74,7 @@ func (c *RoleDelete) Run(r *Resolver, asker *ask.Asker, forget accounts.Forget, 
 		return err
 	}
 
-	left := w.each(ctx, "deleting role", todo, w.delete)
+	left := w.each(ctx, "deleted", todo, w.delete)
 	var names []string
 	for _, t := range todo {
 		switch {

@@ -27,7 +27,13 @@ type roleReport struct {
 }
 
 func (p *roleReport) line(action string, style tui.Style, t *roleTarget, what string) {
-	fmt.Fprintf(p.out, "%s  %s: %s\n", p.screen.Paint(style, fmt.Sprintf("%-7s", action)), tui.Harmless(t.Name), tui.Harmless(what))
+	const indent = "         "
+	width := 0
+	if p.screen.Width > 2*len(indent) {
+		width = p.screen.Width - len(indent)
+	}
+	text := strings.Join(tui.Wrap(tui.Harmless(t.Name+": "+what), width), "\n"+indent)
+	fmt.Fprintf(p.out, "%s  %s\n", p.screen.Paint(style, fmt.Sprintf("%-7s", action)), text)
 }
 
 func (p *roleReport) failed(t *roleTarget) {

@@ -42,7 +42,7 @@ type shownRole struct {
 func (c *RoleShow) Run(r *Resolver, stdout io.Writer, stderr tui.Stderr) error {
 	ctx, cancel := context.WithTimeout(context.Background(), roleTimeout)
 	defer cancel()
-	w, err := newRoleWork(r, stderr)
+	w, err := newRoleWork(r, stderr.Writer)
 	if err != nil {
 		return err
 	}

@@ -262,11 +262,11 @@ const (
 
 // each does a job for every target that has no error yet, and notes its error. When ctx ends it begins no more, and waits
 // for those that it has begun. It returns how many it hasn't begun.
-func (w *roleWork) each(ctx context.Context, doing string, targets []*roleTarget, job func(context.Context, *roleTarget) error) (left int) {
+func (w *roleWork) each(ctx context.Context, what string, targets []*roleTarget, job func(context.Context, *roleTarget) error) (left int) {
 	targets = slices.DeleteFunc(slices.Clone(targets), func(t *roleTarget) bool { return t.err != nil })
 	var done, failed, next atomic.Int64
 	line := startProgress(w.tell, func() string {
-		text := fmt.Sprintf("%s %d of %d", doing, done.Load(), len(targets))
+		text := fmt.Sprintf("%d of %s %s", done.Load(), many(len(targets), "role"), what)
 		if n := failed.Load(); n > 0 {
 			text += fmt.Sprintf(", %d failed", n)
 		}

@@ -46,6 +46,7 @@ type grammar struct {
 	Validate   accounts.Validate      `cmd:"" firstuse:"" help:"Check the accounts file."`
 	Schema     accounts.SchemaCommand `cmd:"" help:"Show the JSON Schema of the accounts file, for editors."`
 	Keys       process.Keys           `cmd:"" help:"Long-term access keys in the keychain."`
+	Keychain   process.Keychain       `cmd:"" help:"Move to another keychain."`
 	SSO        process.SSOCommands    `cmd:"" name:"sso" help:"Identity Center: sign in and out."`
 	Role       process.Role           `cmd:"" help:"The IAM roles that accounts are entered through: make, show, delete."`
 	Status     process.StatusLine     `cmd:"" help:"Show the account in use and its time left, for a prompt."`

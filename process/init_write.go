@@ -210,7 +210,7 @@ func (b *beginning) write(ctx context.Context) error {
 	}
 	_, err = accounts.Change(ctx, b.Accounts.Path, b.Locks, func(now []byte) ([]byte, error) {
 		if b.oldAccounts != nil && !bytes.Equal(now, b.oldAccounts) {
-			return nil, changedMeanwhile(b.Accounts.Path)
+			return nil, changedMeanwhile(b.Accounts.Path, "init")
 		}
 		return b.newAccounts, nil
 	})
@@ -281,7 +281,7 @@ func (b *beginning) writeConfig(ctx context.Context) error {
 		return fmt.Errorf("reading %s: %w", b.configPath, err)
 	}
 	if !bytes.Equal(now, b.oldConfig) {
-		return changedMeanwhile(b.configPath)
+		return changedMeanwhile(b.configPath, "init")
 	}
 	if now != nil {
 		if err := atomicfile.Write(b.configPath+".aws-accounts.bak", now, 0o600); err != nil {
@@ -338,8 +338,8 @@ func short(path string) string {
 	return path
 }
 
-func changedMeanwhile(path string) error {
-	return hint.New(fmt.Errorf("%s has changed meanwhile and stays as it is", path), "run `aws-accounts init` again")
+func changedMeanwhile(path, command string) error {
+	return hint.New(fmt.Errorf("%s has changed meanwhile and stays as it is", path), "run `aws-accounts %s` again", command)
 }
 
 // tellNext ends with what to type.

@@ -1,0 +1,166 @@
+package process
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+
+	"aws-accounts/accounts"
+	"aws-accounts/cache"
+	"aws-accounts/internal/hint"
+)
+
+// Keychain is `aws-accounts keychain`.
+type Keychain struct {
+	Move KeychainMove `cmd:"" help:"Carry everything to another keychain, and use that one."`
+}
+
+// KeychainMove is `aws-accounts keychain move --to NAME`.
+//
+// All is copied and read back; then the accounts file names the new keychain; then the old one is emptied. Killed anywhere,
+// every item is in one of the two, and a second run goes on from there.
+type KeychainMove struct {
+	To                string `required:"" help:"The keychain to use from now on: secret-service, kwallet, keyctl, pass, file, keychain or wincred." placeholder:"NAME"`
+	From              string `help:"Where everything is now (default: the keychain that is in use)." placeholder:"NAME"`
+	PassphraseCommand string `help:"With --to=file: a command that prints its passphrase." placeholder:"COMMAND"`
+}
+
+// Help is what --help says besides the flags.
+func (*KeychainMove) Help() string {
+	return `Access keys, sessions and sign-ins move, and the accounts file is told. Nothing is deleted before it has been read back
+from its new place. If it is interrupted, run it again, with --from if it says so.
+
+  aws-accounts keychain move --to=pass
+  aws-accounts keychain move --to=file --passphrase-command="pass show aws-accounts"
+  aws-accounts keychain move --from=file --to=pass     # what an interrupted move, or AWS_ACCOUNTS_KEYCHAIN, left in file`
+}
+
+// Run moves all that the keychain holds.
+func (c *KeychainMove) Run(s *Start, stdout io.Writer) error {
+	ctx, cancel := context.WithTimeout(context.Background(), keysTimeout)
+	defer cancel()
+	file, err := s.Accounts.File()
+	if err != nil {
+		return err
+	}
+	used := s.inUse(file)
+	if err := c.check(s, used.Backend); err != nil {
+		return err
+	}
+	choice := accounts.Keychain{Backend: c.To, PassphraseCommand: c.PassphraseCommand}
+	inUse := used.Backend == c.To
+	if inUse && c.PassphraseCommand == "" {
+		choice = used
+	}
+	source := s.Resolver(c.source(used))
+	from, to := source.Sessions.Keychain, s.Resolver(choice).Sessions.Keychain
+	release, err := c.lockKeys(ctx, source)
+	if err != nil {
+		return err
+	}
+	defer release()
+
+	copied, err := cache.Copy(ctx, from, to, inUse)
+	if err != nil {
+		return c.notMoved(err)
+	}
+	keys, sessions, signIns := copied.Count()
+	changed, err := accounts.Change(ctx, file.Path, s.Locks, func(old []byte) ([]byte, error) {
+		if now, err := accounts.Parse(file.Path, old); err != nil || s.inUse(now) != used {
+			return nil, cmp.Or(err, changedMeanwhile(file.Path, "keychain move"))
+		}
+		return accounts.SetKeychain(file.Path, old, choice)
+	})
+	if err != nil {
+		return fmt.Errorf("nothing was deleted: %w", err)
+	}
+	if changed {
+		fmt.Fprintf(stdout, "%s: the keychain is %s now\n", file.Path, c.To)
+	}
+	if err := copied.RemoveFrom(ctx, from, to); err != nil {
+		return hint.New(fmt.Errorf("everything is in %s, but not all of it could be deleted from %s: %w", c.To, c.From, err),
+			"`aws-accounts keychain move --from=%s --to=%s` tries that again", c.From, c.To)
+	}
+	fmt.Fprintf(stdout, "moved from %s to %s: %s, %s, %s\n", c.From, c.To, count(keys, "access key"), count(sessions, "session"), count(signIns, "sign-in"))
+	return nil
+}
+
+func count(n int, what string) string { return fmt.Sprintf("%d %s", n, plural(n, what, what+"s")) }
+
+// check finds what can't be meant. It fills in From.
+func (c *KeychainMove) check(s *Start, used string) error {
+	if c.From == "" {
+		c.From = used
+	}
+	for _, name := range []string{c.From, c.To} {
+		if !slices.Contains(accounts.Backends(), name) {
+			return hint.Usage(fmt.Errorf("there is no keychain %s", quoted(name)), "choose one of %s", strings.Join(accounts.Backends(), ", "))
+		}
+	}
+	switch {
+	case s.Chosen != "" && s.Chosen != c.To:
+		return hint.New(fmt.Errorf("AWS_ACCOUNTS_KEYCHAIN=%s is set, and wins over the accounts file: nothing would look into %s", s.Chosen, c.To),
+			"take it out of your shell's files and of the environment (`unset AWS_ACCOUNTS_KEYCHAIN`), then `aws-accounts keychain move --from=%s --to=%s`", s.Chosen, c.To)
+	case c.From == c.To:
+		return hint.Usage(fmt.Errorf("the keychain is %s already", c.To), "--from names another one, to carry what is left there")
+	case c.PassphraseCommand != "" && c.To != "file":
+		return hint.Usage(errors.New("--passphrase-command is for the keychain file"), "use --to=file")
+	}
+	return nil
+}
+
+// inUse is the keychain that the accounts file chooses.
+func (s *Start) inUse(file *accounts.File) accounts.Keychain {
+	if file.Keychain == nil {
+		return accounts.Keychain{Backend: s.Own}
+	}
+	return *file.Keychain
+}
+
+// source is the keychain to move from: with its passphrase_command, if it is the one that the accounts file names.
+func (c *KeychainMove) source(used accounts.Keychain) accounts.Keychain {
+	if used.Backend == c.From {
+		return used
+	}
+	return accounts.Keychain{Backend: c.From}
+}
+
+// lockKeys keeps `keys` away from every access key that moves: one that is stored in the meantime may be its only copy. Of
+// the rest, RemoveFrom notices what has been renewed.
+func (c *KeychainMove) lockKeys(ctx context.Context, source *Resolver) (release func(), err error) {
+	names, err := source.Sessions.Keychain.KeysAccounts(ctx)
+	if err != nil {
+		return nil, c.notMoved(err)
+	}
+	if len(names) > 0 && c.To == "keyctl" {
+		return nil, hint.New(fmt.Errorf("the keychain keyctl forgets everything at logout: it is no place for the access key of %s", names[0]),
+			"choose another keychain, or `aws-accounts keys remove %s`", names[0])
+	}
+	release = func() {}
+	for _, name := range names {
+		one, err := source.lockKeys(ctx, name)
+		if err != nil {
+			release()
+			return nil, err
+		}
+		others := release
+		release = func() { one(); others() }
+	}
+	return release, nil
+}
+
+func (c *KeychainMove) notMoved(err error) error {
+	if errors.Is(err, cache.ErrOtherKey) {
+		return hint.New(fmt.Errorf("%s has an access key of its own, which is not overwritten: %w", c.To, err),
+			"look at both with `AWS_ACCOUNTS_KEYCHAIN=%s aws-accounts keys list`; `keys remove` forgets one", c.To)
+	}
+	next := hint.Of(err)
+	if next == "" || errors.Is(err, cache.ErrUnavailable) {
+		next = "everything is in " + c.From + " as before; `aws-accounts doctor` looks at the keychain"
+	}
+	return hint.New(fmt.Errorf("nothing was moved: %w", err), "%s", next)
+}

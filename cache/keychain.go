@@ -14,6 +14,7 @@ import (
 
 	"aws-accounts/internal/hint"
 	"aws-accounts/internal/nodbus"
+	"aws-accounts/internal/patience"
 )
 
 // The keyring library has dialled the session bus by now: see internal/nodbus.
@@ -34,11 +35,9 @@ const (
 	// prefix keeps our items apart from those of other programs that use the same library, and so the same attributes.
 	prefix = service + "/"
 
-	// maxItem is far above any session, and what the slowest store still hands back within patience.
+	// maxItem is far above any session, and what the slowest store still hands back in time.
 	maxItem = 256 << 10
 
-	// patience is how long a healthy keychain may take to answer; it answers in milliseconds.
-	patience = 2 * time.Second
 	// userPatience is how long somebody may take to type a password into the keychain's own dialog.
 	userPatience = 60 * time.Second
 	// failedFor is how long a keychain that could not be reached is not asked again. It outlasts `process`, so that a dead
@@ -92,7 +91,7 @@ func OpenKeychain(cfg KeychainConfig) *Keychain {
 		cfg.Backend = platformBackend(runtime.GOOS)
 	}
 	if cfg.Timeout <= 0 {
-		cfg.Timeout = patience
+		cfg.Timeout = patience.Usual
 		if cfg.Unlock {
 			cfg.Timeout = userPatience
 		}
@@ -230,11 +229,9 @@ func keychainCall[T any](ctx context.Context, k *Keychain, key string, call func
 		r.value, r.err = call(own, s)
 	}()
 
-	var late <-chan time.Time
+	late := make(chan struct{})
 	if k.cfg.Backend != string(keyring.FileBackend) { // it waits for nothing but the user, who may take what the context allows
-		limit := time.NewTimer(k.cfg.Timeout)
-		defer limit.Stop()
-		late = limit.C
+		defer patience.AfterFunc(k.cfg.Timeout, func() { close(late) })()
 	}
 	var r result
 	select {

@@ -6,6 +6,8 @@ import (
 
 	"github.com/99designs/keyring"
 	"github.com/godbus/dbus"
+
+	"aws-accounts/internal/patience"
 )
 
 // kwallet is KDE's store through its own interface. The library opens the wallet before anything else, which shows a
@@ -35,7 +37,7 @@ func openKWallet(cfg KeychainConfig) (store, error) {
 }
 
 func (w *kwallet) ready(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, patience)
+	ctx, cancel := patience.Context(ctx, patience.Usual)
 	defer cancel()
 	var open bool
 	err := w.conn.Object("org.kde.kwalletd5", "/modules/kwalletd5").

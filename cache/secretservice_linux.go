@@ -15,6 +15,7 @@ import (
 	"github.com/godbus/dbus"
 
 	"aws-accounts/internal/hint"
+	"aws-accounts/internal/patience"
 )
 
 // secretService reads and writes the library's items in the Secret Service: the specification is
@@ -23,7 +24,7 @@ import (
 // The library needs eight round trips for one item, waits without end for a locked collection, and creates a collection of
 // its own where `login` is missing, which nobody can unlock without a desktop. So everything but the writing itself is done
 // here, over the library's own connection: a warm read is two round trips (open a session and search, at once; then read).
-// Every step is limited by patience, except for waiting for the user.
+// Every step is limited by patience.Usual, except for waiting for the user.
 type secretService struct {
 	conn   *dbus.Conn
 	unlock bool
@@ -217,7 +218,7 @@ func (s *secretService) keys(ctx context.Context) ([]string, error) {
 	if !ok {
 		return nil, fmt.Errorf("%w: the Secret Service lists no items", ErrUnavailable)
 	}
-	ctx, cancel := context.WithTimeout(ctx, patience)
+	ctx, cancel := patience.Context(ctx, patience.Usual)
 	defer cancel()
 	calls := make([]*dbus.Call, len(paths))
 	for i, p := range paths {
@@ -229,7 +230,7 @@ func (s *secretService) keys(ctx context.Context) ([]string, error) {
 		if err := (<-call.Done).Store(&attributes); isStale(err) {
 			continue // deleted in between
 		} else if err != nil {
-			return nil, secretsFailure(err)
+			return nil, secretsFailure(endOf(ctx, err))
 		}
 		if a, ok := attributes.Value().(map[string]string); ok {
 			keys = append(keys, a[itemAttribute])
@@ -245,7 +246,7 @@ func (s *secretService) openSession(ctx context.Context) func() (dbus.ObjectPath
 	if session := s.session; session != "" {
 		return func() (dbus.ObjectPath, error) { return session, nil }
 	}
-	ctx, cancel := context.WithTimeout(ctx, patience)
+	ctx, cancel := patience.Context(ctx, patience.Usual)
 	// plain: the bus is the user's own. Encrypting to the daemon would only hide the item from who can ask for it anyway.
 	call := s.conn.Object(secretsName, secretsPath).
 		GoWithContext(ctx, iService+"OpenSession", 0, make(chan *dbus.Call, 1), "plain", dbus.MakeVariant(""))
@@ -254,7 +255,7 @@ func (s *secretService) openSession(ctx context.Context) func() (dbus.ObjectPath
 		var output dbus.Variant
 		var session dbus.ObjectPath
 		if err := (<-call.Done).Store(&output, &session); err != nil {
-			return "", err
+			return "", endOf(ctx, err)
 		}
 		s.mu.Lock()
 		defer s.mu.Unlock()
@@ -378,9 +379,17 @@ func (s *secretService) answer(ctx context.Context, prompt dbus.ObjectPath) erro
 
 // call is one round trip.
 func (s *secretService) call(ctx context.Context, object dbus.ObjectPath, method string, args []any, results ...any) error {
-	ctx, cancel := context.WithTimeout(ctx, patience)
+	ctx, cancel := patience.Context(ctx, patience.Usual)
 	defer cancel()
-	return s.conn.Object(secretsName, object).CallWithContext(ctx, method, 0, args...).Store(results...)
+	return endOf(ctx, s.conn.Object(secretsName, object).CallWithContext(ctx, method, 0, args...).Store(results...))
+}
+
+// endOf is err, or why ctx ended where the library only says that it did.
+func endOf(ctx context.Context, err error) error {
+	if errors.Is(err, context.Canceled) {
+		return context.Cause(ctx)
+	}
+	return err
 }
 
 func dbusErrorName(err error) string {

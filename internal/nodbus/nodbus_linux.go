@@ -5,27 +5,26 @@ import (
 	"strconv"
 	"strings"
 	"syscall"
-	"time"
+
+	"aws-accounts/internal/patience"
 )
 
 const (
 	variable = "DBUS_SESSION_BUS_ADDRESS"
 	// disabled is an address of a transport that no D-Bus library has: dialling it fails without a system call.
 	disabled = "disabled:"
-	// patience is how long the bus may take to take the connection; it takes less than a millisecond.
-	patience = 2 * time.Second
 )
 
 var (
 	original, given = os.LookupEnv(variable)
-	watch           *time.Timer
+	stopWatching    func()
 )
 
 func init() {
 	if original == "" || original == "autolaunch:" {
 		os.Setenv(variable, discover("/run/user/"+strconv.Itoa(os.Getuid())))
 	}
-	watch = time.AfterFunc(patience, giveUp)
+	stopWatching = patience.AfterFunc(patience.Usual, giveUp) // the bus takes the connection in less than a millisecond
 }
 
 // discover is what godbus does between the variable and dbus-launch: the user's bus, or the file that older Ubuntus have.
@@ -65,7 +64,7 @@ func giveUp() {
 // for an init function of a package that imports the keyring library: by then the library has decided, for good, whether there
 // is a bus.
 func Restore() {
-	watch.Stop()
+	stopWatching()
 	switch {
 	case os.Getenv(variable) != disabled:
 	case given:

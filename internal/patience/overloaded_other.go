@@ -1,0 +1,5 @@
+//go:build !linux
+
+package patience
+
+func overloaded() bool { return false }

@@ -10,7 +10,7 @@ SOAKTIME ?= 30m
 # A checkout that belongs to somebody else, as in a container, has no version for Go to stamp.
 test test-windows lint cross fuzz bench soak try: export GOFLAGS := $(GOFLAGS) -buildvcs=false
 
-.PHONY: help build test test-windows lint cross stage fuzz bench soak try clean
+.PHONY: help build test test-windows lint cross stage fuzz bench soak try completions snapshot clean
 
 help:
 	@sed -n 's/^\([a-z-]*\):.*## /make \1	/p' Makefile
@@ -64,5 +64,14 @@ soak: ## mixed load and random faults for SOAKTIME (30m): counts wrong answers a
 try: ## shows the main job on a machine with only Go
 	@go run ./internal/try
 
+completions: # for .goreleaser.yaml
+	@mkdir -p .completions
+	go build -o .completions/program . && cd .completions && trap 'rm program' EXIT; \
+	./program completion bash >aws-accounts.bash; ./program completion zsh >_aws-accounts; \
+	./program completion fish >aws-accounts.fish; ./program completion powershell >aws-accounts.ps1
+
+snapshot: ## dist/ as of a release of this commit: archives, packages, checksums; the deb is tried in a clean Debian
+	@.ci/snapshot
+
 clean: ## removes what was built and installed here
-	rm -rf dist internal/stage/clients/js/node_modules
+	rm -rf dist .completions internal/stage/clients/js/node_modules

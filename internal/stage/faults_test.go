@@ -205,26 +205,31 @@ func TestOutages(t *testing.T) {
 	}
 }
 
-// With two links that both need AWS (a role, and the MFA session it is assumed with), it takes no longer.
+// With three links that all need AWS (a role, the role that it is assumed with, and the MFA session which that is assumed
+// with), it takes no longer.
 func TestOutageOfAChain(t *testing.T) {
 	t.Parallel()
-	aws := standin.Start(t, loadWorld(1))
+	world := loadWorld(1)
+	deep := "arn:aws:iam::" + DevAccount + ":role/Deep"
+	world.Roles = append(world.Roles, standin.Role{ARN: deep, Trust: standin.Trust{Principals: []string{DevAccount}}})
+	aws := standin.Start(t, world)
 	h := NewHome(t, aws, FileKeychain()...)
-	h.Accounts(mfaAccounts(1))
+	h.Accounts(strings.Replace(mfaAccounts(1), `"accounts": [`, `"accounts": [{"name": "deep", "role_arn": "`+deep+`", "source": "role0"}, `, 1))
 	h.Write("code", aws.MFACode(MFASerial))
-	first, ok := h.process("role0").credentials()
+	first, ok := h.process("deep").credentials()
 	if !ok {
 		t.Fatal("no session to begin with")
 	}
-	h.age("main", 5*time.Minute)
-	h.age("role0", 5*time.Minute)
+	for _, link := range []string{"main", "role0", "deep"} {
+		h.age(link, 5*time.Minute)
+	}
 	h.Write("code", "123456")
 	aws.Fault(standin.Fault{Operation: "*", Kind: standin.Silent})
-	g := h.process("role0")
+	g := h.process("deep")
 	if c, ok := g.credentials(); !ok || c.AccessKeyId != first.AccessKeyId || g.took() > staleAfter {
 		t.Errorf("exit %d after %v, stderr %q", g.status, g.took(), g.stderr)
 	}
-	t.Logf("two silent links: a valid session after %v", g.took())
+	t.Logf("three silent links: a valid session after %v", g.took())
 }
 
 // A hundred processes don't wait each for itself: one asks AWS, all have the valid session in time, and those that come within

@@ -43,13 +43,13 @@ func (h *Home) browser(rest string) (variable string, opened func() int) {
 
 const follows = `curl -sSfL -o /dev/null "$1"`
 
-// processAll starts `process` for all ten accounts at once; each must succeed.
+// processAll starts `process` ten times for each of the ten accounts, all at once; each must succeed.
 func processAll(t *testing.T, h *Home) {
 	t.Helper()
 	var all sync.WaitGroup
-	for i := range 10 {
+	for i := range 100 {
 		all.Go(func() {
-			out, errs, status := h.Run("aws-accounts", "process", fmt.Sprintf("audit%d", i))
+			out, errs, status := h.Run("aws-accounts", "process", fmt.Sprintf("audit%d", i%10))
 			if status != 0 || errs != "" || !document.MatchString(out) {
 				t.Errorf("exit %d, stderr %q, %d bytes", status, errs, len(out))
 			}
@@ -58,8 +58,8 @@ func processAll(t *testing.T, h *Home) {
 	all.Wait()
 }
 
-// Ten cold processes of ten accounts: one page, one sign-in; and ten with an expired token: one renewal. It is all in a
-// real keychain, and nowhere else.
+// A hundred cold processes of ten accounts: one page, one sign-in, one call an account; and a hundred with an expired token:
+// one renewal. It is all in a real keychain, and nowhere else.
 func TestSSOOnceForAll(t *testing.T) {
 	t.Parallel()
 	aws := standin.Start(t, World())
@@ -75,12 +75,18 @@ func TestSSOOnceForAll(t *testing.T) {
 	if n := aws.Calls("CreateToken"); n != 1 {
 		t.Errorf("%d tokens", n)
 	}
+	if n := aws.Calls("GetRoleCredentials"); n != 10 {
+		t.Errorf("%d sessions of ten accounts", n)
+	}
 
 	aws.Advance(2 * time.Hour)
 	h.MustRun("aws-accounts", "clear", "--all")
 	processAll(t, h)
 	if n := aws.Calls("CreateToken"); n != 2 {
 		t.Errorf("%d tokens after one has expired", n)
+	}
+	if n := aws.Calls("GetRoleCredentials"); n > 30 { // AWS's clock alone went on, so that it's AWS who says that the token has expired
+		t.Errorf("%d requests for sessions of ten accounts, twice", n)
 	}
 	if n := opened(); n != 1 {
 		t.Errorf("%d pages opened", n)

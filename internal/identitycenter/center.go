@@ -10,7 +10,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http/httptrace"
-	"slices"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -112,19 +111,7 @@ func (c *Center) Roles(ctx context.Context, accountID string) ([]string, error) 
 	if t == nil || !t.valid(c.Now()) {
 		return nil, c.ended()
 	}
-	var roles []string
-	pages := sso.NewListAccountRolesPaginator(c.portal(), &sso.ListAccountRolesInput{AccessToken: &t.AccessToken, AccountId: &accountID})
-	for pages.HasMorePages() {
-		page, err := pages.NextPage(ctx)
-		if err != nil {
-			return nil, err
-		}
-		for _, r := range page.RoleList {
-			roles = append(roles, aws.ToString(r.RoleName))
-		}
-	}
-	slices.Sort(roles)
-	return roles, nil
+	return roles(ctx, c.portal(), t.AccessToken, accountID)
 }
 
 // SignIn signs the person in, even if the stored sign-in is good, and returns when the token that came of it expires. If

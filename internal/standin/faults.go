@@ -31,7 +31,7 @@ const (
 // Fault makes requests for an operation fail. The oldest matching fault acts.
 type Fault struct {
 	Operation string        `json:"operation"`          // "AssumeRole", "sts:AssumeRole", "sts:*", "*"
-	Resource  string        `json:"resource,omitempty"` // pattern for the role's ARN or bucket/key; default all
+	Resource  string        `json:"resource,omitempty"` // pattern for the role's ARN, bucket/key, or parent/page; default all
 	Kind      Kind          `json:"kind"`
 	Count     int           `json:"count,omitempty"`  // so many times; 0: until cleared
 	Chance    float64       `json:"chance,omitempty"` // so often of those, 0 to 1, at random; 0: always

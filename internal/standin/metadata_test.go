@@ -125,7 +125,7 @@ func TestOrganizations(t *testing.T) {
 	cfg := world()
 	cfg.Organization = &standin.Organization{ManagementAccount: mainAccount, PageSize: 2, Members: []standin.OrgMember{
 		{ID: mainAccount, Name: "main"}, {ID: devAccount, Name: "dev", Tags: map[string]string{"team": "core"}}, {ID: "555555555555", Name: "old", Status: "SUSPENDED", Parent: "ou-1"},
-	}}
+	}, Units: []standin.OrgUnit{{ID: "ou-1", Name: "old"}}}
 	s := standin.Start(t, cfg)
 	client := organizations.NewFromConfig(userConfig(s, "me"))
 	n := 0

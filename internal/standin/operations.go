@@ -31,11 +31,12 @@ var (
 		"iam:DetachRolePolicy":         detachRolePolicy,
 		"iam:ListAttachedRolePolicies": listAttachedRolePolicies,
 
-		"organizations:DescribeOrganization":  describeOrganization,
-		"organizations:ListAccounts":          listOrgAccounts,
-		"organizations:ListAccountsForParent": listOrgAccounts,
-		"organizations:ListRoots":             listRoots,
-		"organizations:ListTagsForResource":   listOrgTags,
+		"organizations:DescribeOrganization":             describeOrganization,
+		"organizations:ListAccounts":                     listOrgAccounts,
+		"organizations:ListAccountsForParent":            listOrgAccounts,
+		"organizations:ListOrganizationalUnitsForParent": listOrgUnits,
+		"organizations:ListRoots":                        listRoots,
+		"organizations:ListTagsForResource":              listOrgTags,
 
 		"s3:ListBuckets":       listBuckets,
 		"s3:CreateBucket":      createBucket,

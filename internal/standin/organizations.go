@@ -21,7 +21,7 @@ func (x *exchange) organization(input any) (*Organization, error) {
 	if o == nil {
 		return nil, fail(400, "AWSOrganizationsNotInUseException", "Your account is not a member of an organization.")
 	}
-	if x.operation != "DescribeOrganization" && x.caller.account.ID != o.ManagementAccount {
+	if x.operation != "DescribeOrganization" && x.caller.account.ID != o.ManagementAccount && !slices.Contains(o.Delegated, x.caller.account.ID) {
 		return nil, fail(400, "AccessDeniedException", "You don't have permissions to access this resource.")
 	}
 	return o, nil
@@ -74,39 +74,104 @@ func (p paging) page(n, size int) (from, to int, next string, err error) {
 	return from, to, strconv.Itoa(to), nil
 }
 
-// listOrgAccounts is ListAccountsForParent, too. Paging goes over all members, so that pages may come out short or empty, as
-// AWS warns they can.
+// parent checks that there is such a root or organizational unit.
+func (o *Organization) parent(id string) error {
+	if id != rootID && !slices.ContainsFunc(o.Units, func(u OrgUnit) bool { return u.ID == id }) {
+		return fail(400, "ParentNotFoundException", "You specified parent that doesn't exist.")
+	}
+	return nil
+}
+
+func (o *Organization) pageSize() int {
+	if o.PageSize == 0 {
+		return 20
+	}
+	return o.PageSize
+}
+
+// listOrgAccounts is ListAccountsForParent, too, whose first page is empty, as AWS warns that any page can be.
 func listOrgAccounts(x *exchange) (reply, error) {
 	var in paging
 	o, err := x.organization(&in)
 	if err != nil {
 		return reply{}, err
 	}
-	size := o.PageSize
-	if size == 0 {
-		size = 20
+	members := o.Members
+	if x.operation == "ListAccountsForParent" {
+		if err := o.parent(in.ParentId); err != nil {
+			return reply{}, err
+		}
+		members = x.s.membersOf(in.ParentId)
+		if in.NextToken == "" && len(members) > 0 {
+			return x.jsonReply(map[string]any{"Accounts": []any{}, "NextToken": "0"})
+		}
 	}
-	from, to, next, err := in.page(len(o.Members), size)
+	from, to, next, err := in.page(len(members), o.pageSize())
 	if err != nil {
 		return reply{}, err
 	}
 	accounts := []map[string]any{}
-	for _, m := range o.Members[from:to] {
-		if parent := orElse(m.Parent, rootID); x.operation == "ListAccountsForParent" && parent != in.ParentId {
-			continue
-		}
+	for _, m := range members[from:to] {
 		status := orElse(m.Status, "ACTIVE")
-		accounts = append(accounts, map[string]any{
+		account := map[string]any{
 			"Id": m.ID, "Arn": "arn:" + x.caller.account.Partition + ":organizations::" + o.ManagementAccount + ":account/o-standin000/" + m.ID,
-			"Name": m.Name, "Email": orElse(m.Email, m.Name+"@example.com"), "Status": status, "State": status,
+			"Name": m.Name, "Email": orElse(m.Email, m.Name+"@example.com"), "State": status,
 			"JoinedMethod": "CREATED", "JoinedTimestamp": 1700000000.0,
-		})
+		}
+		accounts = append(accounts, account)
 	}
 	out := map[string]any{"Accounts": accounts}
 	if next != "" {
 		out["NextToken"] = next
 	}
 	return x.jsonReply(out)
+}
+
+// membersOf are the accounts right below a parent.
+func (s *Server) membersOf(parent string) []OrgMember {
+	if s.children == nil {
+		s.children = map[string][]OrgMember{}
+		for _, m := range s.config.Organization.Members {
+			above := orElse(m.Parent, rootID)
+			s.children[above] = append(s.children[above], m)
+		}
+	}
+	return s.children[parent]
+}
+
+func listOrgUnits(x *exchange) (reply, error) {
+	var in paging
+	o, err := x.organization(&in)
+	if err != nil {
+		return reply{}, err
+	}
+	if err := o.parent(in.ParentId); err != nil {
+		return reply{}, err
+	}
+	units := []map[string]string{}
+	for _, u := range o.Units {
+		if orElse(u.Parent, rootID) == in.ParentId {
+			units = append(units, map[string]string{"Id": u.ID, "Name": u.Name})
+		}
+	}
+	from, to, next, err := in.page(len(units), o.pageSize())
+	if err != nil {
+		return reply{}, err
+	}
+	out := map[string]any{"OrganizationalUnits": units[from:to]}
+	if next != "" {
+		out["NextToken"] = next
+	}
+	return x.jsonReply(out)
+}
+
+// SetMembers replaces the accounts of the organization.
+func (s *Server) SetMembers(members ...OrgMember) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	changed := *s.config.Organization
+	changed.Members = members
+	s.config.Organization, s.children = &changed, nil
 }
 
 func listRoots(x *exchange) (reply, error) {
@@ -125,10 +190,8 @@ func listOrgTags(x *exchange) (reply, error) {
 	if err != nil {
 		return reply{}, err
 	}
-	for _, m := range o.Members {
-		if m.ID != in.ResourceId {
-			continue
-		}
+	if i := slices.IndexFunc(o.Members, func(m OrgMember) bool { return m.ID == in.ResourceId }); i >= 0 {
+		m := o.Members[i]
 		tags := []map[string]string{}
 		for _, key := range slices.Sorted(maps.Keys(m.Tags)) {
 			tags = append(tags, map[string]string{"Key": key, "Value": m.Tags[key]})

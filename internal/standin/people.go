@@ -130,8 +130,8 @@ func (s *Server) userKeys(u *user) []*credential {
 
 // account finds an account or declares it. partition "" stands for the declared one's, or aws.
 func (s *Server) account(id, partition string) *Account {
-	for _, a := range s.accounts {
-		if a.ID == id && (partition == "" || a.Partition == partition) {
+	for _, a := range s.accounts[id] {
+		if partition == "" || a.Partition == partition {
 			return a
 		}
 	}
@@ -139,7 +139,7 @@ func (s *Server) account(id, partition string) *Account {
 		partition = "aws"
 	}
 	a := &Account{ID: id, Partition: partition, Name: "account " + id}
-	s.accounts = append(s.accounts, a)
+	s.accounts[id] = append(s.accounts[id], a)
 	return a
 }
 

@@ -2,6 +2,7 @@ package standin
 
 import (
 	"bytes"
+	"encoding/json"
 	"errors"
 	"io"
 	"net/http"
@@ -24,7 +25,7 @@ type Server struct {
 	tokenLength int
 	config      Config
 
-	accounts []*Account
+	accounts map[string][]*Account // by id: the same number may be in use in each partition
 	users    []*user
 	roles    []*Role
 	policies map[string]*rolePolicies // by role ARN
@@ -36,6 +37,7 @@ type Server struct {
 	centers  []*center
 	imds     map[string]time.Time
 	signins  map[string]*signin
+	children map[string][]OrgMember // of the organization, by parent; made when asked for
 
 	faults  []*Fault
 	calls   []*Call
@@ -49,7 +51,7 @@ type Server struct {
 func New(cfg Config) *Server {
 	s := &Server{
 		clock: cfg.Clock, marker: cfg.Marker, tokenLength: cfg.TokenLength, config: cfg,
-		keys: map[string]*credential{}, policies: map[string]*rolePolicies{}, imds: map[string]time.Time{}, signins: map[string]*signin{},
+		accounts: map[string][]*Account{}, keys: map[string]*credential{}, policies: map[string]*rolePolicies{}, imds: map[string]time.Time{}, signins: map[string]*signin{},
 		changed: make(chan struct{}), done: make(chan struct{}), denials: append([]Denial(nil), cfg.Denials...),
 	}
 	if s.clock == nil {
@@ -68,7 +70,7 @@ func New(cfg Config) *Server {
 		if a.Name == "" {
 			a.Name = "account " + a.ID
 		}
-		s.accounts = append(s.accounts, &a)
+		s.accounts[a.ID] = append(s.accounts[a.ID], &a)
 	}
 	for _, u := range cfg.Users {
 		s.addUser(u)
@@ -239,7 +241,11 @@ func (x *exchange) resource() string {
 		return x.form.Get("RoleArn")
 	case x.service == "sso":
 		q := x.r.URL.Query()
-		return strings.Trim(q.Get("account_id")+"/"+q.Get("role_name"), "/")
+		return strings.Trim(q.Get("account_id")+"/"+q.Get("role_name")+"/"+q.Get("next_token"), "/")
+	case x.service == "organizations":
+		var in paging
+		json.Unmarshal(x.body, &in) // answered with an error later
+		return strings.Trim(in.ParentId+in.ResourceId+"/"+in.NextToken, "/")
 	}
 	return x.form.Get("RoleName") + x.form.Get("UserName")
 }

@@ -147,8 +147,17 @@ type Assignment struct {
 // Organization is what the Organizations API lists.
 type Organization struct {
 	ManagementAccount string      `json:"management_account"`
+	Delegated         []string    `json:"delegated,omitempty"` // accounts that may list it besides the management account
 	Members           []OrgMember `json:"members,omitempty"`
-	PageSize          int         `json:"page_size,omitempty"` // default 20
+	Units             []OrgUnit   `json:"units,omitempty"`
+	PageSize          int         `json:"page_size,omitempty"` // default 20, AWS's largest
+}
+
+// OrgUnit is an organizational unit.
+type OrgUnit struct {
+	ID     string `json:"id"` // ou-…
+	Name   string `json:"name"`
+	Parent string `json:"parent,omitempty"` // default r-root
 }
 
 // OrgMember is an account of the organization.
@@ -156,7 +165,7 @@ type OrgMember struct {
 	ID     string            `json:"id"`
 	Name   string            `json:"name"`
 	Email  string            `json:"email,omitempty"`
-	Status string            `json:"status,omitempty"` // ACTIVE (default), SUSPENDED, PENDING_CLOSURE
+	Status string            `json:"status,omitempty"` // ACTIVE (default), SUSPENDED, PENDING_CLOSURE, CLOSED, …
 	Parent string            `json:"parent,omitempty"` // root or organizational unit id; default r-root
 	Tags   map[string]string `json:"tags,omitempty"`
 }

@@ -65,6 +65,8 @@ type Account struct {
 
 	SSO *SSO `json:"sso,omitempty"`
 
+	Synced *Synced `json:"synced,omitempty"` // `sync` has made the entry
+
 	From string `json:"-"` // the shared file that has it, "" for the user's own
 }
 

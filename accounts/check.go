@@ -183,6 +183,7 @@ func (c *check) account(a *Account, v *hujson.Value) {
 	c.word(v, "external_id", a.ExternalID, 2, 1224, isExternalID, `_ + = , . @ : / \ -`)
 	c.word(v, "session_name", a.SessionName, 2, 64, isSessionName, "_ + = , . @ -")
 	c.word(v, "source_identity", a.SourceIdentity, 2, 64, isSessionName, "_ + = , . @ -")
+	c.synced(a, v)
 	c.mfa(a, v)
 	c.tags(a, v)
 	c.policies(a, v)
@@ -360,6 +361,20 @@ func (c *check) belongs(a *Account, v *hujson.Value) {
 			refuse(`has no use with "session": "none"`, "duration")
 		}
 	}
+}
+
+func (c *check) synced(a *Account, v *hujson.Value) {
+	if a.Synced == nil {
+		return
+	}
+	v = member(v, "synced")
+	if a.Synced.From == "" {
+		c.missing(v, "from", `"synced" has no "from": leave all of it out, and the entry is yours alone`)
+	}
+	if a.Synced.Role == "" {
+		c.missing(v, "role", `"synced" has no "role": leave all of it out, and the entry is yours alone`)
+	}
+	c.text(v, "name", a.Synced.Name)
 }
 
 // region checks the shape only.

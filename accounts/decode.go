@@ -38,6 +38,7 @@ var kinds = map[reflect.Type]string{
 	reflect.TypeFor[Account]():      "an account",
 	reflect.TypeFor[Credentials]():  `"credentials"`,
 	reflect.TypeFor[SSO]():          `"sso"`,
+	reflect.TypeFor[Synced]():       `"synced"`,
 	reflect.TypeFor[SSOSession]():   `one of "sso_sessions"`,
 }
 

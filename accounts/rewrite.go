@@ -2,6 +2,7 @@ package accounts
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"reflect"
@@ -216,22 +217,35 @@ func (t *tree) set(object *hujson.Value, name, value string, order []string) err
 	return nil
 }
 
-// append puts an entry at the end of a list at the top of the file.
-func (t *tree) append(list string, e entry) error {
+// append puts entries at the end of a list at the top of the file.
+func (t *tree) append(list string, entries ...entry) error {
+	if len(entries) == 0 {
+		return nil
+	}
 	v := member(&t.root, list)
-	if v == nil {
-		items := memberItems(&t.root)
-		i := slices.IndexFunc(items, func(i item) bool { return i.name == "accounts" })
-		t.insert(items, i, fmt.Sprintf("%q: [\n    %s\n  ]", list, e.line()), items[i].space())
+	if v == nil || len(elements(v)) == 0 {
+		var lines []string
+		for _, e := range entries {
+			lines = append(lines, e.line())
+		}
+		text := "\n    " + strings.Join(lines, ",\n    ") + "\n  "
+		if v != nil {
+			t.put(v.StartOffset+1, v.StartOffset+1, text)
+			return nil
+		}
+		members := memberItems(&t.root)
+		i := slices.IndexFunc(members, func(i item) bool { return i.name == "accounts" })
+		t.insert(members, i, fmt.Sprintf("%q: [%s]", list, text), members[i].space())
 		return nil
 	}
 	items := listItems(v)
-	if len(items) == 0 {
-		t.put(v.StartOffset+1, v.StartOffset+1, "\n    "+e.line()+"\n  ")
-		return nil
-	}
 	last := len(items) - 1
-	t.insert(items, last, e.like(t.data[items[last].from:items[last].to]), items[last].space())
+	like := likeLast(t.data[items[last].from:items[last].to])
+	var texts []string
+	for _, e := range entries {
+		texts = append(texts, like(e))
+	}
+	t.insert(items, last, strings.Join(texts, ","+cmp.Or(items[last].space(), " ")), items[last].space())
 	return nil
 }
 
@@ -396,22 +410,22 @@ func newEntry(v any) (entry, error) {
 
 func (e entry) line() string { return "{" + strings.Join(e, ", ") + "}" }
 
-// like lays the entry out as another object is: on one line, or a line for each member.
-func (e entry) like(other []byte) string {
+// likeLast lays entries out as another object is: on one line, or a line for each member.
+func likeLast(other []byte) func(entry) string {
 	if !bytes.Contains(other, []byte("\n")) {
-		return e.line()
+		return entry.line
 	}
 	v, err := hujson.Parse(other)
 	if err != nil {
-		return e.line()
+		return entry.line
 	}
 	items := memberItems(&v)
 	if len(items) == 0 {
-		return e.line()
+		return entry.line
 	}
 	space := items[len(items)-1].space()
 	if !strings.Contains(space, "\n") { // more than one member a line: whatever its rule is, one line is readable
-		return e.line()
+		return entry.line
 	}
 	eol := "\n"
 	if bytes.Contains(other, []byte("\r\n")) {
@@ -420,7 +434,7 @@ func (e entry) like(other []byte) string {
 	closing := string(other[bytes.LastIndexByte(other, '\n')+1:])
 	closing = closing[:len(closing)-len(strings.TrimLeft(closing, " \t"))]
 	in := eol + space[strings.LastIndexByte(space, '\n')+1:]
-	return "{" + in + strings.Join(e, ","+in) + eol + closing + "}"
+	return func(e entry) string { return "{" + in + strings.Join(e, ","+in) + eol + closing + "}" }
 }
 
 // compact is a value as it stands in one line of the file.

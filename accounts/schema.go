@@ -125,6 +125,7 @@ var described = map[reflect.Type]map[string]schema{
 		"mfa_serial":          {{"description", "The MFA device: its ARN, or the serial number of a hardware device."}, {"minLength", 9}, {"maxLength", 256}},
 		"mfa_process":         {{"description", "A command that prints a code of the device (ykman, pass-otp, …)."}, {"minLength", 1}},
 		"sso":                 {{"description", "Identity Center instead of role_arn."}},
+		"synced":              {{"description", "The entry was made by `aws-accounts sync`, which reports it when its account is gone. Without this field it is yours alone."}},
 	},
 	reflect.TypeFor[Credentials](): {
 		"profile":                 {{"description", "An ordinary profile of ~/.aws, of any kind."}, {"minLength", 1}},
@@ -137,6 +138,11 @@ var described = map[reflect.Type]map[string]schema{
 	reflect.TypeFor[SSO](): {
 		"session":   {{"description", "One of sso_sessions."}, {"pattern", namePattern}},
 		"role_name": {{"description", "The permission set."}, {"pattern", `^[A-Za-z0-9_+=,.@-]{1,64}$`}},
+	},
+	reflect.TypeFor[Synced](): {
+		"from": {{"description", "What lists the account: an organization's id, with the part of it that was asked for, or an SSO session."}, {"minLength", 1}},
+		"role": {{"description", "The role that it was listed with: its path and name, or the permission set."}, {"minLength", 1}},
+		"name": {{"description", "What the account is called there."}, {"minLength", 1}},
 	},
 	reflect.TypeFor[SSOSession](): {
 		"name":                {{"description", "What it is called here."}, {"pattern", namePattern}},

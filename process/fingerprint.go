@@ -22,7 +22,7 @@ func fingerprint(file *accounts.File, a *accounts.Account) string {
 	for _, link := range file.Chain(a) {
 		shape := *link
 		shape.Name = strings.ToLower(shape.Name)
-		shape.Description, shape.Region, shape.Profile = "", "", ""
+		shape.Description, shape.Region, shape.Profile, shape.Synced = "", "", "", nil
 		shape.Duration = accounts.Duration(file.EffectiveDuration(link))
 		shape.SessionName = sessionName(link)
 		enc.Encode(shape) // a hash takes every write, and every Account can be marshalled

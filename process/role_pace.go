@@ -38,7 +38,7 @@ func (p *pace) of(config aws.Config) aws.Config {
 			o.MaxAttempts = 8
 			o.MaxBackoff = 5 * time.Second
 			o.RateLimiter = ratelimit.None // it would give up after a hundred refusals, however many calls went well
-		}), p}
+		}), &p.throttled}
 	}
 	return config
 }
@@ -65,15 +65,19 @@ func (c pacedClient) Do(r *http.Request) (*http.Response, error) {
 
 // counting counts what is throttled.
 type counting struct {
-	*retry.Standard
-	pace *pace
+	aws.RetryerV2
+	throttled *atomic.Int64
 }
 
 func (r counting) RetryDelay(attempt int, err error) (time.Duration, error) {
-	if retry.IsErrorThrottles(retry.DefaultThrottles).IsErrorThrottle(err).Bool() {
-		r.pace.throttled.Add(1)
+	if isThrottled(err) {
+		r.throttled.Add(1)
 	}
-	return r.Standard.RetryDelay(attempt, err)
+	return r.RetryerV2.RetryDelay(attempt, err)
+}
+
+func isThrottled(err error) bool {
+	return retry.IsErrorThrottles(retry.DefaultThrottles).IsErrorThrottle(err).Bool()
 }
 
 // progress is a line on a terminal that says how far a command is.

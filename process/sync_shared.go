@@ -20,11 +20,6 @@ import (
 	"aws-accounts/internal/hint"
 )
 
-// Sync is `aws-accounts sync …`: the accounts that others keep.
-type Sync struct {
-	Shared SyncShared `cmd:"" help:"Fetch the accounts file that a team shares."`
-}
-
 // SyncShared is `aws-accounts sync shared`: fetches the accounts file that a team shares.
 type SyncShared struct {
 	IfOlderThan time.Duration `help:"Do nothing while the copy is younger, as in a shell's profile." placeholder:"24h"`

@@ -35,7 +35,8 @@ const (
 func World() standin.Config {
 	trust := standin.Trust{Principals: []string{MainAccount}}
 	return standin.Config{
-		Users: []standin.User{{Account: MainAccount, Name: User, MFA: []standin.MFADevice{{Serial: MFASerial}}}},
+		Accounts: []standin.Account{{ID: DevAccount, Name: "Development"}},
+		Users:    []standin.User{{Account: MainAccount, Name: User, MFA: []standin.MFADevice{{Serial: MFASerial}}}},
 		Roles: []standin.Role{
 			{ARN: DevRole, Trust: trust, MaxSessionDuration: 12 * 3600},
 			{ARN: MFARole, Trust: standin.Trust{Principals: []string{MainAccount}, MFA: true}, MaxSessionDuration: 12 * 3600},
@@ -52,6 +53,13 @@ func World() standin.Config {
 		IdentityCenter: []standin.IdentityCenter{{StartURL: StartURL, Region: "eu-west-1", Assignments: []standin.Assignment{
 			{Account: DevAccount, Role: "ReadOnly"}, {Account: DevAccount, Role: "Admin"},
 		}}},
+		Organization: &standin.Organization{ManagementAccount: MainAccount, PageSize: 2,
+			Members: []standin.OrgMember{
+				{ID: MainAccount, Name: "Main"}, {ID: DevAccount, Name: "Development", Tags: map[string]string{"team": "core"}},
+				{ID: ProdAccount, Name: "Production (EU)", Parent: "ou-ab12-production", Tags: map[string]string{"team": "core"}},
+				{ID: "444444444444", Name: "Legacy", Status: "SUSPENDED"},
+			},
+			Units: []standin.OrgUnit{{ID: "ou-ab12-workloads", Name: "Workloads"}, {ID: "ou-ab12-production", Name: "Production", Parent: "ou-ab12-workloads"}}},
 	}
 }
 

@@ -25,7 +25,9 @@ func TestMain(m *testing.M) {
 // the stand-in AWS. Beyond testscript's own words they know:
 //
 //	calls OPERATION N        the stand-in has been asked N times
-//	fault OPERATION KIND     from now on it goes wrong; `fault clear` mends it
+//	fault OPERATION KIND [PAGE]  from now on it goes wrong, or only the page with this token; `fault clear` mends it
+//	throttle OPERATION N     the next N times it is refused for coming too fast
+//	organization ACCOUNT…    the organization has these, each 'NAME ID [STATUS]'; none: there is no organization
 //	clock DURATION           AWS's clock is so far ahead of ours
 //	mfa FILE                 puts a code that the user's MFA device shows, and that is new, into the file and $CODE
 //	sso-revoke               an administrator ends everybody's sign-in to Identity Center
@@ -59,7 +61,24 @@ func TestTranscripts(t *testing.T) {
 					server(ts).ClearFaults()
 					return
 				}
-				server(ts).Fault(standin.Fault{Operation: args[0], Kind: standin.Kind(args[1])})
+				f := standin.Fault{Operation: args[0], Kind: standin.Kind(args[1])}
+				if len(args) > 2 {
+					f.Resource = args[2]
+				}
+				server(ts).Fault(f)
+			},
+			"throttle": func(ts *testscript.TestScript, _ bool, args []string) {
+				n, err := strconv.Atoi(args[1])
+				ts.Check(err)
+				server(ts).Fault(standin.Fault{Operation: args[0], Kind: standin.Throttle, Count: n})
+			},
+			"organization": func(ts *testscript.TestScript, _ bool, args []string) {
+				var members []standin.OrgMember
+				for _, arg := range args {
+					words := append(strings.Fields(arg), "")
+					members = append(members, standin.OrgMember{Name: words[0], ID: words[1], Status: words[2]})
+				}
+				server(ts).SetMembers(members...)
 			},
 			"clock": func(ts *testscript.TestScript, _ bool, args []string) {
 				d, err := time.ParseDuration(args[0])

@@ -18,7 +18,7 @@ func (x *exchange) organization(input any) (*Organization, error) {
 		return nil, err
 	}
 	o := x.s.config.Organization
-	if o == nil {
+	if o == nil || len(o.Members) == 0 {
 		return nil, fail(400, "AWSOrganizationsNotInUseException", "Your account is not a member of an organization.")
 	}
 	if x.operation != "DescribeOrganization" && x.caller.account.ID != o.ManagementAccount && !slices.Contains(o.Delegated, x.caller.account.ID) {
@@ -165,7 +165,7 @@ func listOrgUnits(x *exchange) (reply, error) {
 	return x.jsonReply(out)
 }
 
-// SetMembers replaces the accounts of the organization.
+// SetMembers replaces the accounts of the organization. Without any there is no organization.
 func (s *Server) SetMembers(members ...OrgMember) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

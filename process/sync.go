@@ -1,0 +1,267 @@
+package process
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"reflect"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/aws/ratelimit"
+	"github.com/aws/aws-sdk-go-v2/aws/retry"
+	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
+
+	"aws-accounts/accounts"
+	"aws-accounts/internal/ask"
+	"aws-accounts/internal/hint"
+	"aws-accounts/internal/identitycenter"
+	"aws-accounts/internal/note"
+	"aws-accounts/internal/tui"
+)
+
+// Sync is `aws-accounts sync …`: the accounts that others keep.
+type Sync struct {
+	Organizations SyncOrganizations `cmd:"" firstuse:"" help:"Add the accounts of your organization (AWS Organizations)."`
+	SSO           SyncSSO           `cmd:"" name:"sso" help:"Add the accounts and permission sets that you have in Identity Center."`
+	Shared        SyncShared        `cmd:"" help:"Fetch the accounts file that a team shares."`
+}
+
+// SyncOptions are what both ways to fill the accounts file have.
+type SyncOptions struct {
+	Prune       bool          `help:"Remove the entries whose accounts are gone, with their profiles and sessions. Never one that you made yourself."`
+	Setup       bool          `help:"Write the profiles of the new accounts as well."`
+	Yes         bool          `short:"y" help:"Don't ask."`
+	DryRun      bool          `help:"Show all that would change, and change nothing."`
+	IfOlderThan time.Duration `help:"Do nothing if the last time is not so long ago, as in a shell's profile." placeholder:"24h"`
+}
+
+// syncing is one run of either way.
+type syncing struct {
+	SyncOptions
+	*Resolver
+	Asker     *ask.Asker
+	Locks     accounts.Locks
+	Program   *accounts.Program
+	Forget    accounts.Forget
+	Out       io.Writer
+	Err       tui.Stderr
+	what      any // the command with its flags: what --if-older-than is about
+	throttled atomic.Int64
+}
+
+// once does it unless it was done a short while ago, and remembers that it was.
+func (s *syncing) once(do func() error) error {
+	var last time.Time
+	if s.IfOlderThan > 0 && note.Read(s.Sessions.Dir, s.note(), &last) {
+		if age := s.Sessions.Now().Sub(last); 0 <= age && age < s.IfOlderThan {
+			return nil
+		}
+	}
+	if err := do(); err != nil {
+		return err
+	}
+	if !s.DryRun {
+		note.Write(s.Sessions.Dir, s.note(), s.Sessions.Now())
+	}
+	return nil
+}
+
+func (s *syncing) note() string {
+	data, err := json.Marshal([]any{s.Accounts.Path, reflect.TypeOf(s.what).String(), s.what})
+	if err != nil {
+		panic(err) // flags are strings
+	}
+	sum := sha256.Sum256(data)
+	return "synced-" + hex.EncodeToString(sum[:8]) + ".json"
+}
+
+// merge brings the accounts file in line with the listing: shows what changes, asks, writes.
+func (s *syncing) merge(ctx context.Context, file *accounts.File, listing accounts.Listing) error {
+	d := file.Compare(listing)
+	gone := d.Prunable()
+	if err := s.show(listing.From, d); err != nil {
+		return err
+	}
+	if s.DryRun {
+		return nil
+	}
+	if d.Edits() || s.Prune && len(gone) > 0 {
+		if err := confirm(ctx, s.Asker, s.Yes, s.question(file, d, gone)); err != nil {
+			return err
+		}
+	}
+	if d.Edits() {
+		if _, err := accounts.Change(ctx, file.Path, string(s.Locks), func(now []byte) ([]byte, error) {
+			meanwhile, err := accounts.Parse(file.Path, now)
+			if err != nil {
+				return nil, err
+			}
+			again := meanwhile.Compare(listing)
+			if !s.Yes && !reflect.DeepEqual(again.Added, d.Added) {
+				return nil, hint.New(fmt.Errorf("%s has changed meanwhile and stays as it is", file.Path), "try again")
+			}
+			d = again
+			return d.Apply(file.Path, now)
+		}); err != nil {
+			return err
+		}
+		fmt.Fprintf(s.Out, "%s: %d added, %d changed\n", file.Path, len(d.Added), len(d.Renamed))
+	}
+	if s.Prune && len(gone) > 0 {
+		remove := &accounts.RemoveCommand{Names: gone, Yes: true}
+		if err := remove.Run(s.Accounts.Again(), s.Asker, s.Locks, s.Program, s.Forget, s.Out); err != nil {
+			return err
+		}
+	}
+	return s.next(d)
+}
+
+func (s *syncing) question(file *accounts.File, d *accounts.Difference, gone []string) string {
+	var parts []string
+	for _, p := range []struct {
+		what string
+		n    int
+	}{{"add", len(d.Added)}, {"rename", len(d.Renamed)}, {"remove", len(gone)}} {
+		if p.n > 0 && (p.what != "remove" || s.Prune) {
+			parts = append(parts, fmt.Sprintf("%s %d", p.what, p.n))
+		}
+	}
+	return fmt.Sprintf("In %s %s?", short(file.Path), strings.Join(parts, ", "))
+}
+
+// next gives the new accounts profiles, or says how.
+func (s *syncing) next(d *accounts.Difference) error {
+	switch {
+	case len(d.Added) == 0:
+		return nil
+	case !s.Setup:
+		_, err := fmt.Fprintln(s.Out, "next: `aws-accounts setup` writes their profiles")
+		return err
+	}
+	var names []string
+	for _, a := range d.Added {
+		names = append(names, a.Name)
+	}
+	return (&accounts.Setup{Names: names}).Run(s.Accounts.Again(), s.Program, s.Out)
+}
+
+// shown is how many lines of a kind are shown where nobody asked to see all.
+const shown = 20
+
+// show writes what a listing would change, an account a line, and counts it.
+func (s *syncing) show(from string, d *accounts.Difference) error {
+	screen := tui.ScreenOf(s.Out)
+	table := tui.Table{Header: []string{"", "NAME", "ACCOUNT", "ROLE", ""}, Shrink: []int{4, 3, 1}}
+	rows := func(n int, row func(i int) []tui.Cell) {
+		for i := range n {
+			if i == shown && n > shown+1 && !s.DryRun {
+				table.Rows = append(table.Rows, []tui.Cell{{}, {Text: fmt.Sprintf("… %d more", n-i)}, {}, {}, {Text: "--dry-run shows all"}})
+				return
+			}
+			table.Rows = append(table.Rows, row(i))
+		}
+	}
+	line := func(mark string, style tui.Style, a *accounts.Account, what string) []tui.Cell {
+		role := accounts.RoleName(a.RoleARN)
+		if a.SSO != nil {
+			role = a.SSO.RoleName
+		}
+		return []tui.Cell{{Text: mark, Style: style}, {Text: a.Name, Style: style}, {Text: a.AccountID}, {Text: role}, {Text: what}}
+	}
+	rows(len(d.Added), func(i int) []tui.Cell { return line("+", tui.Green, &d.Added[i], d.Added[i].Description) })
+	rows(len(d.Renamed), func(i int) []tui.Cell {
+		r := d.Renamed[i]
+		return line("~", tui.Yellow, r.Account, fmt.Sprintf("is called %s there now, no longer %s", r.Called, r.Synced.Name))
+	})
+	rows(len(d.Vanished), func(i int) []tui.Cell {
+		v := d.Vanished[i]
+		what := v.Why
+		if v.Needed != "" {
+			what += ", but the source of " + v.Needed + ": stays"
+		} else if !s.Prune {
+			what += ": --prune removes it"
+		}
+		return line("-", tui.Red, v.Account, what)
+	})
+	leftOut := d.LeftOut
+	if len(d.Added) == 0 && !s.DryRun { // they are nothing new
+		leftOut = nil
+	}
+	rows(len(leftOut), func(i int) []tui.Cell {
+		l := d.LeftOut[i]
+		cells := line("", tui.Faint, &l.Account, "left out: "+l.LeftOut)
+		cells[1].Text = l.Called
+		return cells
+	})
+	if len(table.Rows) > 0 {
+		if err := table.Write(s.Out, screen); err != nil {
+			return err
+		}
+		fmt.Fprintln(s.Out)
+	}
+	var counts []string
+	for _, c := range []struct {
+		n    int
+		what string
+	}{{len(d.Added), "new"}, {len(d.Renamed), "renamed"}, {len(d.Vanished), "gone"}, {len(d.LeftOut), "left out"}, {d.Same, "up to date"}} {
+		if c.n > 0 {
+			counts = append(counts, fmt.Sprintf("%d %s", c.n, c.what))
+		}
+	}
+	_, err := fmt.Fprintf(s.Out, "%s: %s\n", tui.Harmless(from), strings.Join(counts, ", "))
+	return err
+}
+
+// patient returns config for thousands of calls. When AWS refuses the first for coming too fast, they go through a token
+// bucket whose rate follows AWS's answers; nothing gives up because others were refused.
+func (s *syncing) patient(config aws.Config) aws.Config {
+	retryer := throttled{counting{retry.NewAdaptiveMode(func(o *retry.AdaptiveModeOptions) {
+		o.StandardOptions = append(o.StandardOptions, func(o *retry.StandardOptions) {
+			o.MaxAttempts = 12
+			o.MaxBackoff = 5 * time.Second
+			o.RateLimiter = ratelimit.None
+		})
+	}), &s.throttled}}
+	config.Retryer = func() aws.Retryer { return retryer }
+	if c, ok := config.HTTPClient.(*awshttp.BuildableClient); ok {
+		config.HTTPClient = c.WithTransportOptions(func(t *http.Transport) { t.MaxIdleConnsPerHost = identitycenter.ListsAtOnce })
+	}
+	return config
+}
+
+// throttled is so patient with throttling alone. Other trouble has the usual number of calls.
+type throttled struct{ counting }
+
+func (r throttled) RetryDelay(attempt int, err error) (time.Duration, error) {
+	if attempt >= calls && !isThrottled(err) {
+		return 0, err
+	}
+	return r.counting.RetryDelay(attempt, err)
+}
+
+// progress says on the terminal how far a listing is.
+func (s *syncing) progress(text func() string) (stop func()) {
+	p := startProgress(s.Err.Writer, func() string {
+		if n := s.throttled.Load(); n > 0 {
+			return fmt.Sprintf("%s; AWS has asked us %d times to be slower", text(), n)
+		}
+		return text()
+	})
+	return p.end
+}
+
+// unchanged is why a listing didn't come to its end.
+func unchanged(err error, seen int) error {
+	after := ""
+	if seen > 0 {
+		after = " after " + many(seen, "account")
+	}
+	return hint.New(fmt.Errorf("%w%s; nothing was changed", err, after), "%s", hint.Of(err))
+}

@@ -1,0 +1,271 @@
+package process
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/aws/aws-sdk-go-v2/config"
+	smithy "github.com/aws/smithy-go"
+
+	"aws-accounts/accounts"
+	"aws-accounts/internal/ask"
+	"aws-accounts/internal/hint"
+	"aws-accounts/internal/organization"
+	"aws-accounts/internal/pattern"
+	"aws-accounts/internal/tui"
+)
+
+// defaultRole is the role that AWS makes in the accounts that an organization creates.
+const defaultRole = "OrganizationAccountAccessRole"
+
+// SyncOrganizations is `aws-accounts sync organizations [NAME]`.
+type SyncOrganizations struct {
+	Name   string            `arg:"" optional:"" help:"The account to ask with: the management account, or a delegated administrator (default: the only base account)."`
+	Role   string            `help:"The role that each account has: its name, with its path if it has one (default: OrganizationAccountAccessRole)." placeholder:"ROLE"`
+	OU     string            `name:"ou" help:"Only accounts below this organizational unit or root, at any depth." placeholder:"OU-ID"`
+	Tag    map[string]string `help:"Only accounts with this tag; may be repeated." placeholder:"KEY=VALUE" mapsep:"none"`
+	Source string            `help:"The account to assume the roles from (default: the one to ask with)." placeholder:"NAME"`
+	SyncOptions
+}
+
+// Help is shown by `sync organizations -h`.
+func (*SyncOrganizations) Help() string {
+	return `Examples:
+  aws-accounts sync organizations --dry-run
+  aws-accounts sync organizations --role=team/ReadOnly --ou=ou-ab12-cdef3456 --tag=env=prod --setup
+  aws-accounts sync organizations --yes --if-older-than=24h    # for ~/.bashrc
+
+Entries that you made, and what you change or add in others, stay as they are. "synced" in an entry says that it was made
+here: when its account is gone you are told, and --prune removes it. Take the field out to keep an entry for good.
+Accounts that are suspended are left out.`
+}
+
+// Run lists the whole organization before anything is compared or changed.
+func (c *SyncOrganizations) Run(r *Resolver, asker *ask.Asker, locks accounts.Locks, program *accounts.Program, forget accounts.Forget,
+	stdout io.Writer, stderr tui.Stderr) error {
+	s := &syncing{SyncOptions: c.SyncOptions, Resolver: r, Asker: asker, Locks: locks, Program: program, Forget: forget, Out: stdout, Err: stderr,
+		what: []any{c.Name, c.Role, c.OU, c.Tag, c.Source}}
+	return s.once(func() error {
+		ctx, stop := interruptible()
+		defer stop()
+		file, err := r.Accounts.File()
+		if err != nil {
+			return err
+		}
+		with, err := c.with(file)
+		if err != nil {
+			return err
+		}
+		role, err := c.role()
+		if err != nil {
+			return err
+		}
+		source, err := c.source(file, with)
+		if err != nil {
+			return err
+		}
+		listed, err := c.list(ctx, s, file, with)
+		if err != nil {
+			return err
+		}
+		return s.merge(ctx, file, c.listing(file, listed, role, source))
+	})
+}
+
+// with is the account to ask with.
+func (c *SyncOrganizations) with(file *accounts.File) (*accounts.Account, error) {
+	if c.Name != "" {
+		return file.Find(c.Name)
+	}
+	bases := bases(file)
+	switch len(bases) {
+	case 0:
+		return nil, hint.Usage(fmt.Errorf("no base account in %s to ask with", file.Path), "name the account to ask with: `aws-accounts sync organizations NAME`")
+	case 1:
+		return bases[0], nil
+	}
+	return nil, hint.Usage(errors.New("which account to ask with? credentials begin at more than one"), "name it: `aws-accounts sync organizations %s`", bases[0].Name)
+}
+
+func bases(file *accounts.File) (bases []*accounts.Account) {
+	for i := range file.Accounts {
+		if a := &file.Accounts[i]; a.IsBase() {
+			bases = append(bases, a)
+		}
+	}
+	return bases
+}
+
+var rolePath = pattern.New(`^([!-~]+/)?[\w+=,.@-]{1,64}$`)
+
+// role is --role as path and name. The ARN of one of the roles will do.
+func (c *SyncOrganizations) role() (string, error) {
+	role := c.Role
+	if role == "" {
+		return defaultRole, nil
+	}
+	if _, path, ok := strings.Cut(role, ":role/"); ok {
+		role = path
+	}
+	role = strings.TrimPrefix(role, "/")
+	if !rolePath.MatchString(role) || strings.ContainsAny(role, ":") {
+		return "", hint.Usage(fmt.Errorf("--role=%s is not the name of a role", c.Role), "name it as IAM does, with its path: --role=ReadOnly, --role=team/ReadOnly")
+	}
+	return role, nil
+}
+
+// source is what entries say about it: nothing, where it would be no other without.
+func (c *SyncOrganizations) source(file *accounts.File, with *accounts.Account) (string, error) {
+	source := with
+	if c.Source != "" {
+		var err error
+		if source, err = file.Find(c.Source); err != nil {
+			return "", err
+		}
+	}
+	if only := bases(file); len(only) == 1 && only[0] == source {
+		return "", nil
+	}
+	return source.Name, nil
+}
+
+// list asks AWS for the accounts, as many as the flags say.
+func (c *SyncOrganizations) list(ctx context.Context, s *syncing, file *accounts.File, with *accounts.Account) ([]organization.Account, error) {
+	credentials, err := s.Session(with.Name).Retrieve(ctx)
+	if err != nil {
+		return nil, err
+	}
+	partition := partitionOf(with)
+	if partition == "" {
+		partition = partitionOfRegion(file.EffectiveRegion(with))
+	}
+	region := organizationRegion(partition)
+	cfg, err := loadConfig(ctx, noProfile, region, config.WithCredentialsProvider(static(credentials)))
+	if err != nil {
+		return nil, err
+	}
+	org, err := organization.New(ctx, s.patient(bounded(cfg, false)), region)
+	if err != nil {
+		return nil, err
+	}
+	doing := "listing the organization: %d accounts"
+	defer s.progress(func() string { return fmt.Sprintf(doing, org.Seen()) })()
+	listed, err := org.Accounts(ctx, c.OU)
+	if err != nil {
+		return nil, unchanged(c.explain(err, file, with), org.Seen())
+	}
+	if len(c.Tag) > 0 {
+		tags, err := org.Tags(ctx, listed)
+		if err != nil {
+			return nil, unchanged(c.explain(err, file, with), org.Seen())
+		}
+		var tagged []organization.Account
+		for i, a := range listed {
+			if c.tagged(tags[i]) {
+				tagged = append(tagged, a)
+			}
+		}
+		listed = tagged
+	}
+	if len(listed) == 0 {
+		return nil, hint.New(fmt.Errorf("%s; nothing was changed", c.nothing()), "check --ou and --tag: the console of AWS Organizations shows both")
+	}
+	return listed, nil
+}
+
+func (c *SyncOrganizations) nothing() string {
+	what := "no account"
+	if c.OU != "" {
+		what += " below " + c.OU
+	}
+	if len(c.Tag) > 0 {
+		what += " has " + c.tags()
+	}
+	return what
+}
+
+func (c *SyncOrganizations) tagged(tags map[string]string) bool {
+	for key, value := range c.Tag {
+		if have, has := tags[key]; !has || have != value {
+			return false
+		}
+	}
+	return true
+}
+
+func (c *SyncOrganizations) tags() string {
+	var tags []string
+	for _, key := range slices.Sorted(maps.Keys(c.Tag)) {
+		tags = append(tags, key+"="+c.Tag[key])
+	}
+	return strings.Join(tags, "&")
+}
+
+// organizationRegion is the region that the service is in: one for each partition.
+func organizationRegion(partition string) string {
+	if partition == "aws-cn" {
+		return "cn-northwest-1"
+	}
+	return regionIn(partition, "")
+}
+
+// listing is what the accounts file is held against. Its name has what was asked for, so that one run of the command says
+// nothing about the entries of another one.
+func (c *SyncOrganizations) listing(file *accounts.File, listed []organization.Account, role, source string) accounts.Listing {
+	_, _, from := listed[0].Place()
+	if c.OU != "" {
+		from += "/" + c.OU
+	}
+	if len(c.Tag) > 0 {
+		from += "?" + c.tags()
+	}
+	begins := map[string]bool{}
+	for _, b := range bases(file) {
+		begins[b.AccountID] = true
+	}
+	l := accounts.Listing{From: from, Covers: func(made string) bool { return strings.EqualFold(made, role) }}
+	for _, a := range listed {
+		partition, management, _ := a.Place()
+		e := accounts.Listed{Called: a.Name, Account: accounts.Account{
+			AccountID: a.ID, RoleARN: "arn:" + partition + ":iam::" + a.ID + ":role/" + role, Source: source,
+			Synced: &accounts.Synced{From: from, Role: role},
+		}}
+		switch {
+		case a.State != "ACTIVE":
+			e.LeftOut = strings.ToLower(strings.ReplaceAll(a.State, "_", " "))
+		case begins[a.ID]:
+			e.LeftOut = "credentials begin there"
+		case a.ID == management && c.Role == "":
+			e.LeftOut = "the management account, which has no " + defaultRole
+		}
+		l.Listed = append(l.Listed, e)
+	}
+	return l
+}
+
+func (c *SyncOrganizations) explain(err error, file *accounts.File, with *accounts.Account) error {
+	api, ok := errors.AsType[smithy.APIError](err)
+	if !ok {
+		return explain(err, file, with)
+	}
+	refused := func(format string, args ...any) error {
+		return &refusal{message: with.Name + ": " + fmt.Sprintf(format, args...), Code: api.ErrorCode(), RequestID: requestID(err), definite: true}
+	}
+	switch api.ErrorCode() {
+	case "AWSOrganizationsNotInUseException":
+		return hint.New(refused("its AWS account is in no organization"), "name an account that is: `aws-accounts sync organizations NAME`")
+	case "AccessDeniedException", "AccessDenied":
+		return hint.New(refused("not allowed to list the organization"),
+			"ask with the management account or a delegated administrator (`aws-accounts sync organizations NAME`), and allow organizations:List* there")
+	case "ParentNotFoundException", "InvalidInputException":
+		if c.OU != "" {
+			return hint.New(refused("there is no organizational unit %s", c.OU), "its id is like ou-ab12-cdef3456: the console of AWS Organizations shows it")
+		}
+	}
+	return explain(err, file, with)
+}

@@ -1,0 +1,91 @@
+package process
+
+import (
+	"fmt"
+	"io"
+	"path"
+	"strings"
+	"sync/atomic"
+
+	"aws-accounts/accounts"
+	"aws-accounts/internal/ask"
+	"aws-accounts/internal/hint"
+	"aws-accounts/internal/tui"
+)
+
+// SyncSSO is `aws-accounts sync sso [SESSION]`.
+type SyncSSO struct {
+	Session  string   `arg:"" optional:"" help:"The SSO session, by its name in the accounts file; without it, the only one."`
+	RoleName []string `help:"Only these permission sets, as ReadOnly or 'Read*'; may be repeated." placeholder:"NAME" sep:"none"`
+	SyncOptions
+}
+
+// Help is shown by `sync sso -h`.
+func (*SyncSSO) Help() string {
+	return `Examples:
+  aws-accounts sso login && aws-accounts sync sso --setup
+  aws-accounts sync sso --role-name=ReadOnly --role-name='Admin*' --dry-run
+
+An entry is called as its account, with the permission set behind it where you have several there. Entries that you made,
+and what you change or add in others, stay as they are. "synced" in an entry says that it was made here: when you have it no
+more you are told, and --prune removes it. Take the field out to keep an entry for good.`
+}
+
+// Run lists all that the person has before anything is compared or changed.
+func (c *SyncSSO) Run(r *Resolver, asker *ask.Asker, locks accounts.Locks, program *accounts.Program, forget accounts.Forget,
+	stdout io.Writer, stderr tui.Stderr) error {
+	for _, p := range c.RoleName {
+		if _, err := path.Match(p, ""); err != nil {
+			return hint.Usage(fmt.Errorf("--role-name=%s is no pattern", p), "write one like 'Read*'")
+		}
+	}
+	s := &syncing{SyncOptions: c.SyncOptions, Resolver: r, Asker: asker, Locks: locks, Program: program, Forget: forget, Out: stdout, Err: stderr,
+		what: []any{"sso", c.Session, c.RoleName}}
+	return s.once(func() error {
+		ctx, stop := interruptible()
+		defer stop()
+		file, session, err := r.ssoSession(c.Session)
+		if err != nil {
+			return err
+		}
+		center, err := r.center(ctx, session, false)
+		if err != nil {
+			return err
+		}
+		center.Config = s.patient(center.Config)
+		var done, all atomic.Int64
+		end := s.progress(func() string {
+			return fmt.Sprintf("listing %s: %d of %s", session.Name, done.Load(), many(int(all.Load()), "account"))
+		})
+		assigned, err := center.Assigned(ctx, func(n, of int) { done.Store(int64(n)); all.Store(int64(of)) })
+		end()
+		if err != nil {
+			return unchanged(explainSSO(err, file, session, nil), int(done.Load()))
+		}
+
+		l := accounts.Listing{From: session.Name, Covers: c.chosen}
+		for _, a := range assigned {
+			if c.chosen(a.Role) {
+				l.Listed = append(l.Listed, accounts.Listed{Called: a.AccountName, Account: accounts.Account{
+					AccountID: a.AccountID, SSO: &accounts.SSO{Session: session.Name, RoleName: a.Role},
+					Synced: &accounts.Synced{From: session.Name, Role: a.Role},
+				}})
+			}
+		}
+		if len(l.Listed) == 0 {
+			return hint.New(fmt.Errorf("%s: you have no such permission set in any account; nothing was changed", session.Name),
+				"check --role-name, or ask an administrator to assign you to accounts")
+		}
+		return s.merge(ctx, file, l)
+	})
+}
+
+// chosen reports whether a permission set is one of those asked for.
+func (c *SyncSSO) chosen(role string) bool {
+	for _, p := range c.RoleName {
+		if ok, _ := path.Match(strings.ToLower(p), strings.ToLower(role)); ok {
+			return true
+		}
+	}
+	return len(c.RoleName) == 0
+}

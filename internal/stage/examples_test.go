@@ -26,6 +26,7 @@ func exampleWorld() standin.Config {
 		StartURL:    "https://corp.awsapps.com/start",
 		Assignments: []standin.Assignment{{Account: DevAccount, Role: "ReadOnly"}},
 	}}
+	world.Organization.Members = append(world.Organization.Members, standin.OrgMember{ID: "222222222222", Name: "Sandbox (EU)"})
 	return world
 }
 

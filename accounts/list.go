@@ -185,7 +185,7 @@ func (f *File) group(all []listed) {
 func (c *List) table(all []listed, now time.Time) *tui.Table {
 	table := &tui.Table{
 		Header: []string{"NAME", "ACCOUNT", "SESSION", "ROLE", "SOURCE", "DESCRIPTION"},
-		Shrink: []int{5, 4, 3, 1},
+		Shrink: []int{5, 4, 3},
 	}
 	for _, l := range all {
 		session := tui.Cell{Text: "-", Style: tui.Faint}

@@ -19,11 +19,14 @@ func Names(path, prefix string) []string {
 		return nil
 	}
 	defer file.Close()
-	data, err := io.ReadAll(io.LimitReader(file, maxSize))
-	if err != nil {
+	var data bytes.Buffer
+	if info, err := file.Stat(); err == nil {
+		data.Grow(int(min(info.Size(), maxSize)) + bytes.MinRead) // at once: growing by and by takes as long as looking
+	}
+	if _, err := data.ReadFrom(io.LimitReader(file, maxSize)); err != nil {
 		return nil
 	}
-	return names(data, prefix)
+	return names(data.Bytes(), prefix)
 }
 
 // names finds the member "name" of the objects in the list "accounts" of the object at the top.
@@ -45,6 +48,10 @@ func names(b []byte, prefix string) (found []string) {
 				}
 			}
 			text := b[from:min(i, len(b))]
+			if awaits && !(list && depth == 3 && string(key) == "name") { // a value of no use
+				awaits = false
+				continue
+			}
 			if escaped {
 				text = unescape(text)
 			}
@@ -53,7 +60,7 @@ func names(b []byte, prefix string) (found []string) {
 				continue
 			}
 			awaits = false
-			if list && depth == 3 && string(key) == "name" && len(text) >= len(prefix) && strings.EqualFold(string(text[:len(prefix)]), prefix) {
+			if len(text) >= len(prefix) && strings.EqualFold(string(text[:len(prefix)]), prefix) {
 				found = append(found, string(text))
 			}
 		case '/':

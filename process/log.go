@@ -137,25 +137,16 @@ func (c *LogCommand) write(stdout io.Writer, entries []Entry) error {
 	if len(entries) == 0 {
 		return nil
 	}
-	table := tui.Table{Header: []string{"TIME", "ACCOUNT", "OUTCOME", "DETAIL", "TOOK", "CALLER"}, Shrink: []int{5, 4, 3}}
+	table := tui.Table{Header: []string{"TIME", "ACCOUNT", "OUTCOME", "DETAIL", "TOOK", "CALLER"}, Shrink: []int{5, 4, 3}, Wrap: 3, Above: len(c.shown)}
 	for _, e := range append(c.shown, entries...) {
 		table.Rows = append(table.Rows, e.row())
 	}
-	var b strings.Builder
-	if err := table.Write(&b, tui.ScreenOf(stdout)); err != nil {
+	if err := table.Write(stdout, tui.ScreenOf(stdout)); err != nil {
 		return err
-	}
-	text, above := b.String(), 0
-	if len(c.shown) > 0 {
-		above = 1 + len(c.shown)
-	}
-	for range above {
-		_, text, _ = strings.Cut(text, "\n")
 	}
 	c.shown = append(c.shown, entries...)
 	c.shown = slices.Clone(c.shown[max(0, len(c.shown)-20):])
-	_, err := io.WriteString(stdout, text)
-	return err
+	return nil
 }
 
 // row says when, which account, what came of it, how long it took, and by whom.

@@ -22,9 +22,36 @@ func TestTableFitsTheScreen(t *testing.T) {
 		{25, "NAME  ROLE\ndev   Administrator\n日本  Ä\n"},
 		{12, "NAME  ROLE\ndev   Admin…\n日本  Ä\n"},
 		{5, "NAME\ndev\n日本\n"},
+		{3, "dev\n  …\n  …\n日本\n  Ä\n  …\n"},
 	} {
 		var b strings.Builder
 		if err := table().Write(&b, Screen{Width: c.width}); err != nil {
+			t.Fatal(err)
+		}
+		if b.String() != c.want {
+			t.Errorf("at %d:\n%s\nwant\n%s", c.width, b.String(), c.want)
+		}
+	}
+}
+
+func TestTableTellsAllOnANarrowScreen(t *testing.T) {
+	for _, c := range []struct {
+		width, above int
+		want         string
+	}{
+		{0, 0, "TIME   NAME     WHAT                                          BY\n12:00  main     ok                                            aws\n12:01  dev-one  not allowed to assume a role in this account  aws\n"},
+		{80, 0, "TIME   NAME     WHAT                                          BY\n12:00  main     ok                                            aws\n12:01  dev-one  not allowed to assume a role in this account  aws\n"},
+		{50, 0, "TIME   NAME     WHAT\n12:00  main     ok\n12:01  dev-one  not allowed to assume a role in\n                this account\n"},
+		{50, 1, "12:01  dev-one  not allowed to assume a role in\n                this account\n"},
+		{30, 0, "12:00\n  main\n  ok\n  aws\n12:01\n  dev-one\n  not allowed to assume a role\n  in this account\n  aws\n"},
+		{12, 1, "12:01\n  dev-one\n  not\n  allowed to\n  assume a\n  role in\n  this\n  account\n  aws\n"},
+	} {
+		table := &Table{Header: []string{"TIME", "NAME", "WHAT", "BY"}, Shrink: []int{3, 2}, Wrap: 2, Above: c.above, Rows: [][]Cell{
+			{{Text: "12:00"}, {Text: "main"}, {Text: "ok"}, {Text: "aws"}},
+			{{Text: "12:01"}, {Text: "dev-one"}, {Text: "not allowed to assume a role in this account"}, {Text: "aws"}},
+		}}
+		var b strings.Builder
+		if err := table.Write(&b, Screen{Width: c.width}); err != nil {
 			t.Fatal(err)
 		}
 		if b.String() != c.want {

@@ -28,7 +28,7 @@ type RoleTargets struct {
 	All   bool     `help:"Every account with a role_arn."`
 }
 
-// roles are the accounts named that have a role. To name one that has none is an error.
+// roles are the accounts named that have a role, one for each role. To name one that has none is an error.
 func (c *RoleTargets) roles(file *accounts.File) ([]*accounts.Account, error) {
 	var chosen []*accounts.Account
 	switch {
@@ -45,9 +45,12 @@ func (c *RoleTargets) roles(file *accounts.File) ([]*accounts.Account, error) {
 		}
 	}
 	var roles []*accounts.Account
+	seen := map[string]bool{}
 	for _, a := range chosen {
 		switch {
+		case seen[a.RoleARN]:
 		case a.RoleARN != "":
+			seen[a.RoleARN] = true
 			roles = append(roles, a)
 		case slices.ContainsFunc(c.Names, func(n string) bool { return strings.EqualFold(n, a.Name) }):
 			return nil, noRole(a)
@@ -78,7 +81,42 @@ type RoleShape struct {
 	Policy     []string `help:"A managed policy, by AWS's name for it or its ARN, in which ACCOUNT stands for each account (default: ReadOnlyAccess for a role without any)." placeholder:"POLICY" sep:"none"`
 }
 
-// want is a's role as it should be. trusted is the account that it's assumed from.
+// describe fills in what t's role should be. It returns what is wrong with the command; what is wrong with the account is
+// the target's own error.
+func (w *roleWork) describe(ctx context.Context, shape *RoleShape, t *roleTarget) error {
+	want, err := w.want(ctx, shape, t.Account)
+	if hint.IsUsage(err) {
+		return err
+	}
+	if t.want = want; t.err == nil {
+		t.err = err
+	}
+	return nil
+}
+
+// want is a's role as it should be, for all accounts of the file that are entered through it: dev and dev-long, say.
+func (w *roleWork) want(ctx context.Context, shape *RoleShape, a *accounts.Account) (role.Want, error) {
+	var all role.Want
+	for i, entry := range w.sharing[a.RoleARN] {
+		trusted, err := w.trusted(ctx, entry)
+		if err != nil {
+			return all, err
+		}
+		want, err := shape.want(w.file, entry, trusted)
+		if err != nil {
+			return all, err
+		}
+		if i == 0 {
+			all = want
+		} else if !all.Add(want) {
+			return all, hint.New(fmt.Errorf("%s and %s have the same role, but differ in external ID or MFA", w.sharing[a.RoleARN][0].Name, entry.Name),
+				"make them agree in %s, or give one a role of its own", w.file.Path)
+		}
+	}
+	return all, nil
+}
+
+// want is the role as it should be for a alone. trusted is the account that it's assumed from.
 func (c *RoleShape) want(file *accounts.File, a *accounts.Account, trusted string) (role.Want, error) {
 	w := role.Want{ARN: a.RoleARN, MaxSession: max(time.Hour, file.EffectiveDuration(a))}
 	w.Trust = role.Trust{ExternalID: a.ExternalID, MFA: withMFA(file, a)}

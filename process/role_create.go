@@ -46,76 +46,33 @@ command goes on where it was interrupted, and repairs what has failed.`
 func (c *RoleCreate) Run(r *Resolver, asker *ask.Asker, stdout io.Writer, stderr tui.Stderr) error {
 	ctx, stop := interruptible()
 	defer stop()
-	w, err := newRoleWork(r, stderr.Writer)
-	if err != nil {
-		return err
-	}
-	chosen, err := c.roles(w.file)
-	if err != nil {
-		return err
-	}
-	targets, err := w.targets(ctx, chosen, c.RoleBootstrap)
+	w, targets, err := beginRoles(ctx, r, stderr, &c.RoleTargets, &c.RoleBootstrap)
 	if err != nil {
 		return err
 	}
 	for _, t := range targets {
-		trusted, err := w.trusted(ctx, t.Account)
-		if err != nil {
-			return err
-		}
-		if t.want, err = c.want(w.file, t.Account, trusted); err != nil {
+		if err := w.describe(ctx, &c.RoleShape, t); err != nil {
 			return err
 		}
 	}
 	policies := &policyCheck{}
 	if left := w.each(ctx, "looked at", targets, func(ctx context.Context, t *roleTarget) error { return c.plan(ctx, w, t, policies) }); left > 0 {
-		return hint.New(errors.New("stopped before anything was done"), "the same command begins anew")
+		return errStoppedEarly
 	}
-
-	report := roleReport{out: stdout, screen: tui.ScreenOf(stdout)}
-	var todo []*roleTarget
-	creates := 0
-	for _, t := range targets {
-		switch {
-		case t.err != nil:
-			report.failed(t)
-		case t.changes.Create:
-			creates++
-			todo = append(todo, t)
-			report.line("create", tui.Green, t, role.Name(t.RoleARN)+" in "+t.AccountID+": "+t.want.Describe())
-		case !t.changes.None():
-			todo = append(todo, t)
-			report.line("change", tui.Yellow, t, strings.Join(t.changes.Words, "; "))
-		default:
-			report.right++
-		}
-	}
-	report.rest(len(todo))
+	report := &roleReport{out: stdout, screen: tui.ScreenOf(stdout)}
+	todo, creates := report.plan(targets)
 	if len(todo) == 0 || c.DryRun {
 		return report.err()
 	}
 	if err := confirm(ctx, asker, c.Yes, createQuestion(creates, len(todo)-creates)); err != nil {
 		return err
 	}
-
 	left := w.each(ctx, "made", todo, w.make)
-	for _, t := range todo {
-		switch {
-		case t.err != nil:
-			report.failed(t)
-		case t.made.IsZero():
-		case t.changes.Create:
-			report.line("created", tui.Green, t, t.RoleARN)
-		default:
-			report.line("changed", tui.Green, t, t.RoleARN)
-		}
-	}
+	report.made(todo)
 	if left > 0 {
-		return hint.New(fmt.Errorf("stopped: %d of %d roles are still to be made", left, len(todo)), "the same command goes on with the rest")
+		return stopped(left, len(todo), "made")
 	}
-	if len(c.Trust) == 0 { // else it may be that others alone are trusted
-		w.checkMade(ctx, todo, &report)
-	}
+	w.checkMade(ctx, todo, len(c.Trust) == 0, report) // else it may be that others alone are trusted
 	return report.err()
 }
 
@@ -127,13 +84,6 @@ func createQuestion(creates, changes int) string {
 		return fmt.Sprintf("Change %s in AWS?", many(changes, "role"))
 	}
 	return fmt.Sprintf("Create %s and change %d in AWS?", many(creates, "role"), changes)
-}
-
-func many(n int, what string) string {
-	if n == 1 {
-		return "1 " + what
-	}
-	return fmt.Sprintf("%d %ss", n, what)
 }
 
 // confirm asks, unless the person has said yes already.
@@ -231,7 +181,7 @@ func changeRole(ctx context.Context, client *iam.Client, t *roleTarget) (err err
 		}
 	}
 	for _, policy := range t.changes.Attach {
-		err := soon(ctx, func() error {
+		err := soon(ctx, time.Now().Add(roleSettles), func() error {
 			_, err := client.AttachRolePolicy(ctx, &iam.AttachRolePolicyInput{RoleName: name, PolicyArn: &policy})
 			return err
 		}, isRoleUnknown)
@@ -254,9 +204,9 @@ const (
 	roleSettlesPause = time.Second
 )
 
-// soon calls until it goes well, fails for good, or roleSettles is over: IAM is eventually consistent.
-func soon(ctx context.Context, call func() error, again func(error) bool) error {
-	for end := time.Now().Add(roleSettles); ; {
+// soon calls until it goes well, fails for good, or it's the end: IAM is eventually consistent.
+func soon(ctx context.Context, end time.Time, call func() error, again func(error) bool) error {
+	for {
 		err := call()
 		if err == nil || !again(err) || time.Now().After(end) || wait(ctx, roleSettlesPause) != nil {
 			return err
@@ -270,19 +220,25 @@ func isRoleUnknown(err error) bool {
 	return ok && isCode(err, "NoSuchEntity") && strings.Contains(api.ErrorMessage(), "role with name")
 }
 
-// checkMade assumes each role that was made or has another trust policy, as a session of it will be: only that shows that
-// it works. By now the first of them have had their time to become known.
-func (w *roleWork) checkMade(ctx context.Context, made []*roleTarget, report *roleReport) {
+// checkMade assumes each role that was made or changed, as a session of it will be: only that shows that it works. By now
+// the first of them have had their time to become known. A role that takes an MFA code each time isn't tried.
+func (w *roleWork) checkMade(ctx context.Context, made []*roleTarget, ours bool, report *roleReport) {
 	var fit []*roleTarget
+	untried := false
 	for _, t := range made {
-		if t.err == nil && (t.changes.Create || t.changes.Trust || t.changes.MaxSession) && codeWithRole(w.file, t.Account) == nil {
+		switch {
+		case t.err != nil || !t.changes.Create && !t.changes.Trust && !t.changes.MaxSession:
+		case !ours || codeWithRole(w.file, t.Account) != nil:
+			untried = true
+		default:
 			fit = append(fit, t)
 		}
 	}
+	end := time.Now().Add(roleSettles)
 	w.each(ctx, "tried", fit, func(ctx context.Context, t *roleTarget) error {
-		err := soon(ctx, func() error { return w.try(ctx, t) }, func(err error) bool { return isRefused(err, "AccessDenied") })
-		if err != nil {
-			return hint.New(fmt.Errorf("made, but can't be assumed yet: %w", err), "%s", hint.Of(err))
+		err := soon(ctx, end, func() error { return w.try(ctx, t) }, mayBeUnknown)
+		if err = explain(err, w.file, t.Account); err != nil {
+			return hint.New(fmt.Errorf("%s: made, but assuming it fails: %s", t.Name, strings.TrimPrefix(err.Error(), t.Name+": ")), "%s", hint.Of(err))
 		}
 		return nil
 	})
@@ -291,6 +247,16 @@ func (w *roleWork) checkMade(ctx context.Context, made []*roleTarget, report *ro
 			report.failed(t)
 		}
 	}
+	if untried {
+		fmt.Fprintln(report.out, "note: what was just made or changed can take AWS some ten seconds to take effect")
+	}
+}
+
+// mayBeUnknown: AWS refuses a role that it doesn't know yet in the same words as one that doesn't trust us, but says so if it's
+// our own policies that keep us out.
+func mayBeUnknown(err error) bool {
+	api, ok := errors.AsType[smithy.APIError](err)
+	return ok && isCode(err, "AccessDenied") && !strings.Contains(api.ErrorMessage(), "identity-based policy")
 }
 
 func (w *roleWork) try(ctx context.Context, t *roleTarget) error {
@@ -307,5 +273,5 @@ func (w *roleWork) try(ctx context.Context, t *roleTarget) error {
 		c.sts = sts.NewFromConfig(c.config)
 	}
 	_, err = c.assumeRole(ctx, w.file, t.Account, "", "")
-	return explain(err, w.file, t.Account)
+	return err
 }

@@ -2,7 +2,6 @@ package process
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -38,20 +37,12 @@ Deletes the roles in AWS, with their policies, and forgets the sessions. The acc
 func (c *RoleDelete) Run(r *Resolver, asker *ask.Asker, forget accounts.Forget, stdout io.Writer, stderr tui.Stderr) error {
 	ctx, stop := interruptible()
 	defer stop()
-	w, err := newRoleWork(r, stderr.Writer)
-	if err != nil {
-		return err
-	}
-	chosen, err := c.roles(w.file)
-	if err != nil {
-		return err
-	}
-	targets, err := w.targets(ctx, chosen, c.RoleBootstrap)
+	w, targets, err := beginRoles(ctx, r, stderr, &c.RoleTargets, &c.RoleBootstrap)
 	if err != nil {
 		return err
 	}
 	if left := w.each(ctx, "looked at", targets, w.planDelete); left > 0 {
-		return hint.New(errors.New("stopped before anything was done"), "the same command begins anew")
+		return errStoppedEarly
 	}
 	report := roleReport{out: stdout, screen: tui.ScreenOf(stdout)}
 	var todo []*roleTarget
@@ -81,7 +72,9 @@ func (c *RoleDelete) Run(r *Resolver, asker *ask.Asker, forget accounts.Forget, 
 		case t.err != nil:
 			report.failed(t)
 		case t.have == nil:
-			names = append(names, t.Name)
+			for _, entry := range w.sharing[t.RoleARN] {
+				names = append(names, entry.Name)
+			}
 			report.line("deleted", tui.Green, t, t.RoleARN)
 		}
 	}
@@ -89,7 +82,7 @@ func (c *RoleDelete) Run(r *Resolver, asker *ask.Asker, forget accounts.Forget, 
 		return fmt.Errorf("deleted, but the sessions could not be forgotten: %w", err)
 	}
 	if left > 0 {
-		return hint.New(fmt.Errorf("stopped: %d of %d roles are still to be deleted", left, len(todo)), "the same command goes on with the rest")
+		return stopped(left, len(todo), "deleted")
 	}
 	return report.err()
 }

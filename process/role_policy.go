@@ -42,11 +42,7 @@ func (c *RolePolicy) Run(r *Resolver, stdout io.Writer) error {
 	var text string
 	var arns []string
 	for i, a := range chosen {
-		trusted, err := w.trusted(ctx, a)
-		if err != nil {
-			return err
-		}
-		want, err := c.want(w.file, a, trusted)
+		want, err := w.want(ctx, &c.RoleShape, a)
 		if err != nil {
 			return err
 		}

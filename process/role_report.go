@@ -22,7 +22,6 @@ import (
 type roleReport struct {
 	out    io.Writer
 	screen tui.Screen
-	right  int
 	errs   []error
 }
 
@@ -41,13 +40,59 @@ func (p *roleReport) failed(t *roleTarget) {
 	p.line("failed", tui.Red, t, strings.TrimPrefix(t.err.Error(), t.Name+": "))
 }
 
-// rest says what the lines above don't: how many are right, or that there is nothing to do.
-func (p *roleReport) rest(todo int) {
-	if p.right > 0 {
-		fmt.Fprintf(p.out, "%s as %s should be\n", many(p.right, "role"), map[bool]string{true: "it", false: "they"}[p.right == 1])
-	} else if todo == 0 && len(p.errs) == 0 {
-		fmt.Fprintln(p.out, "nothing to do")
+// plan says what has to be done. It returns those it concerns, and how many of them have no role yet.
+func (p *roleReport) plan(targets []*roleTarget) (todo []*roleTarget, creates int) {
+	right := 0
+	for _, t := range targets {
+		switch {
+		case t.err != nil:
+			p.failed(t)
+		case t.changes.Create:
+			creates++
+			todo = append(todo, t)
+			p.line("create", tui.Green, t, role.Name(t.RoleARN)+" in "+t.AccountID+": "+t.want.Describe())
+		case !t.changes.None():
+			todo = append(todo, t)
+			p.line("change", tui.Yellow, t, strings.Join(t.changes.Words, "; "))
+		default:
+			right++
+		}
 	}
+	switch {
+	case right == 1:
+		fmt.Fprintln(p.out, "1 role as it should be")
+	case right > 1:
+		fmt.Fprintf(p.out, "%d roles as they should be\n", right)
+	}
+	return todo, creates
+}
+
+// made says what became of the plan.
+func (p *roleReport) made(todo []*roleTarget) {
+	for _, t := range todo {
+		switch {
+		case t.err != nil:
+			p.failed(t)
+		case t.made.IsZero(): // not begun
+		case t.changes.Create:
+			p.line("created", tui.Green, t, t.RoleARN)
+		default:
+			p.line("changed", tui.Green, t, t.RoleARN)
+		}
+	}
+}
+
+var errStoppedEarly = hint.New(errors.New("stopped before anything was done"), "the same command begins anew")
+
+func stopped(left, all int, what string) error {
+	return hint.New(fmt.Errorf("stopped: %d of %s are still to be %s", left, many(all, "role"), what), "the same command goes on with the rest")
+}
+
+func many(n int, what string) string {
+	if n == 1 {
+		return "1 " + what
+	}
+	return fmt.Sprintf("%d %ss", n, what)
 }
 
 // err is nil if nothing failed. Else its hint is the first failure's: mostly they are all of a kind.

@@ -46,20 +46,19 @@ func (c *RoleShow) Run(r *Resolver, stdout io.Writer, stderr tui.Stderr) error {
 	if err != nil {
 		return err
 	}
-	chosen, err := (&RoleTargets{Names: []string{c.Name}}).roles(w.file)
+	a, err := w.file.Find(c.Name)
 	if err != nil {
 		return err
 	}
-	targets, err := w.targets(ctx, chosen[:1], c.RoleBootstrap)
+	if a.RoleARN == "" {
+		return noRole(a)
+	}
+	targets, err := w.targets(ctx, []*accounts.Account{a}, &c.RoleBootstrap)
 	if err != nil {
 		return err
 	}
 	t := targets[0]
-	trusted, err := w.trusted(ctx, t.Account)
-	if err != nil {
-		return err
-	}
-	if t.want, err = c.want(w.file, t.Account, trusted); err != nil {
+	if t.want, err = w.want(ctx, &c.RoleShape, a); err != nil {
 		return err
 	}
 	if err := w.look(ctx, t); err != nil {

@@ -23,15 +23,17 @@ import (
 	"aws-accounts/accounts"
 	"aws-accounts/internal/hint"
 	"aws-accounts/internal/role"
+	"aws-accounts/internal/tui"
 )
 
 // roleWork is one command's work on the roles of many accounts.
 type roleWork struct {
 	*Resolver
-	file  *accounts.File
-	pace  *pace
-	tell  io.Writer // of progress, if it's a terminal
-	bases map[string]*roleBase
+	file    *accounts.File
+	pace    *pace
+	tell    io.Writer // of progress, if it's a terminal
+	bases   map[string]*roleBase
+	sharing map[string][]*accounts.Account // by role_arn
 }
 
 // roleTarget is one account on the way: each step fills in more, or err.
@@ -51,7 +53,26 @@ func newRoleWork(r *Resolver, tell io.Writer) (*roleWork, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &roleWork{Resolver: r, file: file, pace: newPace(), tell: tell, bases: map[string]*roleBase{}}, nil
+	w := &roleWork{Resolver: r, file: file, pace: newPace(), tell: tell, bases: map[string]*roleBase{}, sharing: map[string][]*accounts.Account{}}
+	for i := range file.Accounts {
+		a := &file.Accounts[i]
+		w.sharing[a.RoleARN] = append(w.sharing[a.RoleARN], a)
+	}
+	return w, nil
+}
+
+// beginRoles is newRoleWork with the targets that a command line names.
+func beginRoles(ctx context.Context, r *Resolver, stderr tui.Stderr, named *RoleTargets, bootstrap *RoleBootstrap) (*roleWork, []*roleTarget, error) {
+	w, err := newRoleWork(r, stderr.Writer)
+	if err != nil {
+		return nil, nil, err
+	}
+	chosen, err := named.roles(w.file)
+	if err != nil {
+		return nil, nil, err
+	}
+	targets, err := w.targets(ctx, chosen, bootstrap)
+	return w, targets, err
 }
 
 // interruptible ends ctx at the first Ctrl-C; the second one ends the program at once.
@@ -63,7 +84,7 @@ func interruptible() (ctx context.Context, stop func()) {
 
 // targets are the accounts with their entrances. Where credentials begin is looked at here, one after the other, since it
 // may ask for an MFA code.
-func (w *roleWork) targets(ctx context.Context, chosen []*accounts.Account, bootstrap RoleBootstrap) ([]*roleTarget, error) {
+func (w *roleWork) targets(ctx context.Context, chosen []*accounts.Account, bootstrap *RoleBootstrap) ([]*roleTarget, error) {
 	var targets []*roleTarget
 	for _, a := range chosen {
 		through, err := bootstrap.arnOf(a)

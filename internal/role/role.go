@@ -100,6 +100,18 @@ func Compare(want Want, have *Have) Changes {
 	return c
 }
 
+// Add lets the role serve what other, of the same ARN, is wanted for as well. It reports whether one role can serve both.
+func (w *Want) Add(other Want) bool {
+	if w.Trust.ExternalID != other.Trust.ExternalID || w.Trust.MFA != other.Trust.MFA {
+		return false
+	}
+	w.MaxSession = max(w.MaxSession, other.MaxSession)
+	w.Trust.Principals = append(w.Trust.Principals, without(other.Trust.Principals, w.Trust.Principals)...)
+	w.Trust.SourceIdentity = w.Trust.SourceIdentity || other.Trust.SourceIdentity
+	w.Trust.Tags = w.Trust.Tags || other.Trust.Tags
+	return true
+}
+
 func (w Want) policies() []string {
 	if len(w.Policies) == 0 {
 		return []string{ManagedPolicy(DefaultPolicy, partition(w.ARN))}

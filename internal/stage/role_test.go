@@ -185,6 +185,26 @@ func TestRoleCreateInterrupted(t *testing.T) {
 	}
 }
 
+// A role that our own policies keep us out of is made, and that is said at once, as waiting wouldn't help.
+func TestRoleMadeButNotForUs(t *testing.T) {
+	t.Parallel()
+	world, file := organization(30, "")
+	aws := standin.Start(t, world)
+	aws.SetDenials(standin.Denial{Principal: "arn:aws:iam::" + MainAccount + ":user/" + User, Action: "sts:AssumeRole", Resource: "*:role/Reader", Explicit: true})
+	h := NewHome(t, aws, FileKeychain()...)
+	h.Accounts(file)
+	out, errs, status := h.Run("aws-accounts", "role", "create", "--all", "--yes")
+	if status != 1 || !strings.Contains(errs, "aws-accounts: 30 accounts failed\nhint: check the role's trust policy names account 123456789012") {
+		t.Errorf("exit %d\n%s", status, errs)
+	}
+	if want := "failed   member029: made, but assuming it fails: arn:aws:iam::123456789012:user/alice is not allowed to assume arn:aws:iam::300000000029:role/Reader (AccessDenied)\n"; !strings.Contains(out, want) || created(aws) != 30 {
+		t.Errorf("%d roles made\n%s", created(aws), out)
+	}
+	if got := aws.Calls("AssumeRole"); got != 60 {
+		t.Errorf("%d calls of AssumeRole", got)
+	}
+}
+
 // The answer to CreateRole gets lost: the role is there, ours, and gets its policy.
 func TestRoleCreateAnswerLost(t *testing.T) {
 	t.Parallel()

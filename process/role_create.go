@@ -11,7 +11,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/iam"
 	"github.com/aws/aws-sdk-go-v2/service/iam/types"
-	"github.com/aws/aws-sdk-go-v2/service/sts"
 	smithy "github.com/aws/smithy-go"
 
 	"aws-accounts/internal/ask"
@@ -218,60 +217,4 @@ func soon(ctx context.Context, end time.Time, call func() error, again func(erro
 func isRoleUnknown(err error) bool {
 	api, ok := errors.AsType[smithy.APIError](err)
 	return ok && isCode(err, "NoSuchEntity") && strings.Contains(api.ErrorMessage(), "role with name")
-}
-
-// checkMade assumes each role that was made or changed, as a session of it will be: only that shows that it works. By now
-// the first of them have had their time to become known. A role that takes an MFA code each time isn't tried.
-func (w *roleWork) checkMade(ctx context.Context, made []*roleTarget, ours bool, report *roleReport) {
-	var fit []*roleTarget
-	untried := false
-	for _, t := range made {
-		switch {
-		case t.err != nil || !t.changes.Create && !t.changes.Trust && !t.changes.MaxSession:
-		case !ours || codeWithRole(w.file, t.Account) != nil:
-			untried = true
-		default:
-			fit = append(fit, t)
-		}
-	}
-	end := time.Now().Add(roleSettles)
-	w.each(ctx, "tried", fit, func(ctx context.Context, t *roleTarget) error {
-		err := soon(ctx, end, func() error { return w.try(ctx, t) }, mayBeUnknown)
-		if err = explain(err, w.file, t.Account); err != nil {
-			return hint.New(fmt.Errorf("%s: made, but assuming it fails: %s", t.Name, strings.TrimPrefix(err.Error(), t.Name+": ")), "%s", hint.Of(err))
-		}
-		return nil
-	})
-	for _, t := range fit {
-		if t.err != nil {
-			report.failed(t)
-		}
-	}
-	if untried {
-		fmt.Fprintln(report.out, "note: what was just made or changed can take AWS some ten seconds to take effect")
-	}
-}
-
-// mayBeUnknown: AWS refuses a role that it doesn't know yet in the same words as one that doesn't trust us, but says so if it's
-// our own policies that keep us out.
-func mayBeUnknown(err error) bool {
-	api, ok := errors.AsType[smithy.APIError](err)
-	return ok && isCode(err, "AccessDenied") && !strings.Contains(api.ErrorMessage(), "identity-based policy")
-}
-
-func (w *roleWork) try(ctx context.Context, t *roleTarget) error {
-	base, err := w.base(ctx, t.Account)
-	if err != nil {
-		return err
-	}
-	c := base.client
-	if source := w.file.SourceOf(t.Account); !source.IsBase() && source.SSO == nil {
-		if c, err = w.client(ctx, w.file, source, t.Account, false); err != nil {
-			return err
-		}
-		c.config = w.pace.of(c.config)
-		c.sts = sts.NewFromConfig(c.config)
-	}
-	_, err = c.assumeRole(ctx, w.file, t.Account, "", "")
-	return err
 }

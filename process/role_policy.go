@@ -2,12 +2,12 @@ package process
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"io"
 
 	"aws-accounts/internal/hint"
 	"aws-accounts/internal/role"
+	"aws-accounts/internal/tui"
 )
 
 // RolePolicy is `aws-accounts role policy NAME… | --all`.
@@ -62,10 +62,7 @@ func (c *RolePolicy) Run(r *Resolver, stdout io.Writer) error {
 		_, err := io.WriteString(stdout, text)
 		return err
 	}
-	enc := json.NewEncoder(stdout)
-	enc.SetIndent("", "  ")
-	enc.SetEscapeHTML(false)
-	return enc.Encode(role.DocumentsFor(first, arns))
+	return tui.JSON(stdout, role.DocumentsFor(first, arns), "  ")
 }
 
 func (c *RolePolicy) template(want role.Want) (string, error) {

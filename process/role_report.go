@@ -1,18 +1,11 @@
 package process
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"io"
 	"strings"
-	"sync"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/iam"
-	smithy "github.com/aws/smithy-go"
-
-	"aws-accounts/accounts"
 	"aws-accounts/internal/hint"
 	"aws-accounts/internal/role"
 	"aws-accounts/internal/tui"
@@ -110,86 +103,4 @@ func firstHint(errs []error) string {
 		}
 	}
 	return "the same command tries those again that failed"
-}
-
-// policyCheck finds out whether managed policies exist before a role is made that should have them. One of AWS's own is
-// looked up once, for all accounts.
-type policyCheck struct {
-	mu    sync.Mutex
-	known map[string]func() error
-}
-
-func (p *policyCheck) exist(ctx context.Context, w *roleWork, t *roleTarget) error {
-	for _, policy := range t.changes.Attach {
-		if err := p.once(policy, func() error { return w.policyExists(ctx, t, policy) })(); err != nil {
-			return hint.New(fmt.Errorf("%s: %w", t.Name, err), "%s", hint.Of(err))
-		}
-	}
-	return nil
-}
-
-func (p *policyCheck) once(policy string, check func() error) func() error {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.known == nil {
-		p.known = map[string]func() error{}
-	}
-	if p.known[policy] == nil {
-		p.known[policy] = sync.OnceValue(check)
-	}
-	return p.known[policy]
-}
-
-// policyExists leaves it open whether, if that can't be known: attaching it tells.
-func (w *roleWork) policyExists(ctx context.Context, t *roleTarget, policy string) error {
-	client, err := w.enter(ctx, t)
-	if err != nil {
-		return nil
-	}
-	if _, err = client.GetPolicy(ctx, &iam.GetPolicyInput{PolicyArn: aws.String(policy)}); isCode(err, "NoSuchEntity") {
-		return noPolicy(policy)
-	}
-	return nil
-}
-
-func noPolicy(policy string) error {
-	return hint.New(fmt.Errorf("there is no policy %s", role.Names([]string{policy})),
-		"correct --policy; `aws iam list-policies --query 'Policies[].Arn'` shows what there is")
-}
-
-// explainRole says what AWS has against one call about an account's role.
-func explainRole(err error, file *accounts.File, t *roleTarget) error {
-	if err == nil {
-		return nil
-	}
-	api, ok := errors.AsType[smithy.APIError](err)
-	if !ok {
-		return explain(err, file, t.entrance)
-	}
-	refused := &refusal{Code: api.ErrorCode(), RequestID: requestID(err), definite: true}
-	action := "IAM"
-	if op, ok := errors.AsType[*smithy.OperationError](err); ok {
-		action = "iam:" + op.Operation()
-	}
-	switch refused.Code {
-	case "AccessDenied", "AccessDeniedException", "UnauthorizedOperation":
-		refused.message = fmt.Sprintf("%s: not allowed %s", t.Name, action)
-		if who := principal.FindString(api.ErrorMessage()); who != "" {
-			refused.message = fmt.Sprintf("%s: %s is not allowed %s", t.Name, who, action)
-		}
-		return hint.New(refused, "`aws-accounts role policy %s` shows what the bootstrap role needs; a service control policy may forbid it too", t.Name)
-	case "MalformedPolicyDocument", "MalformedPolicyDocumentException":
-		refused.message = fmt.Sprintf("%s: AWS doesn't accept the trust policy: %s", t.Name, plain(err))
-		return hint.New(refused, "check that whom it trusts exists (--trust): %s", strings.Join(t.want.Trust.Principals, ", "))
-	case "NoSuchEntity", "NoSuchEntityException":
-		refused.message = fmt.Sprintf("%s: %s", t.Name, plain(err))
-		return hint.New(refused, "somebody else may be changing it: try again")
-	case "LimitExceeded", "LimitExceededException":
-		refused.message = fmt.Sprintf("%s: one of the account's limits is reached: %s", t.Name, plain(err))
-		return hint.New(refused, "delete what nobody uses there, or ask AWS for more (Service Quotas)")
-	case "DeleteConflict", "DeleteConflictException":
-		refused.message = fmt.Sprintf("%s: something still uses the role: %s", t.Name, plain(err))
-		return hint.New(refused, "take it out of its instance profiles in %s first", t.AccountID)
-	}
-	return explain(err, file, t.entrance)
 }

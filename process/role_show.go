@@ -1,7 +1,6 @@
 package process
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -95,10 +94,6 @@ func (s *shownRole) write(stdout io.Writer) error {
 	if s.Managed {
 		managed = "by role create"
 	}
-	var trust bytes.Buffer
-	if err := json.Indent(&trust, s.Trust, "", "  "); err != nil {
-		return err
-	}
 	screen := tui.ScreenOf(stdout)
 	row := func(name, text string) {
 		if text != "" {
@@ -118,8 +113,5 @@ func (s *shownRole) write(stdout io.Writer) error {
 		row(map[bool]string{true: "Differs"}[i == 0], d)
 	}
 	fmt.Fprintln(stdout)
-	for line := range strings.Lines(trust.String()) {
-		fmt.Fprintln(stdout, tui.Harmless(strings.TrimSuffix(line, "\n")))
-	}
-	return nil
+	return tui.JSON(stdout, s.Trust, "  ")
 }

@@ -116,12 +116,8 @@ func (r *Resolver) fetchBase(ctx context.Context, file *accounts.File, a *accoun
 	if err != nil {
 		return aws.Credentials{}, explain(err, file, a)
 	}
-	if credentials.AccountID == "" {
-		identity, err := client.whoami(ctx)
-		if err != nil {
-			return aws.Credentials{}, explain(err, file, a)
-		}
-		credentials.AccountID = identity.AccountID
+	if credentials.AccountID, err = r.accountOf(ctx, client, credentials); err != nil {
+		return aws.Credentials{}, explain(err, file, a)
 	}
 	if a.Session == accounts.SessionNone || credentials.SessionToken != "" {
 		return credentials, nil

@@ -3,6 +3,7 @@ package process
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 	"sync"
 
@@ -23,12 +24,16 @@ type roleBase struct {
 	err  error
 }
 
-// accountID is the AWS account that the credentials belong to.
+// accountID is the AWS account that the credentials belong to, which must be the one that the file says.
 func (b *roleBase) accountID(ctx context.Context, file *accounts.File, base *accounts.Account) (string, error) {
 	b.once.Do(func() {
 		var who Identity
 		who, b.err = b.whoami(ctx)
 		b.id, b.err = who.AccountID, explain(b.err, file, base)
+		if b.err == nil && base.AccountID != "" && b.id != base.AccountID {
+			b.err = hint.New(fmt.Errorf("%s: the credentials belong to account %s, not to %s", base.Name, b.id, base.AccountID),
+				"correct account_id of %s in %s, or the credentials it begins with", base.Name, file.Path)
+		}
 	})
 	return b.id, b.err
 }
@@ -79,7 +84,7 @@ func (w *roleWork) enter(ctx context.Context, t *roleTarget) (*iam.Client, error
 	if err != nil {
 		return nil, err
 	}
-	if t.credentials.AccessKeyID == "" {
+	if !t.credentials.HasKeys() || t.credentials.Expired() { // somebody may have thought about the plan for hours
 		if t.credentials, err = w.credentialsFor(ctx, t, base); err != nil {
 			return nil, err
 		}

@@ -2,9 +2,7 @@ package process
 
 import (
 	"fmt"
-	"io"
 	"net/http"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -12,8 +10,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws/ratelimit"
 	"github.com/aws/aws-sdk-go-v2/aws/retry"
 	"golang.org/x/time/rate"
-
-	"aws-accounts/internal/tui"
 )
 
 // pace keeps the calls of one command within AWS's rates, and counts them. IAM's rates hold for each account, where we make
@@ -78,38 +74,4 @@ func (r counting) RetryDelay(attempt int, err error) (time.Duration, error) {
 
 func isThrottled(err error) bool {
 	return retry.IsErrorThrottles(retry.DefaultThrottles).IsErrorThrottle(err).Bool()
-}
-
-// progress is a line on a terminal that says how far a command is.
-type progress struct {
-	w    io.Writer
-	stop chan struct{}
-	done sync.WaitGroup
-}
-
-func startProgress(w io.Writer, text func() string) *progress {
-	p := &progress{w: w, stop: make(chan struct{})}
-	screen := tui.ScreenOf(w)
-	if screen.Width == 0 {
-		return p
-	}
-	p.done.Go(func() {
-		tick := time.NewTicker(100 * time.Millisecond)
-		defer tick.Stop()
-		for {
-			fmt.Fprintf(w, "\r\x1b[K%s", screen.Paint(tui.Faint, tui.Cut(text(), screen.Width-1)))
-			select {
-			case <-tick.C:
-			case <-p.stop:
-				fmt.Fprint(w, "\r\x1b[K")
-				return
-			}
-		}
-	})
-	return p
-}
-
-func (p *progress) end() {
-	close(p.stop)
-	p.done.Wait()
 }

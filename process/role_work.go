@@ -186,7 +186,7 @@ const (
 func (w *roleWork) each(ctx context.Context, what string, targets []*roleTarget, job func(context.Context, *roleTarget) error) (left int) {
 	targets = slices.DeleteFunc(slices.Clone(targets), func(t *roleTarget) bool { return t.err != nil })
 	var done, failed, next atomic.Int64
-	line := startProgress(w.tell, func() string {
+	stop := tui.Progress(w.tell, func() string {
 		text := fmt.Sprintf("%d of %s %s", done.Load(), many(len(targets), "role"), what)
 		if n := failed.Load(); n > 0 {
 			text += fmt.Sprintf(", %d failed", n)
@@ -215,6 +215,6 @@ func (w *roleWork) each(ctx context.Context, what string, targets []*roleTarget,
 		})
 	}
 	workers.Wait()
-	line.end()
+	stop()
 	return len(targets) - int(done.Load())
 }

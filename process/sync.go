@@ -248,13 +248,12 @@ func (r throttled) RetryDelay(attempt int, err error) (time.Duration, error) {
 
 // progress says on the terminal how far a listing is.
 func (s *syncing) progress(text func() string) (stop func()) {
-	p := startProgress(s.Err.Writer, func() string {
+	return tui.Progress(s.Err.Writer, func() string {
 		if n := s.throttled.Load(); n > 0 {
 			return fmt.Sprintf("%s; AWS has asked us %d times to be slower", text(), n)
 		}
 		return text()
 	})
-	return p.end
 }
 
 // unchanged is why a listing didn't come to its end.

@@ -52,7 +52,7 @@ func (c *RoleTargets) roles(file *accounts.File) ([]*accounts.Account, error) {
 		case a.RoleARN != "":
 			seen[a.RoleARN] = true
 			roles = append(roles, a)
-		case slices.ContainsFunc(c.Names, func(n string) bool { return strings.EqualFold(n, a.Name) }):
+		case c.names(a):
 			return nil, noRole(a)
 		}
 	}
@@ -60,6 +60,11 @@ func (c *RoleTargets) roles(file *accounts.File) ([]*accounts.Account, error) {
 		return nil, hint.New(fmt.Errorf("no account with a role_arn in %s", file.Path), "`aws-accounts add dev --role-arn=ARN` adds one")
 	}
 	return roles, nil
+}
+
+// names reports whether a itself is named, and not only meant by a pattern or --all.
+func (c *RoleTargets) names(a *accounts.Account) bool {
+	return slices.ContainsFunc(c.Names, func(n string) bool { return strings.EqualFold(n, a.Name) })
 }
 
 func noRole(a *accounts.Account) error {
@@ -180,6 +185,11 @@ func cmpName(a *accounts.Account) string {
 		return "the base account"
 	}
 	return a.Name
+}
+
+// is reports whether a's role is the bootstrap role.
+func (c *RoleBootstrap) is(a *accounts.Account) bool {
+	return strings.EqualFold(role.Name(a.RoleARN), c.BootstrapRole[strings.LastIndexByte(c.BootstrapRole, '/')+1:])
 }
 
 var bootstrapName = pattern.New(`^[\w+=,.@/-]{1,512}$`)

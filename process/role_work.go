@@ -8,7 +8,6 @@ import (
 	"net/url"
 	"os/signal"
 	"slices"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -69,8 +68,18 @@ func beginRoles(ctx context.Context, r *Resolver, stderr tui.Stderr, named *Role
 	if err != nil {
 		return nil, nil, err
 	}
-	targets, err := w.targets(ctx, chosen, bootstrap)
+	others := slices.DeleteFunc(slices.Clone(chosen), func(a *accounts.Account) bool { return bootstrap.is(a) && !named.names(a) })
+	if len(others) == 0 {
+		return nil, nil, errBootstrap(chosen[0])
+	}
+	targets, err := w.targets(ctx, others, bootstrap)
 	return w, targets, err
+}
+
+// errBootstrap refuses to change the role that we come in by: a slip there would lock the account.
+func errBootstrap(a *accounts.Account) error {
+	return hint.New(fmt.Errorf("%s: its role is the bootstrap role itself", a.Name),
+		"give it a role of its own: `aws-accounts edit %s --role-arn=ARN`, for all `aws-accounts sync organizations --role=NAME`; or name another --bootstrap-role", a.Name)
 }
 
 // interruptible ends ctx at the first Ctrl-C; the second one ends the program at once.
@@ -93,9 +102,8 @@ func (w *roleWork) targets(ctx context.Context, chosen []*accounts.Account, boot
 			Name: a.Name, AccountID: a.AccountID, RoleARN: through, Source: w.file.Chain(a)[0].Name, Region: a.Region,
 			SessionName: a.SessionName, Duration: accounts.Duration(accounts.ChainedDuration),
 		}}
-		if strings.EqualFold(role.Name(through), role.Name(a.RoleARN)) {
-			t.err = hint.New(fmt.Errorf("%s: its role is the bootstrap role itself, by which the account would be locked", a.Name),
-				"give %s a role of its own: `aws-accounts edit %s --role-arn=ARN`, or name another --bootstrap-role", a.Name, a.Name)
+		if bootstrap.is(a) {
+			t.err = errBootstrap(a)
 		}
 		base, err := w.base(ctx, a)
 		if err == nil { // or each of a thousand accounts would fail for the same reason

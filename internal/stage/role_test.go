@@ -147,6 +147,34 @@ func TestRoleFromNothingToAClient(t *testing.T) {
 	}
 }
 
+// An administrator's whole way: the organization's accounts, a role in each, a profile for each, and a client that uses one.
+func TestFromAnOrganizationToAClient(t *testing.T) {
+	t.Parallel()
+	const n = 45
+	world, _ := organization(n, "")
+	world.Organization = &standin.Organization{ManagementAccount: MainAccount}
+	for i := range n {
+		world.Organization.Members = append(world.Organization.Members, standin.OrgMember{ID: memberAccount(i), Name: fmt.Sprintf("Team %d", i)})
+	}
+	aws := standin.Start(t, world)
+	h := NewHome(t, aws, FileKeychain()...)
+	h.Accounts(`{"defaults": {"region": "eu-west-1"}, "accounts": [{"name": "main", "account_id": "` + MainAccount + `"}]}`)
+	h.MustRun("aws-accounts", "sync", "organizations", "--yes") // with the role that AWS makes, which --all then leaves alone
+	h.MustRun("aws-accounts", "sync", "organizations", "--role=Reader", "--yes")
+	h.MustRun("aws-accounts", "role", "create", "--all", "--yes")
+	h.MustRun("aws-accounts", "setup")
+	if created(aws) != n {
+		t.Errorf("%d roles made", created(aws))
+	}
+	program, _ := findAWSCLI(t, "1")
+	for _, i := range []int{0, 21, n - 1} {
+		out, status := h.combined(awsIdentity(program, fmt.Sprintf("Team-%d-Reader", i), aws)...)
+		if status != 0 || !strings.Contains(out, ":"+memberAccount(i)+":assumed-role/Reader/") {
+			t.Errorf("exit %d\n%s", status, out)
+		}
+	}
+}
+
 // Ctrl-C: what is begun is finished and told, the rest isn't begun; the same command then does the rest.
 func TestRoleCreateInterrupted(t *testing.T) {
 	t.Parallel()

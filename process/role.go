@@ -76,7 +76,7 @@ func noRole(a *accounts.Account) error {
 
 // RoleBootstrap is how an account is entered before it has its role.
 type RoleBootstrap struct {
-	BootstrapRole string `help:"The role to do it with in each account, by its name." default:"OrganizationAccountAccessRole" placeholder:"NAME"`
+	BootstrapRole string `help:"The role to do it with in each account, by its name (default: ${default})." default:"OrganizationAccountAccessRole" placeholder:"NAME"`
 }
 
 // RoleShape is what the accounts file doesn't say of a role.

@@ -14,14 +14,45 @@ import (
 	"aws-accounts/internal/standin"
 )
 
-// TestREADME does what the README tells: it runs the commands of each ```console block, in order and in one home, and they
-// must write what is there. Times and IDs may differ, and `…` stands for anything. Comments say what comes before a block:
+// TestREADME does what the README and the pages beside the examples tell: it runs the commands of each ```console block, in
+// order and in one home for each page, and they must write what is there. Times and IDs may differ, and `…` stands for
+// anything. Comments say what comes before a block:
 //
 //	<!-- before: sh command -->   with $EXAMPLES, $ACCOUNTS, $CONFIG and $CREDENTIALS; $KEY and $EXPIRED are credentials
 //	<!-- clock: 20m -->           AWS's clock is so far ahead of ours from now on
+//	<!-- needs: kubectl -->       the block is left out where that program isn't there
 func TestREADME(t *testing.T) {
 	t.Parallel()
-	file, err := os.Open("../../README.md")
+	pages, err := filepath.Glob("../../examples/*.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range append(pages, "../../README.md") {
+		t.Run(strings.TrimPrefix(path, "../../"), func(t *testing.T) {
+			t.Parallel()
+			followPage(t, path)
+		})
+	}
+	readme, err := os.ReadFile("../../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := strings.Count(string(readme), "\n$ "); n < 15 {
+		t.Errorf("the README has only %d commands", n)
+	}
+	for _, name := range []string{"accounts.json", "aws-config"} { // what is shown is what is there
+		shown, _, _ := strings.Cut(example(t, name), "[profile prod]")
+		if _, dev, ok := strings.Cut(shown, "[profile dev]"); ok {
+			shown = "[profile dev]" + strings.TrimRight(dev, "\n") + "\n```"
+		}
+		if !strings.Contains(string(readme), shown) {
+			t.Errorf("the README doesn't show examples/%s as it is", name)
+		}
+	}
+}
+
+func followPage(t *testing.T, path string) {
+	file, err := os.Open(path)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -38,19 +69,18 @@ func TestREADME(t *testing.T) {
 		"KEY="+key.ID+" "+key.Secret, "EXPIRED="+id+" "+secret+" "+token)
 
 	var command, want string
-	commands, line := 0, 0
+	line := 0
 	check := func() {
 		if command == "" {
 			return
 		}
-		commands++
 		got, _ := h.combined("sh", "-c", command)
 		if got = readable(aliases.Replace(got)); !matchesREADME(got, readable(want)) {
-			t.Errorf("README.md, before line %d: $ %s\nwrites\n%s\nand not\n%s", line, command, got, readable(want))
+			t.Errorf("%s, before line %d: $ %s\nwrites\n%s\nand not\n%s", path, line, command, got, readable(want))
 		}
 		command, want = "", ""
 	}
-	inside := false
+	inside, leftOut := false, false
 	for lines := bufio.NewScanner(file); lines.Scan(); {
 		line++
 		text := lines.Text()
@@ -59,40 +89,30 @@ func TestREADME(t *testing.T) {
 			inside = true
 		case inside && text == "```":
 			check()
-			inside = false
+			inside, leftOut = false, false
+		case inside && leftOut:
 		case inside && strings.HasPrefix(text, "$ "):
 			check()
 			command = text[2:]
 		case inside:
 			want += text + "\n"
+		case strings.HasPrefix(text, "<!-- needs: "):
+			leftOut = lacks(t, strings.TrimSuffix(strings.TrimPrefix(text, "<!-- needs: "), " -->"))
 		case strings.HasPrefix(text, "<!-- before: "):
 			before := strings.TrimSuffix(strings.TrimPrefix(text, "<!-- before: "), " -->")
 			if out, status := h.combined("sh", "-c", before); status != 0 {
-				t.Fatalf("README.md:%d: exit %d\n%s", line, status, out)
+				t.Fatalf("%s:%d: exit %d\n%s", path, line, status, out)
 			}
 		case strings.HasPrefix(text, "<!-- clock: "):
 			d, err := time.ParseDuration(strings.TrimSuffix(strings.TrimPrefix(text, "<!-- clock: "), " -->"))
 			if err != nil {
-				t.Fatalf("README.md:%d: %v", line, err)
+				t.Fatalf("%s:%d: %v", path, line, err)
 			}
 			aws.SetClockOffset(d)
 		}
 	}
-	if commands < 20 {
-		t.Errorf("only %d commands were found", commands)
-	}
 	if err := NoSecrets(h.Dir, aws); err != nil {
 		t.Error(err)
-	}
-	for _, name := range []string{"accounts.json", "aws-config"} { // what is shown is what is there
-		data, _ := os.ReadFile("../../README.md")
-		shown, _, _ := strings.Cut(example(t, name), "[profile prod]")
-		if _, dev, ok := strings.Cut(shown, "[profile dev]"); ok {
-			shown = "[profile dev]" + strings.TrimRight(dev, "\n") + "\n```"
-		}
-		if !strings.Contains(string(data), shown) {
-			t.Errorf("the README doesn't show examples/%s as it is", name)
-		}
 	}
 }
 

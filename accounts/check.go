@@ -225,7 +225,7 @@ func (c *check) role(a *Account, account, v *hujson.Value, s string) {
 	}
 	example := quote("arn:aws:iam::" + id + ":role/NAME")
 	p, ok := parseARN(s)
-	name, isRole := p.name("role", 64)
+	_, isRole := p.name("role", 64)
 	switch {
 	case ok && p.service == "iam" && isAccountID(p.account) && isRole:
 		switch {
@@ -235,7 +235,7 @@ func (c *check) role(a *Account, account, v *hujson.Value, s string) {
 			c.at(account, "account_id", `"account_id" is %s, but "role_arn" says %s: one of them is wrong`, a.AccountID, p.account)
 		}
 	case ok && p.service == "sts" && strings.HasPrefix(p.resource, "assumed-role/"):
-		name, _, _ = strings.Cut(strings.TrimPrefix(p.resource, "assumed-role/"), "/")
+		name, _, _ := strings.Cut(strings.TrimPrefix(p.resource, "assumed-role/"), "/")
 		c.at(v, "role_arn", `"role_arn" is the ARN of a session: the role's is like %s`,
 			quote("arn:"+p.partition+":iam::"+p.account+":role/"+name))
 	case ok && p.service == "iam":

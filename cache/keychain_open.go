@@ -20,7 +20,7 @@ import (
 func openStore(cfg KeychainConfig) (store, error) {
 	backend := keyring.BackendType(cfg.Backend)
 	if !slices.Contains(keyring.AvailableBackends(), backend) {
-		return nil, whyNot(backend)
+		return nil, whyNot(backend, runtime.GOOS)
 	}
 	switch backend {
 	case keyring.SecretServiceBackend:
@@ -38,7 +38,7 @@ func openStore(cfg KeychainConfig) (store, error) {
 	case keyring.KeychainBackend:
 		return openMacOS(), nil
 	}
-	return nil, whyNot(backend)
+	return nil, whyNot(backend, runtime.GOOS)
 }
 
 // openWinCred uses the Windows Credential Manager, whose blobs end at 2,560 bytes: sessions with a long token are larger.
@@ -73,12 +73,12 @@ func openMacOS() store {
 }
 
 // whyNot says why the library does not offer a backend, which it never says itself.
-func whyNot(backend keyring.BackendType) error {
+func whyNot(backend keyring.BackendType, goos string) error {
 	var reason string
 	switch backend {
 	case keyring.SecretServiceBackend, keyring.KWalletBackend:
 		switch {
-		case runtime.GOOS != "linux":
+		case goos != "linux":
 			reason = "it is for Linux"
 		case os.Getenv("DBUS_SESSION_BUS_ADDRESS") == "":
 			reason = fmt.Sprintf("there is no session bus: DBUS_SESSION_BUS_ADDRESS is not set and /run/user/%d/bus does not exist", os.Getuid())
@@ -90,7 +90,7 @@ func whyNot(backend keyring.BackendType) error {
 	case keyring.KeyCtlBackend:
 		reason = "it is for Linux"
 	case keyring.KeychainBackend:
-		if runtime.GOOS != "darwin" {
+		if goos != "darwin" {
 			reason = "it is for macOS"
 			break
 		}
@@ -99,7 +99,7 @@ func whyNot(backend keyring.BackendType) error {
 	case keyring.WinCredBackend:
 		reason = "it is for Windows"
 	case keyring.PassBackend:
-		reason = "it is not for " + runtime.GOOS
+		reason = "it is not for " + goos
 	default:
 		return hint.New(fmt.Errorf("%w: there is no such keychain", ErrUnavailable),
 			"choose secret-service, kwallet, keyctl, pass, file, keychain or wincred")

@@ -14,6 +14,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/99designs/keyring"
+
 	"aws-accounts/internal/hint"
 )
 
@@ -238,6 +240,16 @@ func TestKeychainThatCannotBe(t *testing.T) {
 	}
 	if b := OpenKeychain(KeychainConfig{}).Backend(); b == "" {
 		t.Error("no default")
+	}
+}
+
+// A program for macOS that was built without cgo has no macOS keychain, and says so rather than take another.
+func TestMacOSWithoutCgo(t *testing.T) {
+	t.Parallel()
+	err := whyNot(keyring.KeychainBackend, "darwin")
+	if !errors.Is(err, ErrUnavailable) || !strings.Contains(err.Error(), "built without cgo (CGO_ENABLED=0), so without the macOS keychain") ||
+		hint.Of(err) != "install a release for macOS, or build with CGO_ENABLED=1" {
+		t.Errorf("error %v, hint %q", err, hint.Of(err))
 	}
 }
 

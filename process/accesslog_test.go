@@ -52,6 +52,9 @@ func TestAccessLogKeepsWhatCameOfEachAttempt(t *testing.T) {
 }
 
 func TestAccessLogTakesManyWritersAndRotates(t *testing.T) {
+	if os.Getenv("WINEPREFIX") != "" {
+		t.Skip("NOT TESTED: Wine looks for the end of a file and writes there in two steps, where Windows and others need one")
+	}
 	l := newLog(t)
 	long := errors.New(strings.Repeat("x", 4000))
 	var all sync.WaitGroup

@@ -38,8 +38,7 @@ func (a *Asker) Command(ctx context.Context, command string) (string, error) {
 			"let the command get its answer without an account that needs it")
 	}
 
-	stop := func() {}
-	ctx, stop = untilKilled(ctx)
+	ctx, stop := untilKilled(ctx)
 	defer stop()
 	running, answered := context.WithCancelCause(ctx)
 	defer answered(nil)

@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -72,9 +73,13 @@ var built struct {
 	err error
 }
 
-// Binary builds the program once for the whole test run and returns its path.
+// Binary builds the program once for the whole test run and returns its path. Where there is no Go compiler, as under Wine,
+// $STAGE_BINARY names a program that is built already.
 func Binary(t testing.TB) string {
 	t.Helper()
+	if path := os.Getenv("STAGE_BINARY"); path != "" {
+		return path
+	}
 	built.Do(func() {
 		if built.dir, built.err = os.MkdirTemp("", "aws-accounts-stage-"); built.err != nil {
 			return
@@ -87,6 +92,9 @@ func Binary(t testing.TB) string {
 	})
 	if built.err != nil {
 		t.Fatalf("building aws-accounts: %v", built.err)
+	}
+	if runtime.GOOS == "windows" {
+		return filepath.Join(built.dir, "aws-accounts.exe")
 	}
 	return filepath.Join(built.dir, "aws-accounts")
 }
@@ -116,6 +124,10 @@ func NewHome(t testing.TB, aws *standin.Server, extra ...string) *Home {
 		"TMPDIR=" + t.TempDir(),
 		"AWS_REGION=eu-west-1",
 		"LC_ALL=C.UTF-8",
+	}
+	if runtime.GOOS == "windows" {
+		h.Env = append(h.Env, "USERPROFILE="+h.Dir, "XDG_CONFIG_HOME="+filepath.Join(h.Dir, ".config"),
+			"XDG_STATE_HOME="+filepath.Join(h.Dir, ".local", "state"), "SystemRoot="+os.Getenv("SystemRoot"), "ComSpec="+os.Getenv("ComSpec"))
 	}
 	h.Env = append(h.Env, aws.Env()...)
 	h.Env = append(h.Env, extra...)

@@ -68,7 +68,7 @@ func (x *exchange) trust(document string) (Trust, error) {
 }
 
 func createRole(x *exchange) (reply, error) {
-	role, policies, err := x.iamRole()
+	role, _, err := x.iamRole()
 	if err == nil {
 		return reply{}, fail(409, "EntityAlreadyExists", "Role with name %s already exists.", parseARN(role.ARN).name())
 	}
@@ -94,7 +94,7 @@ func createRole(x *exchange) (reply, error) {
 	if err := x.authorize("iam:CreateRole", role.ARN); err != nil {
 		return reply{}, err
 	}
-	policies = &rolePolicies{created: x.now, description: x.form.Get("Description"), document: document, inline: map[string]string{}, tags: map[string]string{},
+	policies := &rolePolicies{created: x.now, description: x.form.Get("Description"), document: document, inline: map[string]string{}, tags: map[string]string{},
 		failFirst: x.s.config.NewRoleDelayCalls}
 	for _, pair := range x.list("Tags", "Key", "Value") {
 		policies.tags[pair[0]] = pair[1]

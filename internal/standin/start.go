@@ -66,8 +66,8 @@ func (s *Server) Refuse() {
 func (s *Server) Close() {
 	s.net.stop.Do(func() { close(s.done) })
 	s.Refuse()
-	s.net.handlers.Lock()
-	s.net.handlers.Unlock()
+	s.net.handlers.Lock() // until the last of them is through
+	defer s.net.handlers.Unlock()
 }
 
 // URL is where it listens, without a slash at the end.

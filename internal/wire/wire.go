@@ -206,13 +206,13 @@ func newProgram(f *Flags) (*accounts.Program, error) {
 			path = called
 		}
 	}
-	program := &accounts.Program{Path: path, Args: []string{"process"}}
+	program := &accounts.Program{Path: sayable(path), Args: []string{"process"}}
 	if f.AccountsFile != "" {
 		file, err := filepath.Abs(place.Expand(f.AccountsFile))
 		if err != nil {
 			return nil, err
 		}
-		program.Args = append(program.Args, "--accounts-file="+file)
+		program.Args = append(program.Args, "--accounts-file="+sayable(file))
 	}
 	return program, nil
 }

@@ -48,7 +48,7 @@ cross: ## builds without cgo for the systems it is released for
 	CGO_ENABLED=0 GOOS=linux go build -o /dev/null .
 	CGO_ENABLED=0 GOOS=windows go build -o /dev/null .
 # One that couldn't keep anything in the macOS keychain must be able to say so.
-	CGO_ENABLED=0 GOOS=darwin go build -o dist/without-cgo . && grep -q 'built without cgo' dist/without-cgo && rm dist/without-cgo
+	CGO_ENABLED=0 GOOS=darwin go build -o $(DIST)/without-cgo . && grep -q "built without cgo" $(DIST)/without-cgo && rm $(DIST)/without-cgo
 
 fuzz: ## each fuzz test for FUZZTIME (20s)
 	@grep -rl --include='*_test.go' '^func Fuzz' . | xargs -n1 dirname | sort -u | while read -r package; do \

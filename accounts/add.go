@@ -22,9 +22,10 @@ type AddCommand struct {
 func (*AddCommand) Help() string {
 	return `Examples:
   aws-accounts add dev --role-arn=arn:aws:iam::987654321098:role/Admin --setup
-  aws-accounts add prod --account-id=555555555555 --role-arn=Admin --source=dev --duration=30m
-  aws-accounts add work --credentials-profile=work --mfa-serial=arn:aws:iam::123456789012:mfa/me
-  aws-accounts add audit --account-id=111122223333 --sso-session=corp --sso-role=ReadOnly
+  aws-accounts add prod --account-id=555555555555 --role-arn=Admin
+  aws-accounts add work --credentials-profile=work
+  aws-accounts add audit --account-id=111122223333 --sso-session=corp \
+    --sso-role=ReadOnly
 
 On a terminal it asks for what is missing. The rest of the accounts file stays as it is.`
 }

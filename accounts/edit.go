@@ -26,8 +26,8 @@ type Edit struct {
 func (*Edit) Help() string {
 	return `Examples:
   aws-accounts edit dev --description="Development" --duration=2h
-  aws-accounts edit dev --description=          takes the description out
-  aws-accounts edit                             opens the file in $VISUAL or $EDITOR
+  aws-accounts edit dev --description=    # takes the description out
+  aws-accounts edit                       # opens $VISUAL or $EDITOR
 
 The editor works on a copy, which is checked before it takes the file's place; where something is wrong you
 may go on editing, and until all is right the file stays as it was.`

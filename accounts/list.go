@@ -24,7 +24,7 @@ func (*List) Help() string {
 	return `It reads the sessions of accounts that were used here, and asks nobody but the keychain.
 
   aws-accounts list                     # all accounts
-  aws-accounts list prod                # those with "prod" in their name, number or description
+  aws-accounts list prod                # by name, number or description
   aws-accounts list --active --group    # what is open now, by source
   aws-accounts list --json | jq -r '.[] | select(.session == "expired").name'
 

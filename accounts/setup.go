@@ -29,6 +29,18 @@ type Setup struct {
 	ProfilePrefix *string  `help:"Put this before each account's name, instead of what the accounts file says." placeholder:"PREFIX"`
 }
 
+// Help is what --help says besides the flags.
+func (*Setup) Help() string {
+	return `It changes only profiles that it wrote, and names those that aren't its own.
+Run again, it changes nothing.
+
+  aws-accounts setup --dry-run
+  aws-accounts setup
+  aws-accounts setup dev prod
+  aws-accounts setup --profile-prefix=aa-    # aa-dev beside your own dev
+  aws-accounts setup --remove`
+}
+
 // prefixName is what the names of profiles that setup writes may begin with.
 var prefixName = pattern.New(`^[A-Za-z0-9_][A-Za-z0-9._@+/:=,~-]*$`)
 

@@ -19,6 +19,15 @@ type Clear struct {
 	All     bool     `help:"Forget every session, also of accounts that are no longer in the accounts file."`
 }
 
+// Help is what --help says besides the flags.
+func (*Clear) Help() string {
+	return `The next call gets a new session. At AWS the old one lives on until it ends.
+
+  aws-accounts clear dev
+  aws-accounts clear --expired
+  aws-accounts clear --all`
+}
+
 // Unknown is an error for what is no account's name, which may have been a slip of the pen. It is nil where that can't be
 // told.
 type Unknown func(name string) error

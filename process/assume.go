@@ -18,6 +18,18 @@ type Assume struct {
 	MFACode  string            `name:"mfa-code" help:"The six digits of the MFA device, instead of asking for them." placeholder:"123456"`
 }
 
+// Help is what --help says besides the flags.
+func (*Assume) Help() string {
+	return `SDKs get their sessions by themselves. This is for whoever wants to answer an
+MFA question before they start, or a session that lasts longer.
+
+  aws-accounts assume dev
+  aws-accounts assume                        # choose the account from a list
+  aws-accounts assume prod --duration 4h
+  aws-accounts assume prod --mfa-code 123456
+  aws-accounts assume dev --refresh          # after its policies changed`
+}
+
 // Run gets the session and says when it expires.
 func (c *Assume) Run(r *Resolver, stdout io.Writer) error {
 	file, a, err := r.account(c.Name)

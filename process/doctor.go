@@ -27,10 +27,10 @@ func (*Doctor) Help() string {
 	return `It looks at the accounts file, the keychain, the way to AWS, the clock, the credentials that accounts begin with, the
 stanzas in ~/.aws/config and what wins over them, and says what to type about each finding.
 
-  aws-accounts doctor            # everything that concerns all accounts
-  aws-accounts doctor dev        # dev as well: its stanza, its role, and AWS's reason if it refuses it
-  aws-accounts doctor --fix      # repairs what is safe, and says what it did
-  aws-accounts doctor --json | jq -r '.findings[] | select(.status == "fail").text'
+  aws-accounts doctor          # everything that concerns all accounts
+  aws-accounts doctor dev      # dev as well: its stanza and its role
+  aws-accounts doctor --fix    # repairs what is safe, and says what it did
+  aws-accounts doctor --json | jq '.findings[] | select(.status == "fail")'
 
 With NAME it assumes the account's role once and throws the session away. The session in the keychain stays as it is.
 

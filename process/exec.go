@@ -32,8 +32,8 @@ func (*Exec) Help() string {
 
   aws-accounts exec dev -- aws s3 ls
   aws-accounts exec prod -- ./deploy.sh --all
-  aws-accounts exec -- aws sts get-caller-identity     # choose the account from a list
-  aws-accounts exec --server dev -- terraform apply    # longer than the session lasts
+  aws-accounts exec -- aws sts get-caller-identity     # choose the account
+  aws-accounts exec --server dev -- terraform apply    # outlasts a session
 
 The command gets the account's credentials, region and AWS_ACCOUNTS_NAME, and nothing else that gives or selects
 credentials: AWS_PROFILE and the like are taken out, AWS_ACCOUNTS_KEYCHAIN_PASSPHRASE too, as it opens every account.

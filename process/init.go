@@ -37,9 +37,9 @@ type Init struct {
 // Help is shown by `init -h`.
 func (*Init) Help() string {
 	return `Examples:
-  aws-accounts init                  asks; shows the changes before it makes any
-  aws-accounts init --dry-run --yes  only shows them
-  aws-accounts init --yes --no-import-keys --keychain=file --passphrase-command="pass show aws-accounts"
+  aws-accounts init                    # shows all changes, and asks first
+  aws-accounts init --dry-run --yes    # only shows them
+  aws-accounts init --yes --no-import-keys --keychain=keyctl
 
 It may be run again at any time: what is done already stays as it is.`
 }

@@ -35,8 +35,9 @@ func (*KeychainMove) Help() string {
 from its new place. If it is interrupted, run it again, with --from if it says so.
 
   aws-accounts keychain move --to=pass
-  aws-accounts keychain move --to=file --passphrase-command="pass show aws-accounts"
-  aws-accounts keychain move --from=file --to=pass     # what an interrupted move, or AWS_ACCOUNTS_KEYCHAIN, left in file`
+  aws-accounts keychain move --to=file \
+    --passphrase-command="pass show aws-accounts"
+  aws-accounts keychain move --from=file --to=pass    # what is left in file`
 }
 
 // Run moves all that the keychain holds.

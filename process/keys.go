@@ -40,6 +40,17 @@ type KeysAdd struct {
 	Replace         bool   `help:"Put it in place of the key that is there."`
 }
 
+// Help is what --help says besides the flags.
+func (*KeysAdd) Help() string {
+	return `  aws-accounts keys add main
+  aws-accounts keys add main --replace
+  aws-vault exec main --no-session -- aws-accounts keys add main \
+    --from-environment
+
+The secret is asked for at the terminal, and never part of a command line, which
+other users of the machine can see. AWS is asked whose key it is.`
+}
+
 // How long a command about keys may take, the time included in which a person looks for the secret.
 const keysTimeout = 10 * time.Minute
 
@@ -312,6 +323,14 @@ func (r *Resolver) keychainConfig(ctx context.Context, base *accounts.Account, r
 type KeysRemove struct {
 	Name string `arg:"" help:"The account; it may have left the accounts file."`
 	Yes  bool   `help:"Don't ask whether to."`
+}
+
+// Help is what --help says besides the flags.
+func (*KeysRemove) Help() string {
+	return `  aws-accounts keys remove main
+  aws-accounts keys remove main --yes
+
+AWS isn't asked: delete the key there, too, if nobody uses it any more.`
 }
 
 // Run forgets the item, and the sessions that began with it. AWS isn't asked: the key stays valid there.

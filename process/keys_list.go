@@ -18,6 +18,14 @@ type KeysList struct {
 	JSON bool `name:"json" help:"Write one JSON document."`
 }
 
+// Help is what --help says besides the flags.
+func (*KeysList) Help() string {
+	return `It never shows a secret. A key older than 90 days shows yellow.
+
+  aws-accounts keys list
+  aws-accounts keys list --json | jq -r '.[].access_key_id'`
+}
+
 // listedKeys is a stable contract, as --json writes it.
 type listedKeys struct {
 	Account     string     `json:"account"`

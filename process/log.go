@@ -33,7 +33,7 @@ obtained. There is never a secret in the log.
   aws-accounts log --since 2h
   aws-accounts log --failed --account dev      # why it doesn't work
   aws-accounts log --follow                    # watch what Terraform asks for
-  aws-accounts log --stats --since 24h         # who makes how many calls, and how long they take
+  aws-accounts log --stats --since 24h         # calls, failures, time
   aws-accounts log --json | jq -r .caller | sort | uniq -c`
 }
 

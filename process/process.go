@@ -19,6 +19,17 @@ type Command struct {
 	Name string `arg:"" help:"The account, by its name in the accounts file."`
 }
 
+// Help is what --help says besides the flags.
+func (*Command) Help() string {
+	return `This is what setup writes into ~/.aws/config, and SDKs start:
+
+  [profile dev]
+  credential_process = /usr/local/bin/aws-accounts process dev
+
+On success it writes one JSON document and nothing else. On failure it writes
+nothing to standard output, and says why on standard error.`
+}
+
 // Run writes the credentials of the account as the one JSON document that SDKs expect, or returns why it can't.
 func (c *Command) Run(r *Resolver, stdout io.Writer) error {
 	// What was obtained is cached even if the caller has gone away: neither its closed pipe nor its terminal ends us.

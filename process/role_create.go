@@ -34,7 +34,8 @@ func (*RoleCreate) Help() string {
 	return `Examples:
   aws-accounts role create dev 'prod-*'
   aws-accounts role create --all --dry-run
-  aws-accounts role create dev --policy=AdministratorAccess --bootstrap-role=AWSControlTowerExecution
+  aws-accounts role create dev --policy=AdministratorAccess \
+    --bootstrap-role=AWSControlTowerExecution
 
 Makes the role that role_arn names, as the accounts file describes it: who may assume it, with MFA and external ID, and for how
 long. It is tagged ` + role.TagKey + `, and only roles with this tag are changed. What is right is left alone, so that the same

@@ -21,8 +21,8 @@ type RolePolicy struct {
 // Help is shown by `role policy -h`.
 func (*RolePolicy) Help() string {
 	return `Examples:
-  aws-accounts role policy dev                                      the trust policy, and what else has to be allowed
-  aws-accounts role policy 'prod-*' --cloudformation > role.json    for aws cloudformation create-stack-set
+  aws-accounts role policy dev    # the trust policy, and what else is needed
+  aws-accounts role policy 'prod-*' --cloudformation > role.json
   aws-accounts role policy dev --terraform > role.tf`
 }
 

@@ -22,6 +22,12 @@ type RoleShow struct {
 	JSON bool `name:"json" help:"Write one JSON document."`
 }
 
+// Help is what --help says besides the flags.
+func (*RoleShow) Help() string {
+	return `  aws-accounts role show dev
+  aws-accounts role show dev --json | jq .differences`
+}
+
 // shownRole is a stable contract with whoever reads --json.
 type shownRole struct {
 	Account     string            `json:"account"`

@@ -26,6 +26,15 @@ type SSOLogin struct {
 	Device  bool   `help:"Show a link and a code to confirm on any device, instead of opening the browser."`
 }
 
+// Help is what --help says besides the flags.
+func (*SSOLogin) Help() string {
+	return `  aws-accounts sso login              # the only SSO session
+  aws-accounts sso login corp
+  aws-accounts sso login --device     # a link and a code, as over ssh
+
+The sign-in is kept in the keychain, and renewed while Identity Center allows.`
+}
+
 // Run signs in, whether or not there is a sign-in, and says how long the new one holds.
 func (c *SSOLogin) Run(r *Resolver, stdout io.Writer) error {
 	file, session, err := r.ssoSession(c.Session)
@@ -75,6 +84,12 @@ func (c *SSOLogin) person(session *accounts.SSOSession, stdout io.Writer) identi
 // SSOLogout is `aws-accounts sso logout [SESSION]`.
 type SSOLogout struct {
 	Session string `arg:"" optional:"" help:"The SSO session, by its name in the accounts file; without it, the only one."`
+}
+
+// Help is what --help says besides the flags.
+func (*SSOLogout) Help() string {
+	return `  aws-accounts sso logout
+  aws-accounts sso logout corp`
 }
 
 // Run ends the sign-in with AWS, and removes it here together with every session that began with it: who signs out

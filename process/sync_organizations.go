@@ -37,7 +37,8 @@ type SyncOrganizations struct {
 func (*SyncOrganizations) Help() string {
 	return `Examples:
   aws-accounts sync organizations --dry-run
-  aws-accounts sync organizations --role=team/ReadOnly --ou=ou-ab12-cdef3456 --tag=env=prod --setup
+  aws-accounts sync organizations --role=team/ReadOnly --tag=env=prod
+  aws-accounts sync organizations --ou=ou-ab12-cdef3456 --setup
   aws-accounts sync organizations --yes --if-older-than=24h    # for ~/.bashrc
 
 Entries that you made, and what you change or add in others, stay as they are. "synced" in an entry says that it was made

@@ -29,7 +29,7 @@ type SyncShared struct {
 func (*SyncShared) Help() string {
 	return `Examples:
   aws-accounts sync shared
-  aws-accounts sync shared --if-older-than=24h    # for ~/.bashrc: nothing is asked for while the copy is younger
+  aws-accounts sync shared --if-older-than=24h    # for ~/.bashrc
 
 It fetches what "accounts_from" in the accounts file names by its address. If that fails, or if what comes isn't
 right, the copy fetched before stays in use.`

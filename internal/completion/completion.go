@@ -162,11 +162,15 @@ type Command struct {
 
 // Help is shown by `completion -h`.
 func (*Command) Help() string {
-	return `Examples, each for the start-up file of its shell:
-  bash        eval "$(aws-accounts completion bash)"                               in ~/.bashrc
-  zsh         eval "$(aws-accounts completion zsh)"                                in ~/.zshrc, below compinit
-  fish        aws-accounts completion fish | source                                in ~/.config/fish/config.fish
-  PowerShell  aws-accounts completion powershell | Out-String | Invoke-Expression  in $PROFILE`
+	return `Each for the start-up file of its shell:
+
+  eval "$(aws-accounts completion bash)"       # ~/.bashrc
+  eval "$(aws-accounts completion zsh)"        # ~/.zshrc, below compinit
+  aws-accounts completion fish | source        # ~/.config/fish/config.fish
+
+and for PowerShell in $PROFILE:
+
+  aws-accounts completion powershell | Out-String | Invoke-Expression`
 }
 
 // Run writes the script.

@@ -43,6 +43,9 @@ func TestHelp(t *testing.T) {
 		if !has[leaf.FullPath()] {
 			t.Errorf("%s has no example", leaf.FullPath())
 		}
+		if strings.HasPrefix(leaf.Detail, " ") {
+			t.Errorf("%s: kong takes the blanks away that its help begins with", leaf.FullPath())
+		}
 		for line := range strings.SplitSeq(leaf.Detail, "\n") {
 			if strings.HasPrefix(line, "  ") && len([]rune(line)) > 78 { // kong indents it by two more
 				t.Errorf("%s: %q is too wide by %d", leaf.FullPath(), line, len([]rune(line))-78)

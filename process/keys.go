@@ -42,7 +42,8 @@ type KeysAdd struct {
 
 // Help is what --help says besides the flags.
 func (*KeysAdd) Help() string {
-	return `  aws-accounts keys add main
+	return `Examples:
+  aws-accounts keys add main
   aws-accounts keys add main --replace
   aws-vault exec main --no-session -- aws-accounts keys add main \
     --from-environment
@@ -327,7 +328,8 @@ type KeysRemove struct {
 
 // Help is what --help says besides the flags.
 func (*KeysRemove) Help() string {
-	return `  aws-accounts keys remove main
+	return `Examples:
+  aws-accounts keys remove main
   aws-accounts keys remove main --yes
 
 AWS isn't asked: delete the key there, too, if nobody uses it any more.`

@@ -30,7 +30,8 @@ type KeysImport struct {
 
 // Help is what --help says besides the flags.
 func (*KeysImport) Help() string {
-	return `  aws-accounts keys import                    # the key of [default]
+	return `Examples:
+  aws-accounts keys import                    # the key of [default]
   aws-accounts keys import work --account main
   aws-accounts keys import --remove           # and takes it out of the file
 

@@ -31,7 +31,8 @@ type KeysRotate struct {
 
 // Help is what --help says besides the flags.
 func (*KeysRotate) Help() string {
-	return `  aws-accounts keys rotate main
+	return `Examples:
+  aws-accounts keys rotate main
 
 It makes a new key, waits until AWS knows it everywhere, uses it, and deletes
 the old one. Interrupted anywhere, the keychain holds a key that works, and the

@@ -24,7 +24,8 @@ type RoleShow struct {
 
 // Help is what --help says besides the flags.
 func (*RoleShow) Help() string {
-	return `  aws-accounts role show dev
+	return `Examples:
+  aws-accounts role show dev
   aws-accounts role show dev --json | jq .differences`
 }
 

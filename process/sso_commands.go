@@ -28,7 +28,8 @@ type SSOLogin struct {
 
 // Help is what --help says besides the flags.
 func (*SSOLogin) Help() string {
-	return `  aws-accounts sso login              # the only SSO session
+	return `Examples:
+  aws-accounts sso login              # the only SSO session
   aws-accounts sso login corp
   aws-accounts sso login --device     # a link and a code, as over ssh
 
@@ -88,7 +89,8 @@ type SSOLogout struct {
 
 // Help is what --help says besides the flags.
 func (*SSOLogout) Help() string {
-	return `  aws-accounts sso logout
+	return `Examples:
+  aws-accounts sso logout
   aws-accounts sso logout corp`
 }
 

@@ -32,10 +32,26 @@ type syscallInfo struct {
 	args [6]uint64
 }
 
-// killedAt runs cmd under ptrace and kills it on its way into the nth system call that touches a file below dir, before the
-// kernel does anything. It returns the name of the call, "" if the program ended by itself before. Unlike strace's injection,
-// which counts for each thread, it counts for the program.
+// killedAt runs cmd and kills it on its way into the nth system call that touches a file below dir, before the kernel does
+// anything. It returns the name of the call, "" if the program ended by itself before. Unlike strace's injection, which counts
+// for each thread, it counts for the program.
 func killedAt(t *testing.T, cmd *exec.Cmd, dir string, nth int) (call string) {
+	t.Helper()
+	count := 0
+	traced(t, cmd, func(tid int, info syscallInfo) bool {
+		if name := touches(tid, info, dir); name != "" {
+			if count++; count == nth {
+				call = name
+			}
+		}
+		return call == ""
+	})
+	return call
+}
+
+// traced runs cmd under ptrace and has each system call that one of its threads is about to make looked at. It is killed when
+// look says no.
+func traced(t *testing.T, cmd *exec.Cmd, look func(tid int, info syscallInfo) bool) {
 	t.Helper()
 	null, err := os.OpenFile(os.DevNull, os.O_RDWR, 0)
 	if err != nil {
@@ -49,24 +65,20 @@ func killedAt(t *testing.T, cmd *exec.Cmd, dir string, nth int) (call string) {
 	done := make(chan error)
 	go func() {
 		runtime.LockOSThread() // tracing is an affair between threads; the thread ends with this goroutine
-		var err error
-		call, err = trace(cmd, dir, nth)
-		done <- err
+		done <- trace(cmd, look)
 	}()
 	if err := <-done; err != nil {
 		t.Fatalf("tracing %v: %v", cmd.Args, err)
 	}
-	return call
 }
 
-func trace(cmd *exec.Cmd, dir string, nth int) (call string, err error) {
+func trace(cmd *exec.Cmd, look func(tid int, info syscallInfo) bool) error {
 	if err := cmd.Start(); err != nil {
-		return "", err
+		return err
 	}
 	defer cmd.Process.Release()
 	leader := cmd.Process.Pid
 	known := map[int]bool{}
-	count := 0
 	for {
 		var status unix.WaitStatus
 		tid, err := unix.Wait4(-1, &status, unix.WALL|unix.WNOTHREAD, nil)
@@ -74,11 +86,11 @@ func trace(cmd *exec.Cmd, dir string, nth int) (call string, err error) {
 			continue
 		}
 		if err != nil {
-			return call, err
+			return err
 		}
 		if !status.Stopped() {
 			if tid == leader {
-				return call, nil
+				return nil
 			}
 			continue
 		}
@@ -87,16 +99,13 @@ func trace(cmd *exec.Cmd, dir string, nth int) (call string, err error) {
 		case !known[tid] && tid == leader: // its execve
 			known[tid] = true
 			if err := unix.PtraceSetOptions(tid, unix.PTRACE_O_TRACESYSGOOD|unix.PTRACE_O_TRACECLONE|unix.PTRACE_O_EXITKILL); err != nil {
-				return call, err
+				return err
 			}
 		case !known[tid] && sig == unix.SIGSTOP: // a new thread
 			known[tid] = true
 		case sig == unix.SIGTRAP|0x80:
-			if name := entered(tid, dir); name != "" {
-				if count++; count == nth {
-					call = name
-					unix.Kill(leader, unix.SIGKILL)
-				}
+			if info, ok := entered(tid); ok && !look(tid, info) {
+				unix.Kill(leader, unix.SIGKILL)
 			}
 		case sig == unix.SIGTRAP: // the clone itself
 		default:
@@ -106,13 +115,14 @@ func trace(cmd *exec.Cmd, dir string, nth int) (call string, err error) {
 	}
 }
 
-// entered returns the name of the call that the thread is about to make, if it touches a file below dir.
-func entered(tid int, dir string) string {
-	var info syscallInfo
+// entered returns the call that the thread is about to make, if it isn't coming back from one.
+func entered(tid int) (info syscallInfo, ok bool) {
 	_, _, errno := unix.Syscall6(unix.SYS_PTRACE, unix.PTRACE_GET_SYSCALL_INFO, uintptr(tid), unsafe.Sizeof(info), uintptr(unsafe.Pointer(&info)), 0, 0)
-	if errno != 0 || info.op != 1 {
-		return ""
-	}
+	return info, errno == 0 && info.op == 1
+}
+
+// touches returns the name of the call if it touches a file below dir.
+func touches(tid int, info syscallInfo, dir string) string {
 	name := touching[info.nr]
 	switch name {
 	case "":

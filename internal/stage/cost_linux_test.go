@@ -1,0 +1,152 @@
+package stage
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"reflect"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/godbus/dbus/v5"
+	"golang.org/x/sys/unix"
+)
+
+// ofTheRuntime are system calls whose number depends on how Go's threads come to run, on the kernel or on the machine's cgroups.
+var ofTheRuntime = []uint64{
+	unix.SYS_CLONE, unix.SYS_EXIT, unix.SYS_GETTID, unix.SYS_GETPID, unix.SYS_TGKILL, unix.SYS_SIGALTSTACK, unix.SYS_PRCTL, unix.SYS_SCHED_GETAFFINITY,
+	unix.SYS_RT_SIGPROCMASK, unix.SYS_RT_SIGACTION, unix.SYS_RT_SIGRETURN, unix.SYS_MMAP, unix.SYS_MUNMAP, unix.SYS_MADVISE,
+	unix.SYS_FUTEX, unix.SYS_NANOSLEEP, unix.SYS_CLOCK_NANOSLEEP, unix.SYS_SCHED_YIELD, unix.SYS_EPOLL_PWAIT,
+	unix.SYS_OPENAT, unix.SYS_CLOSE, unix.SYS_READ, unix.SYS_PREAD64, unix.SYS_RECVMSG,
+}
+
+// costs are what a call costs on any machine.
+type costs struct {
+	systemCalls int // but those of ofTheRuntime
+	connections int
+	processes   int
+	opened      []string // files of the home
+	written     []string // system calls that change some
+	asked       []string // D-Bus methods
+}
+
+func costOf(t *testing.T, h *Home, args ...string) costs {
+	t.Helper()
+	var c costs
+	out, err := os.Create(filepath.Join(t.TempDir(), "out"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer out.Close()
+	cmd := h.Command("aws-accounts", args...)
+	cmd.Stdout = out
+	traced(t, cmd, func(tid int, info syscallInfo) bool {
+		if !slices.Contains(ofTheRuntime, info.nr) {
+			c.systemCalls++
+		}
+		switch info.nr {
+		case unix.SYS_OPENAT:
+			path, _, _ := bytes.Cut(memory(tid, info.args[1], 512), []byte{0})
+			if file, ok := strings.CutPrefix(string(path), h.Dir); ok {
+				c.opened = append(c.opened, hexadecimal.ReplaceAllString(file, "#"))
+			}
+		case unix.SYS_WRITE:
+			if m, err := dbus.DecodeMessage(bytes.NewReader(memory(tid, info.args[1], min(info.args[2], 4096)))); err == nil {
+				c.asked = append(c.asked, fmt.Sprint(m.Headers[dbus.FieldMember].Value()))
+			}
+		case unix.SYS_CONNECT:
+			c.connections++
+		case unix.SYS_CLONE:
+			if info.args[0]&unix.CLONE_THREAD == 0 {
+				c.processes++
+			}
+		case unix.SYS_CLONE3:
+			c.processes++
+		}
+		if call := touches(tid, info, h.Dir); call != "" {
+			c.written = append(c.written, call)
+		}
+		return true
+	})
+	if data, err := os.ReadFile(out.Name()); err != nil || !document.Match(data) {
+		t.Fatalf("no document, but %d bytes, %v", len(data), err)
+	}
+	return c
+}
+
+var hexadecimal = regexp.MustCompile(`[0-9a-f]{16,}`)
+
+// memory reads from a stopped thread.
+func memory(tid int, address, size uint64) []byte {
+	b := make([]byte, size)
+	n, _ := unix.PtracePeekData(tid, uintptr(address), b)
+	return b[:n]
+}
+
+// A warm call costs this on any machine, and nothing more. The number of system calls is the least of a few tries: Go's runtime
+// makes one more now and then. Who makes it cheaper writes the new figures down.
+func TestWarmCallCosts(t *testing.T) {
+	t.Parallel()
+	const note = "/.local/state/aws-accounts/locks/accounts-file-#.json"
+	for keychain, want := range map[string]costs{
+		"secret-service": {systemCalls: 38, connections: 1, opened: []string{note}, asked: []string{"Hello", "OpenSession", "SearchItems", "GetSecret"}},
+		"file":           {systemCalls: 45, connections: 1, opened: []string{note, "/.local/state/aws-accounts/keychain/#"}, asked: []string{"Hello"}},
+	} {
+		t.Run(keychain, func(t *testing.T) {
+			t.Parallel()
+			env := Keyring(t).Env()
+			if keychain == "file" {
+				env = append(env, FileKeychain()...)
+			}
+			h := NewHome(t, startStageAWS(t, ""), env...)
+			h.Accounts(stageAccounts)
+			time.Sleep(2*time.Second + 100*time.Millisecond) // until the file counts as left alone: see accounts.Stamp
+			h.MustRun("aws-accounts", "process", "dev")
+			got := costOf(t, h, "process", "dev")
+			for range 4 {
+				if again := costOf(t, h, "process", "dev"); again.systemCalls < got.systemCalls {
+					got = again
+				}
+			}
+			t.Logf("a warm call, %s: %+v", keychain, got)
+			if got.systemCalls > want.systemCalls {
+				t.Errorf("%d system calls, want %d at most", got.systemCalls, want.systemCalls)
+			}
+			got.systemCalls = want.systemCalls
+			if !reflect.DeepEqual(got, want) {
+				t.Errorf("it costs %+v\n           want %+v", got, want)
+			}
+		})
+	}
+}
+
+// What packages do before main begins, each call of the program pays for: most of it are the tables of AWS's services. A client
+// of one more service adds some 700 allocations.
+func TestNothingMoreBeforeMain(t *testing.T) {
+	t.Parallel()
+	const most = 6200
+	cmd := exec.Command(Binary(t), "version")
+	cmd.Env = []string{"GODEBUG=inittrace=1", "DBUS_SESSION_BUS_ADDRESS=unix:path=/none"}
+	trace, err := cmd.CombinedOutput()
+	if err != nil {
+		t.Fatalf("%v: %s", err, trace)
+	}
+	all := 0
+	for _, line := range regexp.MustCompile(`(?m)^init .* (\d+) allocs$`).FindAllSubmatch(trace, -1) {
+		n, err := strconv.Atoi(string(line[1]))
+		if err != nil {
+			t.Fatal(err)
+		}
+		all += n
+	}
+	t.Logf("%d allocations before main", all)
+	if all == 0 || all > most {
+		t.Errorf("%d allocations before main, want %d at most:\n%s", all, most, trace)
+	}
+}

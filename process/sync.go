@@ -9,6 +9,7 @@ import (
 	"io"
 	"net/http"
 	"reflect"
+	"runtime/debug"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -56,8 +57,12 @@ type syncing struct {
 	throttled atomic.Int64
 }
 
+// enoughMemory is what 10,000 accounts need, which are taken apart several times. Then rubbish is collected more often.
+const enoughMemory = 64 << 20
+
 // once does it unless it was done a short while ago, and remembers that it was.
 func (s *syncing) once(do func() error) error {
+	debug.SetMemoryLimit(enoughMemory)
 	var last time.Time
 	if s.IfOlderThan > 0 && note.Read(s.Sessions.Dir, s.note(), &last) {
 		if age := s.Sessions.Now().Sub(last); 0 <= age && age < s.IfOlderThan {

@@ -154,9 +154,13 @@ func (c *SyncOrganizations) list(ctx context.Context, s *syncing, file *accounts
 	if err != nil {
 		return nil, err
 	}
-	doing := "listing the organization: %d accounts"
-	defer s.progress(func() string { return fmt.Sprintf(doing, org.Seen()) })()
-	listed, err := org.Accounts(ctx, c.OU)
+	defer s.progress(func() string { return "listing the organization: " + many(org.Seen(), "account") })()
+	var listed []organization.Account
+	if c.OU != "" {
+		listed, err = org.Below(ctx, c.OU)
+	} else {
+		listed, err = org.Accounts(ctx, made(file))
+	}
 	if err != nil {
 		return nil, unchanged(c.explain(err, file, with), org.Seen())
 	}
@@ -177,6 +181,16 @@ func (c *SyncOrganizations) list(ctx context.Context, s *syncing, file *accounts
 		return nil, hint.New(fmt.Errorf("%s; nothing was changed", c.nothing()), "check --ou and --tag: the console of AWS Organizations shows both")
 	}
 	return listed, nil
+}
+
+// made are the AWS accounts that an earlier sync has found.
+func made(file *accounts.File) (ids []string) {
+	for i := range file.Accounts {
+		if a := &file.Accounts[i]; a.Synced != nil && a.RoleARN != "" {
+			ids = append(ids, a.AccountID)
+		}
+	}
+	return ids
 }
 
 func (c *SyncOrganizations) nothing() string {

@@ -24,36 +24,53 @@ type Assigned struct {
 const ListsAtOnce = 64
 
 // Assigned lists all that the person has, sorted by account and role: everything, or an error. It signs nobody in, but
-// renews the sign-in when that ends meanwhile. seen is told, from several goroutines, how many accounts there are, and each
-// time that one of them is done. How fast AWS is asked is for the Config's Retryer.
+// renews the sign-in when that ends meanwhile. seen is told, from several goroutines, how many accounts there are so far and
+// how many of them are done. How fast AWS is asked is for the Config's Retryer.
 func (c *Center) Assigned(ctx context.Context, seen func(done, all int)) ([]Assigned, error) {
 	b := &bearer{center: c}
 	portal := c.portal()
-	accounts, err := listAccounts(ctx, b, portal)
-	if err != nil {
-		return nil, err
-	}
-	lists := make([][]Assigned, len(accounts))
-	var done atomic.Int64
+	accounts := make(chan types.AccountInfo, 100*largestPage)
+	var found, done atomic.Int64
 	group, ctx := errgroup.WithContext(ctx)
-	group.SetLimit(ListsAtOnce)
-	for i, a := range accounts {
+	group.Go(func() error {
+		defer close(accounts)
+		return listAccounts(ctx, b, portal, func(a types.AccountInfo) error {
+			found.Add(1)
+			select {
+			case accounts <- a:
+				return nil
+			case <-ctx.Done():
+				return ctx.Err()
+			}
+		})
+	})
+	var mu sync.Mutex
+	var all []Assigned
+	for range ListsAtOnce {
 		group.Go(func() error {
-			defer func() { seen(int(done.Add(1)), len(accounts)) }()
-			return b.use(ctx, func(token string) error {
-				roles, err := roles(ctx, portal, token, aws.ToString(a.AccountId))
-				lists[i] = nil
-				for _, role := range roles {
-					lists[i] = append(lists[i], Assigned{aws.ToString(a.AccountId), aws.ToString(a.AccountName), role})
+			for a := range accounts {
+				id := aws.ToString(a.AccountId)
+				var names []string
+				err := b.use(ctx, func(token string) (err error) {
+					names, err = roles(ctx, portal, token, id)
+					return err
+				})
+				if err != nil {
+					return err
 				}
-				return err
-			})
+				mu.Lock()
+				for _, role := range names {
+					all = append(all, Assigned{id, aws.ToString(a.AccountName), role})
+				}
+				mu.Unlock()
+				seen(int(done.Add(1)), int(found.Load()))
+			}
+			return nil
 		})
 	}
 	if err := group.Wait(); err != nil {
 		return nil, err
 	}
-	all := slices.Concat(lists...)
 	slices.SortFunc(all, func(a, b Assigned) int {
 		return cmp.Or(strings.Compare(a.AccountID, b.AccountID), strings.Compare(a.Role, b.Role))
 	})
@@ -63,7 +80,7 @@ func (c *Center) Assigned(ctx context.Context, seen func(done, all int)) ([]Assi
 // largestPage is the largest that AWS gives.
 const largestPage = 100
 
-func listAccounts(ctx context.Context, b *bearer, portal *sso.Client) (all []types.AccountInfo, err error) {
+func listAccounts(ctx context.Context, b *bearer, portal *sso.Client, take func(types.AccountInfo) error) error {
 	in := sso.ListAccountsInput{MaxResults: aws.Int32(largestPage)}
 	for {
 		var out *sso.ListAccountsOutput
@@ -73,11 +90,15 @@ func listAccounts(ctx context.Context, b *bearer, portal *sso.Client) (all []typ
 			return err
 		})
 		if err != nil {
-			return nil, err
+			return err
 		}
-		all = append(all, out.AccountList...)
+		for _, a := range out.AccountList {
+			if err := take(a); err != nil {
+				return err
+			}
+		}
 		if in.NextToken = out.NextToken; aws.ToString(in.NextToken) == "" {
-			return all, nil
+			return nil
 		}
 	}
 }

@@ -21,8 +21,8 @@ import (
 
 // Organization asks about one organization. It is made by New.
 type Organization struct {
-	client *client
-	seen   atomic.Int64
+	client         *client
+	listed, walked atomic.Int64 // accounts so far
 }
 
 // New returns the organization that the account belongs to whose credentials config has. Its Retryer, one of the SDK's, says
@@ -55,40 +55,74 @@ func (a *Account) Place() (partition, management, organization string) {
 }
 
 // Seen is how many accounts have been listed so far. It may be asked for while Accounts and Tags run.
-func (o *Organization) Seen() int { return int(o.seen.Load()) }
+func (o *Organization) Seen() int { return int(max(o.listed.Load(), o.walked.Load())) }
 
-// Accounts lists all accounts, or those below a root or organizational unit at any depth, in the order that AWS has.
-func (o *Organization) Accounts(ctx context.Context, unit string) ([]Account, error) {
-	if unit != "" {
-		return o.below(ctx, unit)
-	}
+// manyPages is when an organization is large enough to be walked.
+const manyPages = 10
+
+// Accounts lists all accounts. AWS gives 20 of them at a time, and a page names the next one, so that thousands take long.
+// Therefore a large organization is also walked by its units, many pages at a time, and whichever way is through first
+// counts. On a walk an account can be missed that is moved meanwhile: it doesn't count if it lacks one of those that the
+// other way has seen, or one of known, by their IDs.
+func (o *Organization) Accounts(ctx context.Context, known []string) ([]Account, error) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	walked := make(chan []Account, 1)
 	var all []Account
-	err := o.pages(ctx, "ListAccounts", request{}, func(p *page) { all = append(all, p.accounts()...) })
+	in := request{MaxResults: largestPage}
+	for n := 1; ; n++ {
+		p, err := o.page(ctx, "ListAccounts", &in)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, p.accounts()...)
+		o.listed.Store(int64(len(all)))
+		if in.NextToken == "" {
+			return all, nil
+		}
+		if n == manyPages {
+			go func() {
+				if found, err := o.walk(ctx); err == nil {
+					walked <- found
+				}
+			}()
+		}
+		select {
+		case found := <-walked:
+			if hasAll(found, known, all) {
+				return found, nil
+			}
+		default:
+		}
+	}
+}
+
+func hasAll(found []Account, known []string, seen []Account) bool {
+	has := make(map[string]bool, len(found))
+	for _, a := range found {
+		has[a.ID] = true
+	}
+	return !slices.ContainsFunc(known, func(id string) bool { return !has[id] }) &&
+		!slices.ContainsFunc(seen, func(a Account) bool { return !has[a.ID] })
+}
+
+func (o *Organization) walk(ctx context.Context) ([]Account, error) {
+	var all []Account
+	err := o.pages(ctx, "ListRoots", request{}, func(p *page) error {
+		for _, root := range p.Roots {
+			below, err := o.Below(ctx, root.ID)
+			if err != nil {
+				return err
+			}
+			all = append(all, below...)
+		}
+		return nil
+	})
 	return all, err
 }
 
-// Tags are those of each of the accounts, in their order.
-func (o *Organization) Tags(ctx context.Context, accounts []Account) ([]map[string]string, error) {
-	tags := make([]map[string]string, len(accounts))
-	o.seen.Store(0)
-	group, ctx := errgroup.WithContext(ctx)
-	group.SetLimit(atOnce)
-	for i, a := range accounts {
-		tags[i] = map[string]string{}
-		group.Go(func() error {
-			defer o.seen.Add(1)
-			return o.pages(ctx, "ListTagsForResource", request{ResourceID: a.ID}, func(p *page) {
-				for _, t := range p.Tags {
-					tags[i][t.Key] = t.Value
-				}
-			})
-		})
-	}
-	return tags, group.Wait()
-}
-
-// below walks a tree of organizational units, one level at a time.
-func (o *Organization) below(ctx context.Context, unit string) ([]Account, error) {
+// Below lists the accounts below a root or organizational unit at any depth, one level at a time.
+func (o *Organization) Below(ctx context.Context, unit string) ([]Account, error) {
 	var all []Account
 	for level := []string{unit}; len(level) > 0; {
 		accounts, units := make([][]Account, len(level)), make([][]string, len(level))
@@ -96,15 +130,18 @@ func (o *Organization) below(ctx context.Context, unit string) ([]Account, error
 		group.SetLimit(atOnce)
 		for i, parent := range level {
 			group.Go(func() error {
-				return o.pages(ctx, "ListAccountsForParent", request{ParentID: parent}, func(p *page) {
+				return o.pages(ctx, "ListAccountsForParent", request{MaxResults: largestPage, ParentID: parent}, func(p *page) error {
 					accounts[i] = append(accounts[i], p.accounts()...)
+					o.walked.Add(int64(len(p.Accounts)))
+					return nil
 				})
 			})
 			group.Go(func() error {
-				return o.pages(ctx, "ListOrganizationalUnitsForParent", request{ParentID: parent}, func(p *page) {
+				return o.pages(ctx, "ListOrganizationalUnitsForParent", request{MaxResults: largestPage, ParentID: parent}, func(p *page) error {
 					for _, u := range p.OrganizationalUnits {
 						units[i] = append(units[i], u.ID)
 					}
+					return nil
 				})
 			})
 		}
@@ -116,7 +153,30 @@ func (o *Organization) below(ctx context.Context, unit string) ([]Account, error
 	return all, nil
 }
 
+// Tags are those of each of the accounts, in their order.
+func (o *Organization) Tags(ctx context.Context, accounts []Account) ([]map[string]string, error) {
+	tags := make([]map[string]string, len(accounts))
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(atOnce)
+	for i, a := range accounts {
+		tags[i] = map[string]string{}
+		group.Go(func() error {
+			return o.pages(ctx, "ListTagsForResource", request{ResourceID: a.ID}, func(p *page) error {
+				for _, t := range p.Tags {
+					tags[i][t.Key] = t.Value
+				}
+				return nil
+			})
+		})
+	}
+	return tags, group.Wait()
+}
+
+// largestPage is AWS's.
+const largestPage = 20
+
 type request struct {
+	MaxResults int    `json:",omitempty"` // which tags don't have
 	ParentID   string `json:"ParentId,omitempty"`
 	ResourceID string `json:"ResourceId,omitempty"`
 	NextToken  string `json:",omitempty"`
@@ -128,7 +188,7 @@ type page struct {
 		Account
 		Status string // what State was called until September 2026
 	}
-	OrganizationalUnits []struct {
+	Roots, OrganizationalUnits []struct {
 		ID string `json:"Id"`
 	}
 	Tags      []struct{ Key, Value string }
@@ -145,22 +205,29 @@ func (p *page) accounts() []Account {
 	return list
 }
 
-// pages asks for one page after the other. An empty one needn't be the last.
-func (o *Organization) pages(ctx context.Context, operation string, in request, take func(*page)) error {
+// page asks for one page, and makes in the request for the next: without a NextToken there is none. An empty page needn't be
+// the last.
+func (o *Organization) page(ctx context.Context, operation string, in *request) (*page, error) {
+	var p page
+	if err := o.client.call(ctx, operation, in, &p); err != nil {
+		return nil, err
+	}
+	if p.NextToken != "" && p.NextToken == in.NextToken {
+		return nil, errors.New("AWS gives the same page again and again")
+	}
+	in.NextToken = p.NextToken
+	return &p, nil
+}
+
+func (o *Organization) pages(ctx context.Context, operation string, in request, take func(*page) error) error {
 	for {
-		var p page
-		if err := o.client.call(ctx, operation, in, &p); err != nil {
+		p, err := o.page(ctx, operation, &in)
+		if err == nil {
+			err = take(p)
+		}
+		if err != nil || in.NextToken == "" {
 			return err
 		}
-		take(&p)
-		o.seen.Add(int64(len(p.Accounts)))
-		if p.NextToken == "" {
-			return nil
-		}
-		if p.NextToken == in.NextToken {
-			return errors.New("AWS gives the same page again and again")
-		}
-		in.NextToken = p.NextToken
 	}
 }
 

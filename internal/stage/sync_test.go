@@ -1,0 +1,204 @@
+package stage
+
+import (
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"aws-accounts/internal/standin"
+)
+
+// What a sync of 10,000 accounts may take, at so much for each page.
+const (
+	manyAccounts = 10_000
+	pageTime     = 50 * time.Millisecond
+	syncTime     = 10 * time.Second
+	syncMemory   = 100 // MiB
+)
+
+// measured runs us, and returns what it wrote, how long it took, and how much memory in MiB.
+func (h *Home) measured(args ...string) (stdout string, took time.Duration, memory int64) {
+	h.t.Helper()
+	cmd := h.Command("aws-accounts", args...)
+	var errs strings.Builder
+	cmd.Stderr = &errs
+	began := time.Now()
+	out, err := cmd.Output()
+	took = time.Since(began)
+	if err != nil || errs.Len() > 0 {
+		h.t.Fatalf("%v: %v\n%s%s", args, err, out, errs.String())
+	}
+	return string(out), took, cmd.ProcessState.SysUsage().(*syscall.Rusage).Maxrss >> 10
+}
+
+// numbered is an AWS account's ID.
+func numbered(i int) string { return fmt.Sprintf("2%011d", i) }
+
+// From an organization of 10,000 to working profiles. Its accounts are in units of 100, some of which are in others, and a
+// page has 20, which is AWS's most.
+func TestSyncOfTenThousand(t *testing.T) {
+	world := World()
+	o := &standin.Organization{ManagementAccount: MainAccount}
+	for i := range manyAccounts {
+		unit := fmt.Sprintf("ou-ab12-%08d", i/100)
+		if i%100 == 0 {
+			parent := ""
+			if i/100 >= 50 {
+				parent = fmt.Sprintf("ou-ab12-%08d", i/100-50)
+			}
+			o.Units = append(o.Units, standin.OrgUnit{ID: unit, Parent: parent})
+		}
+		o.Members = append(o.Members, standin.OrgMember{ID: numbered(i), Name: fmt.Sprintf("Team %d", i), Parent: unit})
+	}
+	world.Organization = o
+	sample := []int{0, 4711, manyAccounts - 1}
+	for _, i := range sample {
+		world.Roles = append(world.Roles, standin.Role{ARN: "arn:aws:iam::" + numbered(i) + ":role/OrganizationAccountAccessRole", Trust: standin.Trust{Principals: []string{MainAccount}}})
+	}
+	aws := standin.Start(t, world)
+	aws.Fault(standin.Fault{Operation: "organizations:*", Kind: standin.Slow, Delay: pageTime})
+	h := NewHome(t, aws, FileKeychain()...)
+	h.Accounts(`{"defaults": {"region": "eu-west-1"}, "accounts": [{"name": "main", "account_id": "` + MainAccount + `"}]}`)
+
+	out, took, memory := h.measured("sync", "organizations", "--yes")
+	if !strings.Contains(out, "o-standin000: 10000 new\n") || !strings.Contains(out, "… 9980 more") {
+		t.Errorf("it says\n%s", out)
+	}
+	t.Logf("sync: %v, %d MiB, %d calls", took.Round(10*time.Millisecond), memory, aws.Calls("organizations:*"))
+	if took > syncTime || memory > syncMemory {
+		t.Errorf("it took %v and %d MiB", took, memory)
+	}
+	out, took, memory = h.measured("sync", "organizations", "--yes")
+	if !strings.Contains(out, "o-standin000: 10000 up to date\n") {
+		t.Errorf("the second time it says\n%s", out)
+	}
+	t.Logf("sync again: %v, %d MiB", took.Round(10*time.Millisecond), memory)
+	_, took, memory = h.measured("setup")
+	t.Logf("setup: %v, %d MiB", took.Round(10*time.Millisecond), memory)
+	for _, i := range sample {
+		h.works(aws, fmt.Sprintf("Team-%d", i), "::"+numbered(i)+":assumed-role/OrganizationAccountAccessRole/")
+	}
+
+	// One is gone: then the list counts that misses none, however long it takes.
+	aws.ClearFaults()
+	aws.SetMembers(o.Members[1:]...)
+	out, took, _ = h.measured("sync", "organizations", "--yes", "--prune")
+	if !strings.Contains(out, "1 gone, 9999 up to date") || !strings.Contains(out, "removed  [profile Team-0]") {
+		t.Errorf("with one gone it says\n%s", out)
+	}
+	t.Logf("sync --prune: %v", took.Round(10*time.Millisecond))
+	if err := NoSecrets(h.Dir, aws); err != nil {
+		t.Error(err)
+	}
+}
+
+// works reports an account whose profile doesn't give the AWS CLI credentials for arn.
+func (h *Home) works(aws *standin.Server, profile, arn string) {
+	h.t.Helper()
+	cli, _ := findAWSCLI(h.t.(*testing.T), "1")
+	began := time.Now()
+	if out, status := h.combined(awsIdentity(cli, profile, aws)...); status != 0 || !strings.Contains(out, arn) {
+		h.t.Errorf("%s: exit %d\n%s", profile, status, out)
+	}
+	h.t.Logf("aws sts get-caller-identity --profile %s: %v", profile, time.Since(began).Round(10*time.Millisecond))
+}
+
+// From Identity Center: 10,000 accounts, two permission sets in one of them.
+func TestSyncSSOOfTenThousand(t *testing.T) {
+	world := World()
+	c := standin.IdentityCenter{StartURL: StartURL, Region: "eu-west-1"}
+	for i := range manyAccounts {
+		world.Accounts = append(world.Accounts, standin.Account{ID: numbered(i), Name: fmt.Sprintf("Team %d", i)})
+		c.Assignments = append(c.Assignments, standin.Assignment{Account: numbered(i), Role: "ReadOnly"})
+	}
+	c.Assignments = append(c.Assignments, standin.Assignment{Account: numbered(7), Role: "Admin"})
+	world.IdentityCenter = []standin.IdentityCenter{c}
+	aws := standin.Start(t, world)
+	h := NewHome(t, aws, FileKeychain()...)
+	h.Accounts(`{"defaults": {"region": "eu-west-1"}, "accounts": [], "sso_sessions": [{"name": "corp", "start_url": "` + StartURL + `", "region": "eu-west-1"}]}`)
+	variable, _ := h.browser(follows)
+	h.Env = append(h.Env, variable)
+	h.MustRun("aws-accounts", "sso", "login")
+
+	aws.Fault(standin.Fault{Operation: "sso:*", Kind: standin.Slow, Delay: pageTime})
+	out, took, memory := h.measured("sync", "sso", "--yes", "--setup")
+	if !strings.Contains(out, "corp: 10001 new\n") {
+		t.Errorf("it says\n%.2000s", out)
+	}
+	t.Logf("sync sso --setup: %v, %d MiB, %d calls", took.Round(10*time.Millisecond), memory, aws.Calls("sso:*"))
+	if took > 2*syncTime || memory > syncMemory { // a call for each account, not one for 20 of them
+		t.Errorf("it took %v and %d MiB", took, memory)
+	}
+	aws.ClearFaults()
+	h.works(aws, "Team-7-Admin", "AWSReservedSSO_Admin_")
+	h.works(aws, "Team-9999", "AWSReservedSSO_ReadOnly_")
+	if err := NoSecrets(h.Dir, aws); err != nil {
+		t.Error(err)
+	}
+}
+
+var motoAccount = regexp.MustCompile(`"AccountId": ?"([0-9]{12})"`)
+
+// From moto's Organizations, an implementation that isn't ours: 45 accounts in three pages.
+func TestSyncFromMoto(t *testing.T) {
+	t.Parallel()
+	const members = 45
+	moto := standin.Moto(t)
+	ask := func(operation, body string) string {
+		t.Helper()
+		r, err := http.NewRequest("POST", moto+"/", strings.NewReader(body))
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Header.Set("X-Amz-Target", "AWSOrganizationsV20161128."+operation)
+		r.Header.Set("Content-Type", "application/x-amz-json-1.1")
+		r.Header.Set("X-Moto-Account-Id", MainAccount)
+		r.Header.Set("Authorization", "AWS4-HMAC-SHA256 Credential=x/20260101/us-east-1/organizations/aws4_request, SignedHeaders=host, Signature=x")
+		answer, err := http.DefaultClient.Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer answer.Body.Close()
+		text, err := io.ReadAll(answer.Body)
+		if err != nil || answer.StatusCode != http.StatusOK {
+			t.Fatalf("%s: %s %s", operation, answer.Status, text)
+		}
+		return string(text)
+	}
+	ask("CreateOrganization", `{"FeatureSet": "ALL"}`)
+	world := World()
+	world.Organization, world.Moto = nil, moto
+	for i := range members {
+		created := ask("CreateAccount", fmt.Sprintf(`{"AccountName": "Team %d", "Email": "team%d@example.com"}`, i, i))
+		id := motoAccount.FindStringSubmatch(created)
+		if id == nil {
+			t.Fatal(created)
+		}
+		world.Roles = append(world.Roles, standin.Role{ARN: "arn:aws:iam::" + id[1] + ":role/OrganizationAccountAccessRole", Trust: standin.Trust{Principals: []string{MainAccount}}})
+	}
+	aws := standin.Start(t, world)
+	h := NewHome(t, aws, FileKeychain()...)
+	h.Accounts(`{"defaults": {"region": "eu-west-1"}, "accounts": [{"name": "main", "account_id": "` + MainAccount + `"}]}`)
+	out, took, _ := h.measured("sync", "organizations", "--yes", "--setup")
+	if !strings.Contains(out, ": 45 new, 1 left out\n") {
+		t.Errorf("it says\n%s", out)
+	}
+	if n := aws.Calls("ListAccounts"); n < 3 {
+		t.Errorf("%d pages", n)
+	}
+	t.Logf("sync --setup: %v, %d pages", took.Round(10*time.Millisecond), aws.Calls("ListAccounts"))
+	for _, i := range []int{0, 21, members - 1} {
+		h.works(aws, fmt.Sprintf("Team-%d", i), ":assumed-role/OrganizationAccountAccessRole/")
+	}
+	data, err := os.ReadFile(filepath.Join(h.Dir, ".config/aws-accounts/accounts.json"))
+	if err != nil || strings.Count(string(data), `"synced": {`) != members {
+		t.Errorf("%d entries are marked (%v)", strings.Count(string(data), `"synced": {`), err)
+	}
+}

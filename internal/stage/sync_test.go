@@ -144,6 +144,37 @@ func TestSyncSSOOfTenThousand(t *testing.T) {
 	}
 }
 
+// AWS gives Identity Center's portal 20 calls a second. However many accounts there are, and so many calls it refuses: the
+// listing slows down, and comes to its end. Here it is 100 a second, for patience's sake.
+// https://docs.aws.amazon.com/singlesignon/latest/userguide/limits.html
+func TestSyncSSOThrottled(t *testing.T) {
+	t.Parallel()
+	const accounts, perSecond = 1000, 100
+	world := World()
+	c := standin.IdentityCenter{StartURL: StartURL, Region: "eu-west-1"}
+	for i := range accounts {
+		c.Assignments = append(c.Assignments, standin.Assignment{Account: numbered(i), Role: "ReadOnly"})
+	}
+	world.IdentityCenter = []standin.IdentityCenter{c}
+	aws := standin.Start(t, world)
+	h := NewHome(t, aws, FileKeychain()...)
+	h.Accounts(`{"accounts": [], "sso_sessions": [{"name": "corp", "start_url": "` + StartURL + `", "region": "eu-west-1"}]}`)
+	variable, _ := h.browser(follows)
+	h.Env = append(h.Env, variable)
+	h.MustRun("aws-accounts", "sso", "login")
+
+	aws.Fault(standin.Fault{Operation: "sso:*", Kind: standin.Throttle, PerSecond: perSecond})
+	out, took, _ := h.measured("sync", "sso", "--yes")
+	all, done := aws.Calls("sso:*"), aws.CallsWith("sso:*", "ok")
+	t.Logf("%d accounts at %d calls a second: %v, %d calls, %d of them refused", accounts, perSecond, took.Round(10*time.Millisecond), all, all-done)
+	if !strings.Contains(out, fmt.Sprintf("corp: %d new\n", accounts)) {
+		t.Errorf("it says\n%.2000s", out)
+	}
+	if all > 2*done {
+		t.Errorf("%d of %d calls were refused", all-done, all)
+	}
+}
+
 var motoAccount = regexp.MustCompile(`"AccountId": ?"([0-9]{12})"`)
 
 // From moto's Organizations, an implementation that isn't ours: 45 accounts in three pages.

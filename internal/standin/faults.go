@@ -9,6 +9,8 @@ import (
 	"net/http"
 	"slices"
 	"time"
+
+	"golang.org/x/time/rate"
 )
 
 // Kind is what goes wrong.
@@ -33,12 +35,15 @@ type Fault struct {
 	Operation string        `json:"operation"`          // "AssumeRole", "sts:AssumeRole", "sts:*", "*"
 	Resource  string        `json:"resource,omitempty"` // pattern for the role's ARN, bucket/key, or parent/page; default all
 	Kind      Kind          `json:"kind"`
-	Count     int           `json:"count,omitempty"`  // so many times; 0: until cleared
-	Chance    float64       `json:"chance,omitempty"` // so often of those, 0 to 1, at random; 0: always
-	Delay     time.Duration `json:"-"`                // Slow; "delay": "1.5s" in JSON
+	Count     int           `json:"count,omitempty"`      // so many times; 0: until cleared
+	PerSecond float64       `json:"per_second,omitempty"` // only what comes faster than this, with a second's worth at once
+	Chance    float64       `json:"chance,omitempty"`     // so often of those, 0 to 1, at random; 0: always
+	Delay     time.Duration `json:"-"`                    // Slow; "delay": "1.5s" in JSON
 	Status    int           `json:"status,omitempty"`
 	Code      string        `json:"code,omitempty"`
 	Message   string        `json:"message,omitempty"`
+
+	bucket *rate.Limiter
 }
 
 // UnmarshalJSON reads delay as a Go duration.
@@ -61,6 +66,9 @@ func (s *Server) Fault(f Fault) (clear func()) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	set := &f
+	if f.PerSecond > 0 {
+		f.bucket = rate.NewLimiter(rate.Limit(f.PerSecond), int(f.PerSecond))
+	}
 	s.faults = append(s.faults, set)
 	return func() {
 		s.mu.Lock()
@@ -80,6 +88,9 @@ func (s *Server) ClearFaults() {
 func (s *Server) takeFault(c *Call) *Fault {
 	for i, f := range s.faults {
 		if !c.is(f.Operation) || f.Resource != "" && !matches(f.Resource, c.Resource) {
+			continue
+		}
+		if f.bucket != nil && f.bucket.Allow() {
 			continue
 		}
 		if f.Chance > 0 && rand.Float64() >= f.Chance {

@@ -27,7 +27,8 @@ type Listing struct {
 type Listed struct {
 	Account        // as its entry would be, without a name
 	Called  string // what AWS calls the account
-	LeftOut string // why it is none to offer, such as "suspended"
+	LeftOut string // why no entry is made of it
+	Closed  bool   // … and that an entry which there is of it is of no use any more
 }
 
 // Difference is what a listing would change in an accounts file.
@@ -79,11 +80,11 @@ func (f *File) Compare(l Listing) *Difference {
 		e.Called = printable(e.Called)
 		entries := made[key]
 		switch {
-		case e.LeftOut != "":
+		case e.LeftOut != "" && len(entries) == 0:
+			d.LeftOut = append(d.LeftOut, e)
+			continue
+		case e.Closed:
 			why[key] = e.LeftOut
-			if len(entries) == 0 {
-				d.LeftOut = append(d.LeftOut, e)
-			}
 			continue
 		case len(entries) == 0 && alike[roleKey(&e.Account)]:
 			d.Same++

@@ -127,7 +127,7 @@ func TestSyncVanished(t *testing.T) {
   {"name": "part", "role_arn": "arn:aws:iam::222222222222:role/Third", "synced": {"from": "o-1/ou-1", "role": "Admin"}}
 ]}`
 	l := org("333333333333 Asleep", "666666666666 New")
-	l.Listed[0].LeftOut = "suspended"
+	l.Listed[0].LeftOut, l.Listed[0].Closed = "suspended", true
 	_, d := synced(t, []byte(old), l)
 	got := map[string]string{}
 	for _, v := range d.Vanished {

@@ -117,7 +117,7 @@ func (s *syncing) merge(ctx context.Context, file *accounts.File, listing accoun
 		}); err != nil {
 			return err
 		}
-		fmt.Fprintf(s.Out, "%s: %d added, %d changed\n", file.Path, len(d.Added), len(d.Renamed))
+		fmt.Fprintf(s.Out, "%s: %s\n", file.Path, counted(len(d.Added), "added", len(d.Renamed), "renamed"))
 	}
 	if s.Prune && len(gone) > 0 {
 		remove := &accounts.RemoveCommand{Names: gone, Yes: true}
@@ -129,16 +129,22 @@ func (s *syncing) merge(ctx context.Context, file *accounts.File, listing accoun
 }
 
 func (s *syncing) question(file *accounts.File, d *accounts.Difference, gone []string) string {
+	removed := 0
+	if s.Prune {
+		removed = len(gone)
+	}
+	return fmt.Sprintf("Write %s: %s?", short(file.Path), counted(len(d.Added), "added", len(d.Renamed), "renamed", removed, "removed"))
+}
+
+// counted lists numbers, each followed by what it counts, but zeros.
+func counted(numbers ...any) string {
 	var parts []string
-	for _, p := range []struct {
-		what string
-		n    int
-	}{{"add", len(d.Added)}, {"rename", len(d.Renamed)}, {"remove", len(gone)}} {
-		if p.n > 0 && (p.what != "remove" || s.Prune) {
-			parts = append(parts, fmt.Sprintf("%s %d", p.what, p.n))
+	for i := 0; i < len(numbers); i += 2 {
+		if numbers[i] != 0 {
+			parts = append(parts, fmt.Sprint(numbers[i], " ", numbers[i+1]))
 		}
 	}
-	return fmt.Sprintf("In %s %s?", short(file.Path), strings.Join(parts, ", "))
+	return strings.Join(parts, ", ")
 }
 
 // next gives the new accounts profiles, or says how.
@@ -163,7 +169,7 @@ const shown = 20
 // show writes what a listing would change, an account a line, and counts it.
 func (s *syncing) show(from string, d *accounts.Difference) error {
 	screen := tui.ScreenOf(s.Out)
-	table := tui.Table{Header: []string{"", "NAME", "ACCOUNT", "ROLE", ""}, Shrink: []int{4, 3, 1}}
+	table := tui.Table{Header: []string{"", "NAME", "ACCOUNT", "ROLE", ""}, Shrink: []int{3, 4, 1}}
 	rows := func(n int, row func(i int) []tui.Cell) {
 		for i := range n {
 			if i == shown && n > shown+1 && !s.DryRun {
@@ -201,7 +207,7 @@ func (s *syncing) show(from string, d *accounts.Difference) error {
 	}
 	rows(len(leftOut), func(i int) []tui.Cell {
 		l := d.LeftOut[i]
-		cells := line("", tui.Faint, &l.Account, "left out: "+l.LeftOut)
+		cells := line("x", tui.Faint, &l.Account, "left out: "+l.LeftOut)
 		cells[1].Text = l.Called
 		return cells
 	})
@@ -211,16 +217,8 @@ func (s *syncing) show(from string, d *accounts.Difference) error {
 		}
 		fmt.Fprintln(s.Out)
 	}
-	var counts []string
-	for _, c := range []struct {
-		n    int
-		what string
-	}{{len(d.Added), "new"}, {len(d.Renamed), "renamed"}, {len(d.Vanished), "gone"}, {len(d.LeftOut), "left out"}, {d.Same, "up to date"}} {
-		if c.n > 0 {
-			counts = append(counts, fmt.Sprintf("%d %s", c.n, c.what))
-		}
-	}
-	_, err := fmt.Fprintf(s.Out, "%s: %s\n", tui.Harmless(from), strings.Join(counts, ", "))
+	_, err := fmt.Fprintf(s.Out, "%s: %s\n", tui.Harmless(from),
+		counted(len(d.Added), "new", len(d.Renamed), "renamed", len(d.Vanished), "gone", len(d.LeftOut), "left out", d.Same, "up to date"))
 	return err
 }
 

@@ -252,7 +252,7 @@ func (c *SyncOrganizations) listing(file *accounts.File, listed []organization.A
 		}}
 		switch {
 		case a.State != "ACTIVE":
-			e.LeftOut = strings.ToLower(strings.ReplaceAll(a.State, "_", " "))
+			e.LeftOut, e.Closed = strings.ToLower(strings.ReplaceAll(a.State, "_", " ")), true
 		case begins[a.ID]:
 			e.LeftOut = "credentials begin there"
 		case a.ID == management && c.Role == "":

@@ -40,6 +40,8 @@ const (
 // center is an instance of Identity Center with all that it has handed out.
 type center struct {
 	IdentityCenter
+	sets    map[string][]Assignment // by account
+	order   []string                // of the accounts
 	clients map[string]*oidcClient
 	devices map[string]*deviceGrant // by device code
 	codes   map[string]*codeGrant
@@ -77,9 +79,15 @@ type ssoSession struct {
 
 func newCenter(declared IdentityCenter) *center {
 	c := &center{
-		IdentityCenter: declared,
-		clients:        map[string]*oidcClient{}, devices: map[string]*deviceGrant{}, codes: map[string]*codeGrant{},
+		IdentityCenter: declared, sets: map[string][]Assignment{},
+		clients: map[string]*oidcClient{}, devices: map[string]*deviceGrant{}, codes: map[string]*codeGrant{},
 		access: map[string]*ssoSession{}, refresh: map[string]*ssoSession{},
+	}
+	for _, a := range declared.Assignments {
+		if c.sets[a.Account] == nil {
+			c.order = append(c.order, a.Account)
+		}
+		c.sets[a.Account] = append(c.sets[a.Account], a)
 	}
 	c.Region = orElse(c.Region, "us-east-1")
 	c.User = orElse(c.User, "user@example.com")

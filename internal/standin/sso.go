@@ -56,8 +56,8 @@ func getRoleCredentials(x *exchange) (reply, error) {
 	if q.Get("account_id") == "" || q.Get("role_name") == "" {
 		return reply{}, fail(400, "InvalidRequestException", "Invalid request")
 	}
-	for _, a := range c.Assignments {
-		if a.Account != q.Get("account_id") || a.Role != q.Get("role_name") {
+	for _, a := range c.sets[q.Get("account_id")] {
+		if a.Role != q.Get("role_name") {
 			continue
 		}
 		seconds := a.SessionDuration
@@ -94,20 +94,16 @@ func listAssignedAccounts(x *exchange) (reply, error) {
 	if err != nil {
 		return reply{}, err
 	}
-	var accounts []map[string]string
-	seen := map[string]bool{}
-	for _, a := range c.Assignments {
-		if !seen[a.Account] {
-			seen[a.Account] = true
-			account := x.s.account(a.Account, "")
-			accounts = append(accounts, map[string]string{"accountId": a.Account, "accountName": account.Name, "emailAddress": orElse(account.Email, a.Account+"@example.com")})
-		}
-	}
-	from, to, next, err := x.portalPage(c, len(accounts))
+	from, to, next, err := x.portalPage(c, len(c.order))
 	if err != nil {
 		return reply{}, err
 	}
-	return jsonReply(200, "application/json", map[string]any{"accountList": accounts[from:to], "nextToken": next}), nil
+	accounts := []map[string]string{}
+	for _, id := range c.order[from:to] {
+		account := x.s.account(id, "")
+		accounts = append(accounts, map[string]string{"accountId": id, "accountName": account.Name, "emailAddress": orElse(account.Email, id+"@example.com")})
+	}
+	return jsonReply(200, "application/json", map[string]any{"accountList": accounts, "nextToken": next}), nil
 }
 
 func listAssignedRoles(x *exchange) (reply, error) {
@@ -117,10 +113,8 @@ func listAssignedRoles(x *exchange) (reply, error) {
 	}
 	account := x.r.URL.Query().Get("account_id")
 	var roles []map[string]string
-	for _, a := range c.Assignments {
-		if a.Account == account {
-			roles = append(roles, map[string]string{"accountId": a.Account, "roleName": a.Role})
-		}
+	for _, a := range c.sets[account] {
+		roles = append(roles, map[string]string{"accountId": a.Account, "roleName": a.Role})
 	}
 	if roles == nil {
 		return reply{}, fail(403, "ForbiddenException", "No access")

@@ -1,7 +1,9 @@
 package cache
 
 import (
+	"bytes"
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"runtime"
@@ -171,6 +173,25 @@ func (k *Keychain) Keys(ctx context.Context) ([]string, error) {
 		slices.Sort(ours)
 		return slices.Compact(ours), nil
 	})
+}
+
+// ProbeKey is the key of the item that Probe makes and removes.
+const ProbeKey = "probe"
+
+// Probe tries whether the keychain keeps what it is given.
+func (k *Keychain) Probe(ctx context.Context) error {
+	want := []byte(rand.Text())
+	if err := k.Set(ctx, ProbeKey, want); err != nil {
+		return err
+	}
+	got, err := k.Get(ctx, ProbeKey)
+	if err == nil && !bytes.Equal(got, want) {
+		err = hint.New(k.named(errors.New("it gave back something else than was stored")), "choose another keychain")
+	}
+	if gone := k.Remove(ctx, ProbeKey); err == nil && gone != nil && !errors.Is(gone, ErrNotFound) {
+		err = gone
+	}
+	return err
 }
 
 // validKey reports whether key is one or more segments as Keychain says. It is on the way to every item.

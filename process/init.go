@@ -197,30 +197,18 @@ func (b *beginning) chooseKeychain(ctx context.Context) error {
 
 func plainReason(err error) string { return tui.Harmless(err.Error()) }
 
-const probeKey = "probe"
-
 // probe stores something, reads it back and removes it.
 func (b *beginning) probe(ctx context.Context) error {
 	b.resolver = b.Resolver(b.keychain)
 	k := b.resolver.Sessions.Keychain
 	if b.DryRun { // writes nothing, not even there; reading tells most of it
-		_, err := k.Get(ctx, probeKey)
+		_, err := k.Get(ctx, cache.ProbeKey)
 		if errors.Is(err, cache.ErrNotFound) {
 			err = nil
 		}
 		return err
 	}
-	want := []byte(time.Now().String())
-	if err := k.Set(ctx, probeKey, want); err != nil {
-		return err
-	}
-	got, err := k.Get(ctx, probeKey)
-	if err == nil && string(got) != string(want) {
-		err = hint.New(fmt.Errorf("keychain %s: it gave back something else than was stored", k.Backend()), "--keychain chooses another")
-	}
-	if rerr := k.Remove(ctx, probeKey); err == nil && rerr != nil && !errors.Is(rerr, cache.ErrNotFound) {
-		err = rerr
-	}
+	err := k.Probe(ctx)
 	if err == nil {
 		fmt.Fprintf(b.out, "Keychain %s works.\n", k.Backend())
 	}

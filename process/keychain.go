@@ -65,6 +65,9 @@ func (c *KeychainMove) Run(s *Start, stdout io.Writer) error {
 	}
 	defer release()
 
+	if err := to.Probe(ctx); err != nil { // also when there is nothing to move
+		return c.notMoved(err)
+	}
 	copied, err := cache.Copy(ctx, from, to, inUse)
 	if err != nil {
 		return c.notMoved(err)
@@ -134,6 +137,9 @@ func (c *KeychainMove) source(used accounts.Keychain) accounts.Keychain {
 // the rest, RemoveFrom notices what has been renewed.
 func (c *KeychainMove) lockKeys(ctx context.Context, source *Resolver) (release func(), err error) {
 	names, err := source.Sessions.Keychain.KeysAccounts(ctx)
+	if errors.Is(err, cache.ErrUnavailable) {
+		return nil, hint.New(fmt.Errorf("nothing was moved: %w", err), "to begin anew without what is in %s: `aws-accounts init --keychain=%s`", c.From, c.To)
+	}
 	if err != nil {
 		return nil, c.notMoved(err)
 	}

@@ -5,7 +5,6 @@
 package bench
 
 import (
-	"cmp"
 	"fmt"
 	"io"
 	"slices"
@@ -38,41 +37,45 @@ type row struct {
 	size  int64
 	over  string        // what it is compared with, "" for nothing
 	base  time.Duration // and how long that took
-	limit float64       // the largest ratio, or size in MiB, that is good enough; 0 is any
+	limit float64       // the largest ratio, size in MiB, or where it is compared with nothing time in ms that is good enough; 0 is any
 }
 
-func (r row) ratio() float64 {
-	if r.base == 0 {
-		return 0
+// compared is what the limit is for.
+func (r row) compared() float64 {
+	switch {
+	case r.size > 0:
+		return mebibytes(r.size)
+	case r.base > 0:
+		return float64(r.times.median()) / float64(r.base)
 	}
-	return float64(r.times.median()) / float64(r.base)
+	return float64(r.times.median()) / 1e6
 }
 
-// verdict compares with the limit.
 func (r row) verdict() string {
-	have := cmp.Or(r.ratio(), mebibytes(r.size))
 	switch {
 	case r.limit == 0:
 		return ""
-	case have > r.limit:
-		return fmt.Sprintf("%.1f  MISSED", r.limit)
+	case r.compared() > r.limit:
+		return fmt.Sprintf("%g MISSED", r.limit)
 	}
-	return fmt.Sprintf("%.1f  kept", r.limit)
+	return fmt.Sprintf("%g kept", r.limit)
 }
 
+// writeTable writes Markdown that is also good to read as it is.
 func writeTable(w io.Writer, rows []row) error {
-	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(table, "\tmedian\tleast\tratio\tat most")
+	table := tabwriter.NewWriter(w, 0, 0, 1, ' ', 0)
+	line := func(cells ...any) { fmt.Fprintf(table, "| %s\t| %s\t| %s\t| %s\t| %s\t|\n", cells...) }
+	line("", "median", "least", "ratio", "at most")
+	line("---", "---", "---", "---", "---")
 	for _, r := range rows {
-		if r.size > 0 {
-			fmt.Fprintf(table, "%s\t%.1f MiB\t\t\t%s\n", r.name, mebibytes(r.size), r.verdict())
-			continue
+		median, least, ratio := milliseconds(r.times.median()), milliseconds(r.times.least()), ""
+		switch {
+		case r.size > 0:
+			median, least = fmt.Sprintf("%.1f MiB", mebibytes(r.size)), ""
+		case r.base > 0:
+			ratio = fmt.Sprintf("%.2f × %s", r.compared(), r.over)
 		}
-		ratio := ""
-		if r.base > 0 {
-			ratio = fmt.Sprintf("%.2f × %s", r.ratio(), r.over)
-		}
-		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\n", r.name, milliseconds(r.times.median()), milliseconds(r.times.least()), ratio, r.verdict())
+		line(r.name, median, least, ratio, r.verdict())
 	}
 	return table.Flush()
 }

@@ -3,6 +3,7 @@ package stage
 import (
 	"bufio"
 	"bytes"
+	"os"
 	"strings"
 	"testing"
 
@@ -126,5 +127,38 @@ func TestInitKilled(t *testing.T) {
 				t.Error("it isn't finished")
 			}
 		})
+	}
+}
+
+// The screen of init in the README is a real one, but for the differences between files that it leaves out.
+func TestREADMEInit(t *testing.T) {
+	t.Parallel()
+	readme, err := os.ReadFile("../../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, screen, _ := strings.Cut(string(readme), "<!-- init -->\n```text\n")
+	screen, _, found := strings.Cut(screen, "```")
+	if !found {
+		t.Fatal("the README has no screen of init")
+	}
+	aws := standin.Start(t, World())
+	h := NewHome(t, aws, Keyring(t).Env()...)
+	h.Write(".aws/config", fiveProfiles)
+	cmd := h.Command("aws-accounts", "init")
+	var stdout bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &stdout, &stdout
+	terminal := onTerminal(t, cmd)
+	terminal.answer(t, "Take over 5 profiles? [Y/n] ", "")
+	terminal.answer(t, "Move the access key of default into the keychain? [Y/n] ", "")
+	terminal.answer(t, "Write all this? [Y/n] ", "")
+	if err := cmd.Wait(); err != nil {
+		t.Fatalf("%v\n%s", err, &stdout)
+	}
+	all := readable(stdout.String() + strings.ReplaceAll(terminal.shown(), "\r", ""))
+	for line := range strings.Lines(screen) {
+		if line = strings.TrimSuffix(readable(line), "\n"); line != "…" && !strings.HasPrefix(line, "$ ") && !strings.Contains(all, strings.TrimRight(line, " ")) {
+			t.Errorf("%q isn't in\n%s", line, all)
+		}
 	}
 }

@@ -269,7 +269,7 @@ func TestRotateThirdKey(t *testing.T) {
 		_, stderr, status := h.Run("aws-accounts", "keys", "rotate", "main")
 		if status != 1 || !strings.Contains(stderr, "main: user/alice has two access keys, which is as many as AWS allows: ") ||
 			!strings.Contains(stderr, "AKIAIOSFODNN7EXAMPLE (inactive, made 20") ||
-			!strings.Contains(stderr, "hint: if nobody uses it, `aws iam delete-access-key --access-key-id AKIAIOSFODNN7EXAMPLE`") {
+			!strings.Contains(stderr, "hint: if nobody uses AKIAIOSFODNN7EXAMPLE, delete it at https://") {
 			t.Errorf("exit %d\n%s", status, stderr)
 		}
 	}

@@ -21,6 +21,7 @@ import (
 	"aws-accounts/accounts"
 	"aws-accounts/cache"
 	"aws-accounts/internal/hint"
+	"aws-accounts/internal/tui"
 )
 
 // KeysRotate is `aws-accounts keys rotate NAME`.
@@ -43,7 +44,7 @@ itself, and a second key must not exist.`
 
 // Run rotates, or goes on with a rotation that was interrupted. However it ends, the keychain holds a key that works, and
 // what it is in the middle of: the same command goes on from there.
-func (c *KeysRotate) Run(r *Resolver, stdout io.Writer) error {
+func (c *KeysRotate) Run(r *Resolver, stdout io.Writer, stderr tui.Stderr) error {
 	ctx, cancel := context.WithTimeout(context.Background(), keysTimeout)
 	defer cancel()
 	ctx, stop := signal.NotifyContext(ctx, syscall.SIGINT, syscall.SIGTERM) // to say where it stopped; SIGKILL does no harm either
@@ -58,7 +59,7 @@ func (c *KeysRotate) Run(r *Resolver, stdout io.Writer) error {
 		return explainItem(err, a)
 	}
 	r.MFA.Code = c.MFACode
-	t := &rotation{Resolver: r, file: file, account: a, keys: keys, stdout: stdout}
+	t := &rotation{Resolver: r, file: file, account: a, keys: keys, stdout: stdout, stderr: stderr.Writer}
 	if keys.Rotation != nil {
 		t.say("going on with the rotation that began %s", keys.Rotation.Began.Local().Format(time.DateTime))
 	}
@@ -79,6 +80,7 @@ type rotation struct {
 	account *accounts.Account
 	keys    *cache.Keys
 	stdout  io.Writer
+	stderr  io.Writer // for what is shown while it waits
 }
 
 const (
@@ -217,7 +219,9 @@ func (t *rotation) clearOther(ctx context.Context, client *iam.Client, key types
 // switchOver waits until AWS knows the new key, and puts it in use.
 func (t *rotation) switchOver(ctx context.Context) error {
 	next := *t.keys.Rotation.Next
+	stop := tui.Progress(t.stderr, func() string { return t.account.Name + ": waiting until AWS knows " + next.ID + " everywhere" })
 	err := t.settle(ctx, next)
+	stop()
 	if isCode(err, "InvalidClientTokenId") {
 		if there, listed := t.listed(ctx, next.ID); listed == nil && !there {
 			t.say("%s isn't at AWS any more", next.ID)

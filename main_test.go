@@ -16,9 +16,7 @@ func leaves(t *testing.T) (*kong.Kong, []*kong.Node) {
 		t.Fatal(err)
 	}
 	var all []*kong.Node
-	for _, leaf := range parser.Model.Leaves(true) {
-		all = append(all, leaf)
-	}
+	all = append(all, parser.Model.Leaves(true)...)
 	return parser, all
 }
 

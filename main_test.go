@@ -15,9 +15,7 @@ func leaves(t *testing.T) (*kong.Kong, []*kong.Node) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var all []*kong.Node
-	all = append(all, parser.Model.Leaves(true)...)
-	return parser, all
+	return parser, parser.Model.Leaves(true)
 }
 
 // What --help shows can be typed as it is.

@@ -4,7 +4,7 @@
 // no bus is running (a server, a container, cron) its D-Bus library then runs `dbus-launch`, which forks a dbus-daemon that
 // nobody ends, once for each of our processes, and reports the empty bus as a working keychain.
 //
-// Where the bus is stopped, the dial waits for ever.
+// Where the bus is stopped, the dial waits for ever. Where AWS_ACCOUNTS_KEYCHAIN chooses a keychain that isn't on the bus, it is in vain.
 //
 // This package's init runs before that one, sees to an end of the waiting, and writes down what the library would find, or that there is nothing to find.
 // The order is the language's: packages that are ready are initialised in the order of their import paths, and this one,

@@ -21,7 +21,10 @@ var (
 )
 
 func init() {
-	if original == "" || original == "autolaunch:" {
+	switch keychain := os.Getenv("AWS_ACCOUNTS_KEYCHAIN"); {
+	case keychain != "" && keychain != "secret-service" && keychain != "kwallet": // the choice of one that isn't on the bus
+		os.Setenv(variable, disabled)
+	case original == "" || original == "autolaunch:":
 		os.Setenv(variable, discover("/run/user/"+strconv.Itoa(os.Getuid())))
 	}
 	stopWatching = patience.AfterFunc(patience.Usual, giveUp) // the bus takes the connection in less than a millisecond

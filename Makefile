@@ -66,11 +66,12 @@ soak: ## mixed load and random faults for SOAKTIME (30m): counts wrong answers a
 try: ## shows the main job on a machine with only Go
 	@go run ./internal/try
 
-completions: # for .goreleaser.yaml
+completions: # and the manual page, for .goreleaser.yaml
 	@mkdir -p .completions
 	go build -o .completions/program . && cd .completions && trap 'rm program' EXIT; \
 	./program completion bash >aws-accounts.bash; ./program completion zsh >_aws-accounts; \
-	./program completion fish >aws-accounts.fish; ./program completion powershell >aws-accounts.ps1
+	./program completion fish >aws-accounts.fish; ./program completion powershell >aws-accounts.ps1; \
+	./program man | gzip -9n >aws-accounts.1.gz
 
 snapshot: ## dist/ as of a release of this commit: archives, packages, checksums; the deb is tried in a clean Debian
 	@.ci/snapshot

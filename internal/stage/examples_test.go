@@ -241,6 +241,11 @@ func TestExampleDocker(t *testing.T) {
 	if command == nil {
 		t.Fatal("the example's README has no such command")
 	}
+	for _, name := range regexp.MustCompile(`-e ([A-Z_]+)`).FindAllStringSubmatch(command[1], -1) {
+		if !strings.Contains(example(t, "docker/compose.yaml"), "\n      - "+name[1]+"\n") {
+			t.Errorf("compose.yaml doesn't hand on %s", name[1])
+		}
+	}
 	engine := filepath.Join(t.TempDir(), "docker")
 	writeProgram(t, engine, `#!/bin/sh
 echo "$@" >arguments

@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// overloaded reports whether eight threads and more for each processor want to run, as /proc/loadavg says: 0.20 0.18 0.12 1/80 11206.
+// overloaded reports whether sixteen threads and more for each processor want to run, as /proc/loadavg says: 0.20 0.18 0.12 1/80 11206.
 func overloaded() bool {
 	data, err := os.ReadFile("/proc/loadavg")
 	fields := strings.Fields(string(data))
@@ -16,5 +16,5 @@ func overloaded() bool {
 	}
 	running, _, _ := strings.Cut(fields[3], "/")
 	n, err := strconv.Atoi(running)
-	return err == nil && n >= 8*runtime.NumCPU()
+	return err == nil && n >= 16*runtime.NumCPU()
 }

@@ -164,6 +164,11 @@ func (c *SyncOrganizations) list(ctx context.Context, s *syncing, file *accounts
 	if err != nil {
 		return nil, unchanged(c.explain(err, file, with), org.Seen())
 	}
+	for _, a := range listed {
+		if partition, _, organization := a.Place(); partition == "" || organization == "" {
+			return nil, hint.New(fmt.Errorf("AWS's list has an account without an organization, %s; nothing was changed", tui.Harmless(a.ARN)), "try again")
+		}
+	}
 	if len(c.Tag) > 0 {
 		tags, err := org.Tags(ctx, listed)
 		if err != nil {

@@ -73,18 +73,25 @@ func Set(path string, data []byte, name string, fields ...Field) ([]byte, error)
 // Remove takes accounts out, and a comment that stands behind one on its line. Comments above it stay: they may be about
 // more than it.
 func Remove(path string, data []byte, names ...string) ([]byte, error) {
-	var edits []func(*tree) error
-	for _, name := range names {
-		edits = append(edits, func(t *tree) error {
-			_, i, err := t.find(path, name)
-			if err != nil {
+	return rewrite(path, data, func(t *tree) error {
+		at := map[string]int{}
+		for i := range t.file.Accounts {
+			if a := &t.file.Accounts[i]; a.From == "" {
+				at[strings.ToLower(a.Name)] = i
+			}
+		}
+		gone := map[int]bool{}
+		for _, name := range names {
+			i, ok := at[strings.ToLower(name)]
+			if !ok {
+				_, _, err := t.find(path, name) // which says why
 				return err
 			}
-			t.remove(listItems(member(&t.root, "accounts")), i)
-			return nil
-		})
-	}
-	return rewrite(path, data, edits...)
+			gone[i] = true
+		}
+		t.removeAll(listItems(member(&t.root, "accounts")), gone)
+		return nil
+	})
 }
 
 // fieldOrder is where a new field goes: behind the last of those before it here. What an account is comes first.
@@ -108,7 +115,7 @@ type tree struct {
 	cuts []cut
 }
 
-// cut replaces a stretch of the file.
+// cut replaces a stretch of the file. Where two overlap, which those of neighbours that are removed do, both hold.
 type cut struct {
 	from, to int
 	text     string
@@ -171,9 +178,9 @@ func (t *tree) bytes() []byte {
 	var b bytes.Buffer
 	at := 0
 	for _, c := range t.cuts {
-		b.Write(t.data[at:c.from])
+		b.Write(t.data[at:max(c.from, at)])
 		b.WriteString(c.text)
-		at = c.to
+		at = max(c.to, at)
 	}
 	b.Write(t.data[at:])
 	return b.Bytes()
@@ -354,6 +361,27 @@ func (t *tree) newLine(at int, space string) string {
 	start := bytes.LastIndexByte(t.data[:at], '\n') + 1
 	line := t.data[start:at]
 	return "\n" + string(line[:len(line)-len(bytes.TrimLeft(line, " \t"))])
+}
+
+// removeAll is remove for several at once.
+func (t *tree) removeAll(items []item, gone map[int]bool) {
+	last := len(items) - 1
+	kept := last
+	for kept >= 0 && gone[kept] {
+		kept--
+	}
+	for i := range items {
+		switch {
+		case !gone[i]:
+		case i < last || kept == last-1 || items[i].comma >= 0:
+			t.remove(items, i)
+		default: // the comma that has to go is of the last one that stays
+			if kept >= 0 {
+				t.put(items[kept].comma, items[kept].comma+1, "")
+			}
+			t.put(items[i].from-len(items[i].space()), t.restOfLine(items[i].to), "")
+		}
+	}
 }
 
 // remove is insert undone.

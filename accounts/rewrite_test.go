@@ -113,6 +113,8 @@ func FuzzRewrite(f *testing.F) {
 	f.Add([]byte("\ufeff{\"accounts\": [{\"name\": \"main\"} /* a */ /* b */\n, /* c */]}"))
 	f.Add([]byte("{\"accounts\": [{\"name\": \"a\",\r\n \"description\": \"x\"} // c\r\n, {\"name\": \"b\"}]}"))
 	f.Add([]byte(`{"accounts": []}`))
+	f.Add([]byte("{\"accounts\": [{\"name\": \"a\"},{\"name\": \"b\"}, {\"name\": \"c\"} // c\n,\n{\"name\": \"d\"} /* d */ // e\n]}"))
+	f.Add([]byte("{\"accounts\": [\n  {\"name\": \"a\"}, // a\n  {\"name\": \"b\"},\n  // on c\n  {\"name\": \"c\"},\n  {\"name\": \"d\"}, {\"name\": \"e\"},\n]}"))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		before, err := Parse("f", data)
 		if err != nil {
@@ -155,6 +157,23 @@ func FuzzRewrite(f *testing.F) {
 			if a, _ := before.Find("main"); a.Region == "" {
 				if back, err := Set("f", region, "main", Field{"region", ""}); err != nil || !bytes.Equal(back, data) {
 					t.Errorf("not as it was: %v\n%q\n%q\n%q", err, data, region, back)
+				}
+			}
+		}
+		var half []string
+		var rest []Account
+		for i, a := range before.Accounts {
+			if i%3 == 1 {
+				rest = append(rest, a)
+			} else {
+				half = append(half, a.Name)
+			}
+		}
+		for _, names := range [][]string{half, before.names()} {
+			if less, err := Remove("f", data, names...); err == nil {
+				now, err := Parse("f", less)
+				if err != nil || len(names) == len(half) && len(half) < len(before.Accounts) && !reflect.DeepEqual(now.Accounts, rest) {
+					t.Errorf("%v: %q without %q", err, less, names)
 				}
 			}
 		}

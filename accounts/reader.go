@@ -17,19 +17,29 @@ type Reader struct {
 	Path string
 	dir  string // of the note of what the next process needs before it can do without the file
 
-	stat func() (Stamp, error) // of the first look: what is read later is this version or a newer one
-	load func() (*File, error)
-	need func() (noted, error)
-	now  func() time.Time
+	first func() *look
+	load  func() (*File, error)
+	need  func() (noted, error)
+	now   func() time.Time
+}
+
+// look is what the first look at the files finds, before any of them is read: what is read later is that version or a newer
+// one, never an older one.
+type look struct {
+	own    Stamp
+	err    error  // why there is none
+	noted  *noted // nil if there is no note of this version
+	theirs Stamp  // of the shared file that the note names
+	at     time.Time
 }
 
 // NewReader returns a Reader of the accounts file at path that keeps a note in dir.
 func NewReader(path, dir string) *Reader {
 	r := &Reader{Path: path, dir: dir, now: time.Now}
-	r.stat = sync.OnceValues(func() (Stamp, error) { return Stat(path) })
+	r.first = sync.OnceValue(r.look)
 	r.need = sync.OnceValues(r.needed)
 	r.load = sync.OnceValues(func() (*File, error) {
-		r.stat()
+		r.first()
 		f, err := Load(path)
 		if err == nil {
 			r.write(f)
@@ -37,6 +47,21 @@ func NewReader(path, dir string) *Reader {
 		return f, err
 	})
 	return r
+}
+
+func (r *Reader) look() *look {
+	l := &look{at: r.now()}
+	if l.own, l.err = Stat(r.Path); l.err != nil {
+		return l
+	}
+	var n noted
+	if note.Read(r.dir, r.name(), &n) && n.Stamp == l.own.String() {
+		l.noted = &n
+		if n.Shared != "" {
+			l.theirs, _ = Stat(n.Shared) // none is no version
+		}
+	}
+	return l
 }
 
 // Again returns a Reader of the same file that has not looked at it yet, for who has changed it.
@@ -48,8 +73,8 @@ func (r *Reader) File() (*File, error) { return r.load() }
 // Stamp identifies this version of the file, and of the shared one that it names. It is "" if that can't be told for sure,
 // as when a file has just been written.
 func (r *Reader) Stamp() string {
-	own, err := r.stat()
-	if err != nil || !own.Settled(r.now()) {
+	l := r.first()
+	if l.err != nil || !l.own.Settled(l.at) {
 		return ""
 	}
 	n, err := r.need()
@@ -57,13 +82,17 @@ func (r *Reader) Stamp() string {
 		return ""
 	}
 	if n.Shared == "" {
-		return own.String()
+		return l.own.String()
 	}
-	theirs, err := Stat(n.Shared)
-	if err != nil || !theirs.Settled(r.now()) {
+	theirs := l.theirs
+	if l.noted == nil {
+		f, _ := r.File() // which need has read
+		theirs = f.shared.stamp
+	}
+	if !theirs.Settled(l.at) {
 		return ""
 	}
-	return own.String() + "+" + theirs.String()
+	return l.own.String() + "+" + theirs.String()
 }
 
 // Backend returns the keychain that the file chooses, "" for the platform's own.
@@ -103,7 +132,7 @@ type noted struct {
 
 // needed is noted, from the note or, where there is none of this version, from the file.
 func (r *Reader) needed() (noted, error) {
-	if n := r.read(); n != nil {
+	if n := r.first().noted; n != nil {
 		return *n, nil
 	}
 	f, err := r.File()
@@ -124,15 +153,6 @@ func (f *File) noted() noted {
 	return n
 }
 
-func (r *Reader) read() *noted {
-	s, err := r.stat()
-	var n noted
-	if err != nil || !note.Read(r.dir, r.name(), &n) || n.Stamp != s.String() {
-		return nil
-	}
-	return &n
-}
-
 // write is best effort: without the note the next process parses the file.
 func (r *Reader) write(f *File) {
 	if f.shared != nil {
@@ -142,7 +162,7 @@ func (r *Reader) write(f *File) {
 		return
 	}
 	n := f.noted()
-	if old := r.read(); old == nil || *old != n {
+	if old := r.first().noted; old == nil || *old != n {
 		note.Write(r.dir, r.name(), n)
 	}
 }

@@ -43,7 +43,8 @@ type shared struct {
 	file    *File
 	content []byte
 	path    string // where it was read
-	trouble error  // why this is the copy of an earlier version, or nothing
+	stamp   Stamp  // of just that content; none for the copy of an earlier version
+	trouble error  // why this is such a copy, or nothing
 }
 
 func (from *AccountsFrom) String() string { return showPath(from.File + from.URL) }
@@ -84,7 +85,7 @@ func From(path string) (*AccountsFrom, error) {
 // Keep makes content, with its signature, the copy of what from names, if it is all that it must be. It returns the
 // accounts that came, changed and went.
 func (from *AccountsFrom) Keep(content, signature []byte) (new, changed, gone []string, err error) {
-	path, err := from.copy()
+	path, err := from.copy(from.URL)
 	if err != nil {
 		return nil, nil, nil, err
 	}
@@ -123,7 +124,7 @@ func (from *AccountsFrom) Keep(content, signature []byte) (new, changed, gone []
 
 // Fetched is when the copy was fetched, the zero time if there is none.
 func (from *AccountsFrom) Fetched() time.Time {
-	path, err := from.copy()
+	path, err := from.copy(from.URL)
 	if err != nil {
 		return time.Time{}
 	}
@@ -134,20 +135,21 @@ func (from *AccountsFrom) Fetched() time.Time {
 	return info.ModTime()
 }
 
-// copy is where the last good version is kept.
-func (from *AccountsFrom) copy() (string, error) {
+// copy is where the last good version of source, an address or an absolute path, is kept: another one for each key that it
+// must be signed with, since a copy isn't verified again.
+func (from *AccountsFrom) copy(source string) (string, error) {
 	state, err := place.State()
 	if err != nil {
 		return "", err
 	}
-	sum := sha256.Sum256([]byte(from.File + "\n" + from.URL))
+	sum := sha256.Sum256([]byte(source + "\n" + from.PublicKey))
 	return filepath.Join(state, "shared", hex.EncodeToString(sum[:8])+".json"), nil
 }
 
 // at is where a file or the copy of an address is, for the accounts file at path.
 func (from *AccountsFrom) at(path string) (string, error) {
 	if from.URL != "" {
-		return from.copy()
+		return from.copy(from.URL)
 	}
 	file := place.Expand(from.File)
 	if !filepath.IsAbs(file) {
@@ -163,16 +165,18 @@ func (from *AccountsFrom) load(path string) (*shared, error) {
 		return nil, err
 	}
 	s, err := from.read(at)
-	if err == nil || from.URL != "" && errors.Is(err, fs.ErrNotExist) {
-		if err != nil {
-			s = &shared{path: at, file: &File{}, trouble: errors.New("not fetched yet: `aws-accounts sync shared` does that")}
-		}
+	switch {
+	case err == nil:
 		return s, nil
+	case from.URL != "" && (errors.Is(err, fs.ErrNotExist) || errors.Is(err, errChecksum)):
+		return &shared{path: at, file: &File{}, trouble: errors.New("not fetched yet: `aws-accounts sync shared` does that")}, nil
+	case from.URL != "":
+		return nil, err
 	}
-	if copied, cerr := from.copy(); cerr == nil {
-		if content, cerr := os.ReadFile(copied); cerr == nil {
+	if copied, cerr := from.copy(at); cerr == nil {
+		if content, cerr := os.ReadFile(copied); cerr == nil && from.checksum(content) == nil {
 			if f, cerr := parseFile(copied, content, true); cerr == nil {
-				return &shared{f, content, at, fmt.Errorf("%w; the last good version is used", err)}, nil
+				return &shared{file: f, content: content, path: at, trouble: fmt.Errorf("%w; the last good version is used", err)}, nil
 			}
 		}
 	}
@@ -187,11 +191,14 @@ func (from *AccountsFrom) read(path string) (*shared, error) {
 	if err := sharedMode(info); err != nil {
 		return nil, err
 	}
-	content, _, err := readWhole(path)
+	content, stamp, err := readWhole(path)
 	if err != nil {
 		return nil, err
 	}
-	if from.URL == "" { // what an address had was verified when it was fetched
+	if err := from.checksum(content); err != nil {
+		return nil, err
+	}
+	if from.URL == "" { // the signature of what an address had was verified when it was fetched
 		var signature []byte
 		if from.PublicKey != "" {
 			if signature, err = os.ReadFile(path + signatureEnd); err != nil {
@@ -203,7 +210,7 @@ func (from *AccountsFrom) read(path string) (*shared, error) {
 		}
 	}
 	f, err := parseFile(path, content, true)
-	return &shared{file: f, content: content, path: path}, err
+	return &shared{file: f, content: content, path: path, stamp: stamp}, err
 }
 
 // sharedMode refuses what nobody in particular keeps. Who may write it is the team's affair otherwise: it can't name
@@ -218,10 +225,20 @@ func sharedMode(info fs.FileInfo) error {
 	return nil
 }
 
+var errChecksum = errors.New("another checksum than the accounts file says")
+
+func (from *AccountsFrom) checksum(content []byte) error {
+	sum := sha256.Sum256(content)
+	if from.SHA256 == "" || strings.EqualFold(from.SHA256, hex.EncodeToString(sum[:])) {
+		return nil
+	}
+	return hint.New(fmt.Errorf("%s has %w: %x", from, errChecksum, sum), "if the change is right, write it there as \"sha256\"")
+}
+
 // verify holds the content against the checksum and the signature that are asked for.
 func (from *AccountsFrom) verify(content, signature []byte) error {
-	if sum := sha256.Sum256(content); from.SHA256 != "" && !strings.EqualFold(from.SHA256, hex.EncodeToString(sum[:])) {
-		return hint.New(fmt.Errorf("%s has another checksum than the accounts file says: %x", from, sum), "if the change is right, write it there as \"sha256\"")
+	if err := from.checksum(content); err != nil {
+		return err
 	}
 	if from.PublicKey == "" {
 		return nil
@@ -236,9 +253,13 @@ func (from *AccountsFrom) verify(content, signature []byte) error {
 	return nil
 }
 
+// Outdated reports whether the shared file can't be used, so that an earlier version of it is. No stamp shows when that ends:
+// a signature may be what is missing.
+func (f *File) Outdated() bool { return f.shared != nil && f.shared.trouble != nil }
+
 // keepCopy is best effort, as without the copy all works but for the day when the source is gone.
 func (from *AccountsFrom) keepCopy(s *shared) {
-	path, err := from.copy()
+	path, err := from.copy(s.path)
 	if err != nil || from.URL != "" || s.trouble != nil {
 		return
 	}

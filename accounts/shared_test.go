@@ -1,7 +1,6 @@
 package accounts
 
 import (
-	"crypto/rand"
 	"crypto/sha256"
 	"fmt"
 	"os"
@@ -190,21 +189,28 @@ func TestSharedAddress(t *testing.T) {
 	}
 }
 
+// signing makes a key of minisign's. It returns the public one and what signs with the private one.
+func signing(t *testing.T) (key string, sign func(content string) string) {
+	t.Helper()
+	public, private, err := minisign.GenerateKey(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := public.MarshalText()
+	if err != nil {
+		t.Fatal(err)
+	}
+	lines := strings.Split(strings.TrimSpace(string(text)), "\n")
+	return lines[len(lines)-1], func(content string) string { return string(minisign.Sign(private, []byte(content))) }
+}
+
 func TestSharedIsWhatWasSigned(t *testing.T) {
-	public, private, err := minisign.GenerateKey(rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	key, err := public.MarshalText()
-	if err != nil {
-		t.Fatal(err)
-	}
-	lines := strings.Split(strings.TrimSpace(string(key)), "\n")
-	shared, own := sharing(t, team, fmt.Sprintf(`{"accounts_from": {"file": "team.json", "public_key": %q}, "accounts": []}`, lines[len(lines)-1]))
+	key, sign := signing(t)
+	shared, own := sharing(t, team, `{"accounts_from": {"file": "team.json", "public_key": "`+key+`"}, "accounts": []}`)
 	if _, err := Load(own); err == nil || !strings.Contains(err.Error(), "signature") {
 		t.Errorf("without a signature: %v", err)
 	}
-	write(t, shared+".minisig", string(minisign.Sign(private, []byte(team))))
+	write(t, shared+".minisig", sign(team))
 	if f := load(t, own); len(f.Accounts) != 4 || len(f.Notes()) != 0 {
 		t.Errorf("%d accounts, notes %v", len(f.Accounts), f.Notes())
 	}
@@ -255,7 +261,73 @@ func TestStampCoversTheSharedFile(t *testing.T) {
 		t.Fatalf("%q, %q", first, reader().Stamp())
 	}
 	write(t, shared, strings.Replace(team, "role/Admin", "role/Other", 1))
-	if again := reader().Stamp(); again == first {
+	changed := reader().Stamp()
+	if changed == first {
 		t.Error("a change of the shared file doesn't show")
+	}
+
+	// Who has read a version goes on with it, as `serve` does for hours, and keeps no session as of a newer one.
+	for _, long := range []*Reader{reader(), NewReader(own, t.TempDir())} {
+		long.now = func() time.Time { return time.Now().Add(time.Hour) }
+		if _, err := long.File(); err != nil {
+			t.Fatal(err)
+		}
+		write(t, shared, strings.Replace(team, "role/Admin", "role/Third", 1))
+		if stamp := long.Stamp(); stamp != "" && stamp == reader().Stamp() {
+			t.Error("what was read before has the stamp of a version that came later")
+		}
+	}
+}
+
+// The signature may come later than what it signs. Nothing is kept as of that moment, as no stamp shows when it is over.
+func TestSharedIsOutdatedUntilItsSignatureComes(t *testing.T) {
+	key, sign := signing(t)
+	shared, own := sharing(t, team, `{"accounts_from": {"file": "team.json", "public_key": "`+key+`"}, "accounts": []}`)
+	write(t, shared+".minisig", sign(team))
+	if f, err := NewReader(own, t.TempDir()).File(); err != nil || f.Outdated() {
+		t.Fatal(err)
+	}
+	next := strings.Replace(team, "role/Admin", "role/Other", 1)
+	write(t, shared, next)
+	if f := load(t, own); !f.Outdated() || !strings.HasSuffix(f.indexed().byName["dev"].RoleARN, "Admin") {
+		t.Errorf("%+v", f.indexed().byName["dev"])
+	}
+	write(t, shared+".minisig", sign(next))
+	if f := load(t, own); f.Outdated() || !strings.HasSuffix(f.indexed().byName["dev"].RoleARN, "Other") {
+		t.Errorf("%+v", f.indexed().byName["dev"])
+	}
+}
+
+// A copy is what the accounts file demands by now, and of just the file that it names.
+func TestSharedCopyIsOfThis(t *testing.T) {
+	shared, own := sharing(t, team, `{"accounts_from": {"file": "team.json"}, "accounts": []}`)
+	if _, err := NewReader(own, t.TempDir()).File(); err != nil {
+		t.Fatal(err)
+	}
+	key, _ := signing(t)
+	for _, demand := range []string{`"public_key": "` + key + `"`, `"sha256": "` + strings.Repeat("0", 64) + `"`} {
+		write(t, own, `{"accounts_from": {"file": "team.json", `+demand+`}, "accounts": []}`)
+		if f, err := Load(own); err == nil {
+			t.Errorf("%s: %d accounts", demand, len(f.Accounts))
+		}
+	}
+	elsewhere := filepath.Join(filepath.Dir(own), "elsewhere")
+	if err := os.Mkdir(elsewhere, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	write(t, filepath.Join(elsewhere, "accounts.json"), `{"accounts_from": {"file": "team.json"}, "accounts": []}`)
+	if f, err := Load(filepath.Join(elsewhere, "accounts.json")); err == nil {
+		t.Errorf("%d accounts of %s", len(f.Accounts), shared)
+	}
+
+	from := &AccountsFrom{URL: "https://team.example/accounts.json"}
+	if _, _, _, err := from.Keep([]byte(team), nil); err != nil {
+		t.Fatal(err)
+	}
+	for _, demand := range []string{`"public_key": "` + key + `"`, `"sha256": "` + strings.Repeat("0", 64) + `"`} {
+		write(t, own, `{"accounts_from": {"url": "https://team.example/accounts.json", `+demand+`}, "accounts": []}`)
+		if f := load(t, own); len(f.Accounts) != 0 || !strings.Contains(f.Notes()[0].Message, "not fetched yet") {
+			t.Errorf("%s: %d accounts, %v", demand, len(f.Accounts), f.Notes())
+		}
 	}
 }

@@ -2,6 +2,8 @@ package process
 
 import (
 	"encoding/json"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -9,6 +11,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 
 	"aws-accounts/accounts"
+	"aws-accounts/cache"
 )
 
 type writes []string
@@ -109,6 +112,36 @@ func TestFingerprint(t *testing.T) {
 		f := base()
 		if change(f); print(f) != before {
 			t.Errorf("another %s has another fingerprint", name)
+		}
+	}
+}
+
+// While a shared file can't be used, an earlier version of it is, and no stamp shows when that is over: a session kept as of
+// it would be handed out when the right version is there.
+func TestOutdatedKeepsNoStamp(t *testing.T) {
+	home := t.TempDir()
+	t.Setenv("HOME", home)
+	t.Setenv("XDG_STATE_HOME", filepath.Join(home, "state"))
+	t.Setenv("LocalAppData", filepath.Join(home, "state"))
+	shared, own := filepath.Join(home, "team.json"), filepath.Join(home, "accounts.json")
+	write := func(path, content string) {
+		t.Helper()
+		if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write(own, `{"accounts_from": {"file": "team.json"}, "accounts": []}`)
+	for _, now := range []struct {
+		content  string
+		volatile bool
+	}{
+		{`{"accounts": [{"name": "main", "credentials": {"keychain": true}}, {"name": "dev", "role_arn": "arn:aws:iam::987654321098:role/Admin"}]}`, false},
+		{"<<<<<<< HEAD", true},
+	} {
+		write(shared, now.content)
+		p := (&Resolver{Accounts: accounts.NewReader(own, t.TempDir()), Sessions: &cache.Sessions{}}).Session("dev")
+		if plan, err := p.Plan(); err != nil || plan.Volatile != now.volatile {
+			t.Errorf("%s: volatile %v, %v", now.content, plan.Volatile, err)
 		}
 	}
 }

@@ -54,7 +54,7 @@ func (r *Resolver) plan(file *accounts.File, a *accounts.Account) (cache.Plan, e
 	}
 	return cache.Plan{
 		Fingerprint: fingerprint(file, a),
-		Volatile:    beginsInEnvironment(file.Chain(a)[0]),
+		Volatile:    beginsInEnvironment(file.Chain(a)[0]) || file.Outdated(),
 		Fetch: func(ctx context.Context, hurry bool) (aws.Credentials, error) {
 			return r.fetch(ctx, file, a, hurry)
 		},

@@ -60,24 +60,34 @@ func copyItem(ctx context.Context, to *Keychain, key string, data []byte, inUse 
 	return err
 }
 
-// RemoveFrom takes out of the keychain what was copied from it. An item that has been renewed since is copied again before.
+// RemoveFrom empties the keychain that everything was copied from. What somebody has stored or renewed there since is copied
+// before, and counts as well.
 func (c Copied) RemoveFrom(ctx context.Context, from, to *Keychain) error {
-	for key, data := range c {
-		now, err := from.Get(ctx, key)
-		switch {
-		case errors.Is(err, ErrNotFound):
-			continue
-		case err == nil && !bytes.Equal(now, data):
-			err = copyItem(ctx, to, key, now, false)
-		}
-		if err != nil && !errors.Is(err, ErrCorrupt) {
-			return fmt.Errorf("%s: %w", key, err)
-		}
-		if err := from.Remove(ctx, key); err != nil && !errors.Is(err, ErrNotFound) {
+	keys, err := from.Keys(ctx)
+	if err != nil {
+		return err
+	}
+	for _, key := range keys {
+		if err := c.remove(ctx, key, from, to); err != nil && !errors.Is(err, ErrNotFound) {
 			return fmt.Errorf("%s: %w", key, err)
 		}
 	}
 	return nil
+}
+
+func (c Copied) remove(ctx context.Context, key string, from, to *Keychain) error {
+	now, err := from.Get(ctx, key)
+	switch {
+	case errors.Is(err, ErrCorrupt) && !isKeys(key):
+	case err != nil:
+		return err
+	case !bytes.Equal(now, c[key]):
+		if err := copyItem(ctx, to, key, now, false); err != nil {
+			return err
+		}
+		c[key] = now
+	}
+	return from.Remove(ctx, key)
 }
 
 // Count returns how many access keys, sessions and sign-ins there are.

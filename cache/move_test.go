@@ -125,16 +125,26 @@ func TestMoveMeetsItems(t *testing.T) {
 	}
 }
 
-// A session that was renewed between copying and deleting goes along.
-func TestMoveTakesWhatWasRenewed(t *testing.T) {
+// What was stored or renewed between copying and deleting goes along, and stays if it can't.
+func TestMoveTakesWhatCameLater(t *testing.T) {
 	t.Parallel()
-	from, to := &mapStore{items: someItems(), dies: new(int)}, &mapStore{items: map[string][]byte{}, dies: new(int)}
-	copied, err := Copy(t.Context(), from.open(), to.open(), false)
-	from.items[prefix+"sso/corp"] = []byte("renewed")
-	if err == nil {
+	for _, spoil := range []bool{false, true} {
+		from, to := &mapStore{items: someItems(), dies: new(int)}, &mapStore{items: map[string][]byte{}, dies: new(int)}
+		copied, err := Copy(t.Context(), from.open(), to.open(), false)
+		if err != nil {
+			t.Fatal(err)
+		}
+		later := map[string][]byte{prefix + "sso/corp": []byte("renewed"), prefix + "keys/other": []byte("new")}
+		maps.Copy(from.items, later)
+		to.spoil = spoil
 		err = copied.RemoveFrom(t.Context(), from.open(), to.open())
-	}
-	if err != nil || string(to.items[prefix+"sso/corp"]) != "renewed" || len(from.items) > 0 {
-		t.Errorf("%q, %q, %v", from.items, to.items, err)
+		if (err != nil) != spoil || !spoil && len(from.items) > 0 {
+			t.Errorf("spoilt %v: left %q, %v", spoil, from.items, err)
+		}
+		for key, data := range later {
+			if !bytes.Equal(from.items[key], data) && !bytes.Equal(to.items[key], data) {
+				t.Errorf("spoilt %v: %s is lost: %q, %q", spoil, key, from.items, to.items)
+			}
+		}
 	}
 }

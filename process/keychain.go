@@ -8,10 +8,12 @@ import (
 	"io"
 	"slices"
 	"strings"
+	"time"
 
 	"aws-accounts/accounts"
 	"aws-accounts/cache"
 	"aws-accounts/internal/hint"
+	"aws-accounts/internal/lock"
 )
 
 // Keychain is `aws-accounts keychain`.
@@ -44,6 +46,11 @@ from its new place. If it is interrupted, run it again, with --from if it says s
 func (c *KeychainMove) Run(s *Start, stdout io.Writer) error {
 	ctx, cancel := context.WithTimeout(context.Background(), keysTimeout)
 	defer cancel()
+	moved, err := aloneMoving(ctx, s.Locks)
+	if err != nil {
+		return err
+	}
+	defer moved()
 	file, err := s.Accounts.File()
 	if err != nil {
 		return err
@@ -72,10 +79,9 @@ func (c *KeychainMove) Run(s *Start, stdout io.Writer) error {
 	if err != nil {
 		return c.notMoved(err)
 	}
-	keys, sessions, signIns := copied.Count()
 	changed, err := accounts.Change(ctx, file.Path, s.Locks, func(old []byte) ([]byte, error) {
 		if now, err := accounts.Parse(file.Path, old); err != nil || s.inUse(now) != used {
-			return nil, cmp.Or(err, changedMeanwhile(file.Path, "keychain move"))
+			return nil, cmp.Or(err, changedMeanwhile(file.Path, "keychain move --to="+c.To))
 		}
 		return accounts.SetKeychain(file.Path, old, choice)
 	})
@@ -89,8 +95,21 @@ func (c *KeychainMove) Run(s *Start, stdout io.Writer) error {
 		return hint.New(fmt.Errorf("everything is in %s, but not all of it could be deleted from %s: %w", c.To, c.From, err),
 			"`aws-accounts keychain move --from=%s --to=%s` tries that again", c.From, c.To)
 	}
+	keys, sessions, signIns := copied.Count()
 	fmt.Fprintf(stdout, "moved from %s to %s: %s, %s, %s\n", c.From, c.To, count(keys, "access key"), count(sessions, "session"), count(signIns, "sign-in"))
 	return nil
+}
+
+// aloneMoving lets one process move at a time: two that move in opposite directions could each delete what the other has just
+// found in its place.
+func aloneMoving(ctx context.Context, locks string) (release func(), err error) {
+	waiting, cancel := context.WithTimeout(ctx, 10*time.Second)
+	defer cancel()
+	release, err = lock.Acquire(waiting, locks, "_keychain-move")
+	if waiting.Err() != nil {
+		return nil, hint.New(errors.New("another `aws-accounts keychain move` is at work"), "wait for it to end, then try again")
+	}
+	return release, hint.New(err, "set XDG_STATE_HOME to a folder that can be written")
 }
 
 func count(n int, what string) string { return fmt.Sprintf("%d %s", n, plural(n, what, what+"s")) }

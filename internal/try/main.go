@@ -37,8 +37,8 @@ const (
 `
 	next = `
 Now yours: ` + "`make build`" + `, put dist/aws-accounts on your PATH, and let
-` + "`aws-accounts list`" + ` make your accounts file. Add your accounts to it, run
-` + "`aws-accounts setup`" + `, and ` + "`aws s3 ls --profile NAME`" + ` works. The README says more.
+` + "`aws-accounts init`" + ` take over what is in ~/.aws: it shows each change first,
+and says what to try. The README says more.
 `
 )
 

@@ -89,16 +89,17 @@ func TestExampleKubectl(t *testing.T) {
 	var caller string
 	cluster := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		token, _ := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer k8s-aws-v1.")
-		url, err := base64.RawURLEncoding.DecodeString(token)
-		if err != nil || !strings.HasPrefix(string(url), aws.URL()) {
-			http.Error(w, fmt.Sprintf("no token of EKS: %q, %v", url, err), http.StatusUnauthorized)
+		signed, err := base64.RawURLEncoding.DecodeString(token)
+		if err != nil || len(signed) == 0 {
+			http.Error(w, "no token of EKS", http.StatusUnauthorized)
 			return
 		}
-		ask, err := http.NewRequest("GET", string(url), nil)
+		ask, err := http.NewRequest("GET", string(signed), nil)
 		if err != nil {
 			http.Error(w, err.Error(), http.StatusUnauthorized)
 			return
 		}
+		ask.URL.Scheme, ask.URL.Host = "http", strings.TrimPrefix(aws.URL(), "http://") // older CLIs sign for AWS itself: Host stays
 		ask.Header.Set("x-k8s-aws-id", "CLUSTER")
 		answer, err := http.DefaultClient.Do(ask)
 		if err != nil {

@@ -47,6 +47,7 @@ func parseFile(path string, data []byte, shared bool) (*File, error) {
 		c = newCheck(d, f, root)
 		if shared {
 			c.harmless()
+			f.AccountsFrom = nil // refused, and not followed: it may lead in a circle
 		}
 		c.all()
 	}

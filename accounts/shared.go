@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"reflect"
 	"runtime"
+	"slices"
 	"strings"
 	"time"
 
@@ -287,6 +288,8 @@ func (c *check) accountsFrom() bool {
 		c.at(v, "url", `url %s is neither https://… nor s3://BUCKET/KEY`, quote(from.URL))
 	case isS3 && from.Account == "":
 		c.missing(v, "account", `"accounts_from" at S3 needs an "account": whose credentials fetch it`)
+	case isS3 && !slices.ContainsFunc(c.f.names(), func(name string) bool { return strings.EqualFold(name, from.Account) }):
+		c.at(v, "account", "there is no account %s in this file%s: it fetches the others", quote(from.Account), didYouMean(from.Account, c.f.names()))
 	case !isS3 && from.Account != "":
 		c.at(v, "account", `"account" is for s3://BUCKET/KEY`)
 	}

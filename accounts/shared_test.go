@@ -112,6 +112,7 @@ func TestSharedRunsNothing(t *testing.T) {
 		`{"accounts": [], "keychain": {"backend": "file", "passphrase_command": "touch /tmp/x"}}`,
 		`{"accounts": [{"name": "a", "mfa_serial": "GAHT12345678", "mfa_process": "touch /tmp/x"}]}`,
 		`{"accounts": [], "accounts_from": {"file": "/tmp/y"}}`,
+		`{"accounts": [], "accounts_from": {"file": "team.json"}}`, // in a circle
 	} {
 		_, own := sharing(t, bad, `{"accounts_from": {"file": "team.json"}, "accounts": []}`)
 		if _, err := Load(own); err == nil || !strings.Contains(err.Error(), "has no place in a shared file") {
@@ -230,18 +231,19 @@ func TestSharedIsWhatWasSigned(t *testing.T) {
 
 func TestAccountsFromIsChecked(t *testing.T) {
 	for text, want := range map[string]string{
-		`{}`:                                  `needs a "file", or a "url"`,
-		`{"file": "a", "url": "https://x/y"}`: `it is one of them`,
-		`{"url": "http://example.com/a"}`:     `neither https`,
-		`{"url": "s3://bucket"}`:              `neither https`,
-		`{"url": "s3://bucket/key"}`:          `needs an "account"`,
-		`{"file": "a", "account": "main"}`:    `is for s3`,
-		`{"file": "a", "sha256": "12"}`:       `64 hexadecimal digits`,
-		`{"file": "a", "public_key": "12"}`:   `none of minisign's`,
-		`{"path": "a"}`:                       `unknown field "path"`,
-		`"a"`:                                 `must be an object`,
+		`{}`:                                            `needs a "file", or a "url"`,
+		`{"file": "a", "url": "https://x/y"}`:           `it is one of them`,
+		`{"url": "http://example.com/a"}`:               `neither https`,
+		`{"url": "s3://bucket"}`:                        `neither https`,
+		`{"url": "s3://bucket/key"}`:                    `needs an "account"`,
+		`{"url": "s3://bucket/key", "account": "mian"}`: `no account "mian" in this file: did you mean "main"?`,
+		`{"file": "a", "account": "main"}`:              `is for s3`,
+		`{"file": "a", "sha256": "12"}`:                 `64 hexadecimal digits`,
+		`{"file": "a", "public_key": "12"}`:             `none of minisign's`,
+		`{"path": "a"}`:                                 `unknown field "path"`,
+		`"a"`:                                           `must be an object`,
 	} {
-		if _, err := Parse("f", []byte(`{"accounts_from": `+text+`, "accounts": []}`)); err == nil || !strings.Contains(err.Error(), want) {
+		if _, err := Parse("f", []byte(`{"accounts_from": `+text+`, "accounts": [{"name": "main"}]}`)); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v, want %s", text, err, want)
 		}
 	}

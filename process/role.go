@@ -192,7 +192,7 @@ func (c *RoleBootstrap) is(a *accounts.Account) bool {
 	return strings.EqualFold(role.Name(a.RoleARN), c.BootstrapRole[strings.LastIndexByte(c.BootstrapRole, '/')+1:])
 }
 
-var bootstrapName = pattern.New(`^[\w+=,.@/-]{1,512}$`)
+var bootstrapName = pattern.New(`^/?([\w+=,.@-]+/)*[\w+=,.@-]{1,64}$`)
 
 // arnOf is the bootstrap role in a's account.
 func (c *RoleBootstrap) arnOf(a *accounts.Account) (string, error) {

@@ -107,7 +107,7 @@ func getHTTPS(ctx context.Context, address string) ([]byte, error) {
 	}}
 	response, err := client.Do(request)
 	if err != nil {
-		return nil, fmt.Errorf("fetching: %w", err)
+		return nil, fmt.Errorf("fetching %s: %s", address, plain(err))
 	}
 	defer response.Body.Close()
 	return wholeBody(address, response)
@@ -172,7 +172,7 @@ func getS3(ctx context.Context, address, region string, credentials aws.Credenti
 	client := &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 	response, err := client.Do(request)
 	if err != nil {
-		return nil, "", fmt.Errorf("fetching %s: %w", address, err)
+		return nil, "", fmt.Errorf("fetching %s: %s", address, plain(err))
 	}
 	defer response.Body.Close()
 	content, err = wholeBody(address, response)

@@ -45,3 +45,12 @@ func beginInKeychain(path string, data []byte, name, accountID string) ([]byte, 
 	}
 	return edited, nil
 }
+
+// BeginAtSSO puts an Identity Center that the file at path doesn't have into it. Locks are held in dir.
+func BeginAtSSO(ctx context.Context, path, dir string, s SSOSession) error {
+	_, err := Change(ctx, path, dir, func(old []byte) ([]byte, error) {
+		edited, err := AddSSOSession(path, old, s)
+		return edited, refused(err)
+	})
+	return err
+}

@@ -16,14 +16,16 @@ import (
 
 // SSOCommands is `aws-accounts sso …`.
 type SSOCommands struct {
-	Login  SSOLogin  `cmd:"" help:"Sign in to Identity Center."`
+	Login  SSOLogin  `cmd:"" firstuse:"" help:"Sign in to Identity Center."`
 	Logout SSOLogout `cmd:"" help:"Sign out of Identity Center, and forget the sessions that came of it."`
 }
 
 // SSOLogin is `aws-accounts sso login [SESSION]`.
 type SSOLogin struct {
-	Session string `arg:"" optional:"" help:"The SSO session, by its name in the accounts file; without it, the only one."`
-	Device  bool   `help:"Show a link and a code to confirm on any device, instead of opening the browser."`
+	Session  string `arg:"" optional:"" help:"The SSO session, by its name in the accounts file; without it, the only one."`
+	StartURL string `name:"start-url" help:"The address of the AWS access portal, of an SSO session that the accounts file doesn't have yet." placeholder:"URL"`
+	Region   string `help:"With --start-url: the region that Identity Center is in." placeholder:"REGION"`
+	Device   bool   `help:"Show a link and a code to confirm on any device, instead of opening the browser."`
 }
 
 // Help is what --help says besides the flags.
@@ -32,12 +34,16 @@ func (*SSOLogin) Help() string {
   aws-accounts sso login              # the only SSO session
   aws-accounts sso login corp
   aws-accounts sso login --device     # a link and a code, as over ssh
+  aws-accounts sso login --start-url=https://corp.awsapps.com/start --region=eu-west-1    # the first time
 
 The sign-in is kept in the keychain, and renewed while Identity Center allows.`
 }
 
 // Run signs in, whether or not there is a sign-in, and says how long the new one holds.
 func (c *SSOLogin) Run(r *Resolver, stdout io.Writer) error {
+	if err := c.describe(r, stdout); err != nil {
+		return err
+	}
 	file, session, err := r.ssoSession(c.Session)
 	if err != nil {
 		return err
@@ -58,6 +64,39 @@ func (c *SSOLogin) Run(r *Resolver, stdout io.Writer) error {
 	}
 	_, err = fmt.Fprintf(stdout, "signed in to %s until %s (%s); it is renewed without you while Identity Center allows it\n",
 		session.Name, expires.Local().Format("15:04"), accounts.Left(expires.Sub(r.Sessions.Now())))
+	if c.StartURL != "" && err == nil {
+		_, err = fmt.Fprintln(stdout, "next: `aws-accounts sync sso --setup` adds the accounts that you have there, with their profiles")
+	}
+	return err
+}
+
+// describe puts the SSO session that --start-url gives into the accounts file, and makes it the one to sign in to.
+func (c *SSOLogin) describe(r *Resolver, stdout io.Writer) error {
+	switch {
+	case c.StartURL == "" && c.Region == "":
+		return nil
+	case c.StartURL == "" || c.Region == "":
+		return hint.Usage(errors.New("--start-url and --region go together"), "`aws-accounts sso login --start-url=https://corp.awsapps.com/start --region=eu-west-1`: the access portal shows both under \"Access keys\"")
+	}
+	file, err := r.Accounts.File()
+	if err != nil {
+		return err
+	}
+	for _, s := range file.SSOSessions {
+		if strings.TrimRight(s.StartURL, "/#") == strings.TrimRight(c.StartURL, "/#") && (c.Session == "" || strings.EqualFold(c.Session, s.Name)) {
+			c.Session = s.Name // it is described already
+			return nil
+		}
+	}
+	if c.Session == "" {
+		c.Session, _, _ = strings.Cut(strings.TrimPrefix(c.StartURL, "https://"), ".")
+	}
+	s := accounts.SSOSession{Name: c.Session, StartURL: c.StartURL, Region: c.Region}
+	if err := accounts.BeginAtSSO(context.Background(), r.Accounts.Path, r.Sessions.Dir, s); err != nil {
+		return err
+	}
+	r.Accounts = r.Accounts.Again()
+	_, err = fmt.Fprintf(stdout, "added the SSO session %s to %s\n", c.Session, r.Accounts.Path)
 	return err
 }
 
@@ -158,7 +197,7 @@ func (r *Resolver) ssoSession(name string) (*accounts.File, *accounts.SSOSession
 	all := strings.Join(names, ", ")
 	switch session := file.SSOSession(name); {
 	case len(names) == 0:
-		return nil, nil, hint.New(fmt.Errorf("no SSO session in %s", file.Path), "describe yours in \"sso_sessions\", with name, start_url and region")
+		return nil, nil, hint.New(fmt.Errorf("no SSO session in %s", file.Path), "`aws-accounts sso login --start-url=https://corp.awsapps.com/start --region=eu-west-1`, with what yours has, adds it")
 	case name == "" && len(names) == 1:
 		return file, &file.SSOSessions[0], nil
 	case name == "":

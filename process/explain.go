@@ -81,7 +81,7 @@ func explain(err error, file *accounts.File, a *accounts.Account) error {
 		case isProcess(err):
 			profile := cmp.Or(file.Chain(a)[0].Way().Profile, accounts.DefaultProfile)
 			r.message = fmt.Sprintf("%s: the credential_process of profile %q, which everything begins with, failed: %s", name, profile, plain(err))
-			return hint.New(r, "`aws sts get-caller-identity --profile %s` shows what it says", profile)
+			return hint.New(r, "`aws sts get-caller-identity --profile %s` shows what it says", hint.Word(profile))
 		case isGarbled(err):
 			r.message = fmt.Sprintf("%s: what answered isn't AWS, or was cut off: %s", name, plain(err))
 			return hint.New(r, "check the network: one that wants a sign-in first, or a proxy, may answer in AWS's place")

@@ -136,8 +136,8 @@ func (w *roleWork) look(ctx context.Context, t *roleTarget) error {
 		return fmt.Errorf("%s: %w", t.Name, err)
 	}
 	if t.have.ARN != t.RoleARN {
-		return hint.New(fmt.Errorf("%s: there is a role of that name with another path, %s, and IAM allows one", t.Name, t.have.ARN),
-			"use that one: `aws-accounts edit %s --role-arn=%s`", t.Name, t.have.ARN)
+		return hint.New(fmt.Errorf("%s: there is a role of that name already, %s, and IAM allows one", t.Name, t.have.ARN),
+			"use that one: `aws-accounts edit %s --role-arn=%s`", t.Name, hint.Word(t.have.ARN)) // a path may hold $(…)
 	}
 	return explainRole(addPolicies(ctx, client, t.have), w.file, t)
 }

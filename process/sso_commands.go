@@ -34,7 +34,7 @@ func (*SSOLogin) Help() string {
   aws-accounts sso login              # the only SSO session
   aws-accounts sso login corp
   aws-accounts sso login --device     # a link and a code, as over ssh
-  aws-accounts sso login --start-url=https://corp.awsapps.com/start --region=eu-west-1    # the first time
+  aws-accounts sso login --region=eu-west-1 --start-url=https://a.awsapps.com/start
 
 The sign-in is kept in the keychain, and renewed while Identity Center allows.`
 }

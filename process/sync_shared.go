@@ -90,27 +90,30 @@ func (c *SyncShared) Run(reader *accounts.Reader, resolving Resolving, stdout io
 // mostShared is the size of what is fetched at most. 10,000 accounts are 2 MB.
 const mostShared = 32 << 20
 
-// getHTTPS gets what an address has. It isn't led away from https, but to this machine, where tests listen.
 func getHTTPS(ctx context.Context, address string) ([]byte, error) {
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
 	if err != nil {
 		return nil, err
 	}
-	client := &http.Client{CheckRedirect: func(next *http.Request, via []*http.Request) error {
-		if next.URL.Scheme != "https" && next.URL.Host != request.URL.Host {
-			return errors.New("it leads away from https")
-		}
-		if len(via) > 5 {
-			return errors.New("it leads on and on")
-		}
-		return nil
-	}}
+	client := &http.Client{CheckRedirect: staysHTTPS}
 	response, err := client.Do(request)
 	if err != nil {
 		return nil, fmt.Errorf("fetching %s: %s", address, plain(err))
 	}
 	defer response.Body.Close()
 	return wholeBody(address, response)
+}
+
+// staysHTTPS follows no redirection away from https, but within this machine, where tests listen without.
+func staysHTTPS(next *http.Request, via []*http.Request) error {
+	first := via[0].URL
+	switch {
+	case next.URL.Scheme != "https" && (first.Scheme == "https" || next.URL.Host != first.Host):
+		return errors.New("it leads away from https")
+	case len(via) > 5:
+		return errors.New("it leads on and on")
+	}
+	return nil
 }
 
 func wholeBody(address string, response *http.Response) ([]byte, error) {

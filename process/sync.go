@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"reflect"
 	"runtime/debug"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -120,12 +121,27 @@ func (s *syncing) merge(ctx context.Context, file *accounts.File, listing accoun
 		fmt.Fprintf(s.Out, "%s: %s\n", file.Path, counted(len(d.Added), "added", len(d.Renamed), "renamed"))
 	}
 	if s.Prune && len(gone) > 0 {
-		remove := &accounts.RemoveCommand{Names: gone, Yes: true}
-		if err := remove.Run(s.Accounts.Again(), s.Asker, s.Locks, s.Program, s.Forget, s.Out); err != nil {
+		if err := s.remove(gone, listing); err != nil {
 			return err
 		}
 	}
 	return s.next(d)
+}
+
+// remove takes out those of the names that still are to go: a question may have stood for long, and its answer is about
+// entries as they were.
+func (s *syncing) remove(names []string, listing accounts.Listing) error {
+	reader := s.Accounts.Again()
+	file, err := reader.File()
+	if err != nil {
+		return err
+	}
+	still := file.Compare(listing).Prunable()
+	names = slices.DeleteFunc(names, func(name string) bool { return !slices.Contains(still, name) })
+	if len(names) == 0 {
+		return nil
+	}
+	return (&accounts.RemoveCommand{Names: names, Yes: true}).Run(reader, s.Asker, s.Locks, s.Program, s.Forget, s.Out)
 }
 
 func (s *syncing) question(file *accounts.File, d *accounts.Difference, gone []string) string {

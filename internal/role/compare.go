@@ -9,8 +9,8 @@ import (
 	"strings"
 )
 
-// Same reports whether two policy documents mean the same to IAM. One that can't be read is like no other.
-func Same(a, b string) bool {
+// sameMeaning reports whether two policy documents mean the same to IAM. One that can't be read is like no other.
+func sameMeaning(a, b string) bool {
 	x, err := normal(a)
 	if err != nil {
 		return false

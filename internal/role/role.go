@@ -25,15 +25,15 @@ const (
 // Description is that of a role we make.
 const Description = "Entered with aws-accounts"
 
-// DefaultPolicy is what a role without any policy gets, if none is asked for.
-const DefaultPolicy = "ReadOnlyAccess"
+// defaultPolicy is what a role without any policy gets, if none is asked for.
+const defaultPolicy = "ReadOnlyAccess"
 
 // Want is a role as it should be.
 type Want struct {
 	ARN        string
 	Trust      Trust
 	MaxSession time.Duration // at least an hour, as IAM has it
-	// Policies are the ARNs of the managed policies. None: a role that has some keeps them, another gets DefaultPolicy.
+	// Policies are the ARNs of the managed policies. None: a role that has some keeps them, another gets defaultPolicy.
 	Policies []string
 }
 
@@ -80,7 +80,7 @@ func Compare(want Want, have *Have) Changes {
 		c.Words = append(c.Words, "take it over (tag "+TagKey+")")
 	}
 	document := want.Trust.Document()
-	if !Same(document, have.Trust) {
+	if !sameMeaning(document, have.Trust) {
 		c.Trust = true
 		c.Words = append(c.Words, "trust policy: "+difference(have.Trust, document))
 	}
@@ -114,7 +114,7 @@ func (w *Want) Add(other Want) bool {
 
 func (w Want) policies() []string {
 	if len(w.Policies) == 0 {
-		return []string{ManagedPolicy(DefaultPolicy, partition(w.ARN))}
+		return []string{managedPolicy(defaultPolicy, partition(w.ARN))}
 	}
 	return w.Policies
 }
@@ -124,8 +124,8 @@ func (w Want) Describe() string {
 	return fmt.Sprintf("%s, %s, sessions up to %s", Names(w.policies()), w.Trust.describe(), accounts.Duration(w.MaxSession))
 }
 
-// ManagedPolicy is the ARN of the policy of AWS's own that name, which may have a path, stands for. An ARN stays as it is.
-func ManagedPolicy(name, partition string) string {
+// managedPolicy is the ARN of the policy of AWS's own that name, which may have a path, stands for. An ARN stays as it is.
+func managedPolicy(name, partition string) string {
 	if strings.HasPrefix(name, "arn:") {
 		return name
 	}

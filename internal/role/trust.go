@@ -141,5 +141,5 @@ func Policy(text, roleARN string) (string, error) {
 	if m[1] != "" && m[3] != "aws" && m[3] != owner {
 		return "", fmt.Errorf("%s is of another account than the role (%s), which can't have it", text, owner)
 	}
-	return ManagedPolicy(text, partition(roleARN)), nil
+	return managedPolicy(text, partition(roleARN)), nil
 }

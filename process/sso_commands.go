@@ -34,9 +34,10 @@ func (*SSOLogin) Help() string {
   aws-accounts sso login              # the only SSO session
   aws-accounts sso login corp
   aws-accounts sso login --device     # a link and a code, as over ssh
-  aws-accounts sso login --region=eu-west-1 --start-url=https://a.awsapps.com/start
 
-The sign-in is kept in the keychain, and renewed while Identity Center allows.`
+The first time, --start-url=https://corp.awsapps.com/start and --region=eu-west-1 say
+where it is. The sign-in is kept in the keychain, and renewed while Identity Center
+allows.`
 }
 
 // Run signs in, whether or not there is a sign-in, and says how long the new one holds.

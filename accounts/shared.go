@@ -189,7 +189,7 @@ func (from *AccountsFrom) read(path string) (*shared, error) {
 	if err != nil {
 		return nil, cause(err)
 	}
-	if err := sharedMode(info); err != nil {
+	if err := sharedMode(path, info); err != nil {
 		return nil, err
 	}
 	content, stamp, err := readWhole(path)
@@ -216,11 +216,19 @@ func (from *AccountsFrom) read(path string) (*shared, error) {
 
 // sharedMode refuses what nobody in particular keeps. Who may write it is the team's affair otherwise: it can't name
 // commands.
-func sharedMode(info fs.FileInfo) error {
-	switch {
-	case !info.Mode().IsRegular():
+func sharedMode(path string, info fs.FileInfo) error {
+	if !info.Mode().IsRegular() {
 		return errors.New("not a regular file")
-	case runtime.GOOS != "windows" && info.Mode().Perm()&0o002 != 0:
+	}
+	if runtime.GOOS == "windows" { // access lists, not modes
+		return nil
+	}
+	folder, err := os.Stat(filepath.Dir(path))
+	if err != nil {
+		return cause(err)
+	}
+	const others, sticky = 0o002, fs.ModeSticky
+	if info.Mode()&others != 0 || folder.Mode()&others != 0 && folder.Mode()&sticky == 0 {
 		return errors.New("everybody can write it, and so choose the roles that you assume")
 	}
 	return nil

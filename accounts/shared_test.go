@@ -3,6 +3,7 @@ package accounts
 import (
 	"crypto/sha256"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -122,13 +123,30 @@ func TestSharedRunsNothing(t *testing.T) {
 	if runtime.GOOS == "windows" {
 		return // access lists instead of modes
 	}
-	shared, own := sharing(t, team, `{"accounts_from": {"file": "team.json"}, "accounts": []}`)
-	if err := os.Chmod(shared, 0o646); err != nil {
+	shared, own := sharing(t, team, `{"accounts_from": {"file": "team/team.json"}, "accounts": []}`)
+	folder := filepath.Join(filepath.Dir(own), "team")
+	if err := os.Mkdir(folder, 0o700); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := Load(own); err == nil || !strings.Contains(err.Error(), "everybody can write it") {
-		t.Errorf("writable by everybody: %v", err)
+	if err := os.Rename(shared, filepath.Join(folder, "team.json")); err != nil {
+		t.Fatal(err)
 	}
+	for _, mode := range []struct {
+		path string
+		open fs.FileMode
+		was  fs.FileMode
+	}{{filepath.Join(folder, "team.json"), 0o646, 0o600}, {folder, 0o777, 0o700}} {
+		if err := os.Chmod(mode.path, mode.open); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := Load(own); err == nil || !strings.Contains(err.Error(), "everybody can write it") {
+			t.Errorf("%s, writable by everybody: %v", mode.path, err)
+		}
+		if err := os.Chmod(mode.path, mode.was); err != nil {
+			t.Fatal(err)
+		}
+	}
+	load(t, own)
 }
 
 // What goes wrong with the shared file doesn't stop work that went well before.

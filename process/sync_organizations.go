@@ -157,9 +157,9 @@ func (c *SyncOrganizations) list(ctx context.Context, s *syncing, file *accounts
 	defer s.progress(func() string { return "listing the organization: " + many(org.Seen(), "account") })()
 	var listed []organization.Account
 	if c.OU != "" {
-		listed, err = org.Below(ctx, c.OU)
+		listed, err = org.Below(ctx, c.OU, c.made(file))
 	} else {
-		listed, err = org.Accounts(ctx, made(file))
+		listed, err = org.Accounts(ctx, c.made(file))
 	}
 	if err != nil {
 		return nil, unchanged(c.explain(err, file, with), org.Seen())
@@ -188,10 +188,14 @@ func (c *SyncOrganizations) list(ctx context.Context, s *syncing, file *accounts
 	return listed, nil
 }
 
-// made are the AWS accounts that an earlier sync has found.
-func made(file *accounts.File) (ids []string) {
+// made are the AWS accounts that an earlier sync has found, of the same unit if there is one.
+func (c *SyncOrganizations) made(file *accounts.File) (ids []string) {
 	for i := range file.Accounts {
-		if a := &file.Accounts[i]; a.Synced != nil && a.RoleARN != "" {
+		a := &file.Accounts[i]
+		if a.Synced == nil || a.RoleARN == "" {
+			continue
+		}
+		if from, _, _ := strings.Cut(a.Synced.From, "?"); c.OU == "" || strings.HasSuffix(from, "/"+c.OU) {
 			ids = append(ids, a.AccountID)
 		}
 	}

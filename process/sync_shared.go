@@ -64,7 +64,11 @@ func (c *SyncShared) Run(reader *accounts.Reader, resolving Resolving, stdout io
 		signature, err = get(ctx, from.Signature())
 	}
 	if err != nil {
-		return hint.New(err, "the copy fetched before stays in use; correct \"accounts_from\", or try again later")
+		stays := ""
+		if !from.Fetched().IsZero() {
+			stays = "; the copy fetched before stays in use"
+		}
+		return hint.New(err, "correct \"accounts_from\" in %s, or try again later%s", reader.Path, stays)
 	}
 	added, changed, gone, err := from.Keep(content, signature)
 	if err != nil {

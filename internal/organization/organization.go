@@ -110,7 +110,7 @@ func (o *Organization) walk(ctx context.Context) ([]Account, error) {
 	var all []Account
 	err := o.pages(ctx, "ListRoots", request{}, func(p *page) error {
 		for _, root := range p.Roots {
-			below, err := o.Below(ctx, root.ID)
+			below, err := o.below(ctx, root.ID)
 			if err != nil {
 				return err
 			}
@@ -121,8 +121,27 @@ func (o *Organization) walk(ctx context.Context) ([]Account, error) {
 	return all, err
 }
 
-// Below lists the accounts below a root or organizational unit at any depth, one level at a time.
-func (o *Organization) Below(ctx context.Context, unit string) ([]Account, error) {
+// Below lists the accounts below a root or organizational unit at any depth. If it lacks one of known, by their IDs, it looks
+// again: who was moved from one unit below to another meanwhile isn't gone.
+func (o *Organization) Below(ctx context.Context, unit string, known []string) ([]Account, error) {
+	all, err := o.below(ctx, unit)
+	if err != nil || hasAll(all, known, nil) {
+		return all, err
+	}
+	again, err := o.below(ctx, unit)
+	if err != nil {
+		return nil, err
+	}
+	seen := map[string]bool{}
+	return slices.DeleteFunc(append(all, again...), func(a Account) bool {
+		twice := seen[a.ID]
+		seen[a.ID] = true
+		return twice
+	}), nil
+}
+
+// below goes one level at a time.
+func (o *Organization) below(ctx context.Context, unit string) ([]Account, error) {
 	var all []Account
 	for level := []string{unit}; len(level) > 0; {
 		accounts, units := make([][]Account, len(level)), make([][]string, len(level))

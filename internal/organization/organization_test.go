@@ -99,6 +99,26 @@ func TestWalkThatMisses(t *testing.T) {
 	}
 }
 
+// Who is moved from a unit that hasn't been read to one that has, isn't gone.
+func TestMovedMeanwhile(t *testing.T) {
+	org, s, members := start(t, 100)
+	s.Fault(standin.Fault{Operation: "ListAccountsForParent", Resource: "ou-ab12-00000009*", Kind: standin.Slow, Delay: 200 * time.Millisecond, Count: 1})
+	moved := make(chan error)
+	go func() {
+		err := s.WaitCalls(t.Context(), "ListAccountsForParent", 11) // of the root and all units
+		members[95].Parent = "ou-ab12-00000001"
+		s.SetMembers(members...)
+		moved <- err
+	}()
+	all, err := org.Below(t.Context(), "r-root", []string{members[95].ID})
+	if merr := <-moved; err != nil || merr != nil {
+		t.Fatal(err, merr)
+	}
+	if len(ids(all)) != 100 {
+		t.Errorf("%d accounts", len(ids(all)))
+	}
+}
+
 // A list that fails is no list.
 func TestNothingOrAll(t *testing.T) {
 	org, s, _ := start(t, 100)
@@ -111,7 +131,7 @@ func TestNothingOrAll(t *testing.T) {
 		t.Errorf("%d seen", org.Seen())
 	}
 	s.Fault(standin.Fault{Operation: "ListAccountsForParent", Resource: "ou-ab12-00000004*", Kind: standin.AccessDenied})
-	if all, err := org.Below(t.Context(), "r-root"); err == nil || all != nil {
+	if all, err := org.Below(t.Context(), "r-root", nil); err == nil || all != nil {
 		t.Errorf("%d accounts, %v", len(all), err)
 	}
 }

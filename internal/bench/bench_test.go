@@ -231,7 +231,8 @@ func signed(b *testing.B, server *standin.Server) []string {
 // peak is the largest memory of a warm call.
 func peak(b *testing.B, home *stage.Home, bin func(string) string) int64 {
 	out := home.MustRun(bin("peak"), bin("aws-accounts"), "process", "dev")
-	size, err := strconv.ParseInt(strings.TrimSpace(out), 10, 64)
+	lines := strings.Split(strings.TrimSpace(out), "\n")
+	size, err := strconv.ParseInt(lines[len(lines)-1], 10, 64)
 	if err != nil {
 		b.Fatal(err)
 	}

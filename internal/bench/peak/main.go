@@ -1,6 +1,6 @@
 //go:build unix
 
-// Command peak runs a command and prints its largest resident size in bytes.
+// Command peak runs a command, and behind the command's output prints a line with its largest resident size in bytes.
 //
 // It is a program of its own as Linux counts, for a new process, what its parent had in memory when it was started: a
 // test binary is larger than what it measures.
@@ -16,7 +16,7 @@ import (
 
 func main() {
 	cmd := exec.Command(os.Args[1], os.Args[2:]...)
-	cmd.Stderr = os.Stderr
+	cmd.Stdout, cmd.Stderr = os.Stdout, os.Stderr
 	if err := cmd.Run(); err != nil {
 		fmt.Fprintln(os.Stderr, "peak:", err)
 		os.Exit(1)

@@ -125,7 +125,7 @@ func run(args []string, stdout, stderr io.Writer) int {
 		return exit
 	}
 	if err != nil {
-		return fail(stderr, hint.New(err, "`aws-accounts --help` shows how"), "", 2)
+		return fail(stderr, hint.New(err, "`%s --help` shows how", misused(err)), "", 2)
 	}
 	if g.Debug {
 		slog.SetDefault(slog.New(slog.NewTextHandler(stderr, &slog.HandlerOptions{Level: slog.LevelDebug})))
@@ -143,6 +143,16 @@ func run(args []string, stdout, stderr io.Writer) int {
 		}
 	}
 	return exitStatus(stderr, command.Run(), g.Given())
+}
+
+// misused is the command that was typed wrong, as far as that can be told.
+func misused(err error) string {
+	if p, ok := errors.AsType[*kong.ParseError](err); ok {
+		if command := p.Context.Selected(); command != nil {
+			return command.FullPath()
+		}
+	}
+	return "aws-accounts"
 }
 
 // asInStanza recognises the command line that setup writes: process, maybe the accounts file, and the account. Programs

@@ -1,3 +1,7 @@
+// Wine has no Python; what botocore reads is the same everywhere.
+
+//go:build !windows
+
 package awsfiles
 
 import (

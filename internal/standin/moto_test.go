@@ -1,3 +1,7 @@
+// Wine has no Python, and so no moto; forwarding to it is the same everywhere.
+
+//go:build !windows
+
 package standin_test
 
 import (

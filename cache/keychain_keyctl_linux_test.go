@@ -2,14 +2,17 @@ package cache
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"runtime"
 	"slices"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -56,6 +59,7 @@ func TestKeyctl(t *testing.T) {
 		})
 	}
 	roundTrip(t, start, 9_000)
+	removedKeysAreGone(t, user)
 
 	r := start()
 	r.set("session/large", make([]byte, 32_701)).want(t, "too large", soon)
@@ -107,5 +111,25 @@ func TestKeyctlFailure(t *testing.T) {
 	}
 	if err := keyctlFailure(syscall.EINVAL); !errors.Is(err, syscall.EINVAL) {
 		t.Error(err)
+	}
+}
+
+// removedKeysAreGone waits for the kernel to hand back the room of keys that were removed, which it does in its own time.
+func removedKeysAreGone(t *testing.T, user *syscall.Credential) {
+	t.Helper()
+	for began := time.Now(); ; time.Sleep(10 * time.Millisecond) {
+		users, err := os.ReadFile("/proc/key-users") // 54321:     6 6/6 6/200 62/20000
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, rest, any := strings.Cut(string(users), fmt.Sprintf("%d: ", user.Uid))
+		line, _, _ := strings.Cut(rest, "\n")
+		held, _, _ := strings.Cut(line[strings.LastIndex(line, " ")+1:], "/")
+		switch n, err := strconv.Atoi(held); {
+		case !any || err == nil && n < 1000:
+			return
+		case time.Since(began) > 30*time.Second:
+			t.Fatalf("the user still holds %q: %v", line, err)
+		}
 	}
 }

@@ -26,6 +26,7 @@ import (
 	"aws-accounts/internal/tui"
 	"aws-accounts/internal/wire"
 	"aws-accounts/process"
+	"aws-accounts/process/warm"
 )
 
 type grammar struct {
@@ -90,7 +91,8 @@ func run(args []string, stdout, stderr io.Writer) int {
 	var g grammar
 	g.Called = os.Args[0]
 	deps := wire.New(&g.Flags)
-	if name, ok := asInStanza(args, &g.Flags); ok {
+	if name, file, ok := warm.Called(args); ok { // kong and its grammar would cost each of these calls a millisecond
+		g.AccountsFile = file
 		return exitStatus(stderr, processAlone(name, deps, stdout), g.Given())
 	}
 
@@ -153,22 +155,6 @@ func misused(err error) string {
 		}
 	}
 	return "aws-accounts"
-}
-
-// asInStanza recognises the command line that setup writes: process, maybe the accounts file, and the account. Programs
-// start it many times a minute, and the grammar that people need would cost each of them a millisecond.
-func asInStanza(args []string, f *wire.Flags) (name string, ok bool) {
-	if len(args) < 2 || len(args) > 3 || args[0] != "process" {
-		return "", false
-	}
-	name = args[len(args)-1]
-	f.AccountsFile = os.Getenv("AWS_ACCOUNTS_FILE")
-	if len(args) == 3 {
-		if f.AccountsFile, ok = strings.CutPrefix(args[1], "--accounts-file="); !ok {
-			return "", false
-		}
-	}
-	return name, name != "" && name[0] != '-'
 }
 
 func processAlone(name string, deps *wire.Dependencies, stdout io.Writer) error {

@@ -4,13 +4,17 @@
 // exists, no chain is a cycle, and every value is one that AWS accepts as far as that can be known without asking.
 package accounts
 
-import "strings"
+import (
+	"strings"
+
+	"aws-accounts/accounts/version"
+)
 
 // File is the accounts file. It is read by Load and Parse alone, which check it; it isn't changed afterwards, so that
 // any number of goroutines may read it.
 type File struct {
 	Path         string        `json:"-"`                 // where it was read from
-	Stamp        Stamp         `json:"-"`                 // the version that was read; zero from Parse
+	Stamp        version.Stamp `json:"-"`                 // the version that was read; zero from Parse
 	Schema       string        `json:"$schema,omitempty"` // for editors, which find there what `aws-accounts schema` prints
 	Keychain     *Keychain     `json:"keychain,omitempty"`
 	AccountsFrom *AccountsFrom `json:"accounts_from,omitempty"`

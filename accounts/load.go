@@ -9,6 +9,7 @@ import (
 	"os"
 	"reflect"
 
+	"aws-accounts/accounts/version"
 	"aws-accounts/internal/atomicfile"
 	"aws-accounts/internal/hint"
 )
@@ -73,8 +74,8 @@ func problemsError(path string, r *report) error {
 }
 
 // read returns the content together with the stamp of just that content.
-func read(path string) ([]byte, Stamp, error) {
-	fail := func(err error) ([]byte, Stamp, error) { return nil, Stamp{}, err }
+func read(path string) ([]byte, version.Stamp, error) {
+	fail := func(err error) ([]byte, version.Stamp, error) { return nil, version.Stamp{}, err }
 	info, err := os.Stat(path)
 	if err != nil {
 		return fail(notFound(path, err))
@@ -93,42 +94,42 @@ func read(path string) ([]byte, Stamp, error) {
 }
 
 // readWhole reads a version of the file, not a mix of two.
-func readWhole(path string) ([]byte, Stamp, error) {
+func readWhole(path string) ([]byte, version.Stamp, error) {
 	for range 5 {
 		data, stamp, err := readOnce(path)
 		if err != errChanged {
 			return data, stamp, err
 		}
 	}
-	return nil, Stamp{}, fmt.Errorf("reading %s: %w", showPath(path), errChanged)
+	return nil, version.Stamp{}, fmt.Errorf("reading %s: %w", showPath(path), errChanged)
 }
 
 var errChanged = errors.New("it changes while it is read")
 
-func readOnce(path string) ([]byte, Stamp, error) {
+func readOnce(path string) ([]byte, version.Stamp, error) {
 	var file *os.File
 	err := atomicfile.Patiently(func() (err error) { file, err = os.Open(path); return err })
 	if err != nil {
-		return nil, Stamp{}, notFound(path, err)
+		return nil, version.Stamp{}, notFound(path, err)
 	}
 	defer file.Close()
-	before, err := statOpen(file)
+	before, err := version.StatOpen(file)
 	if err != nil {
-		return nil, Stamp{}, notFound(path, err)
+		return nil, version.Stamp{}, notFound(path, err)
 	}
 	data, err := io.ReadAll(io.LimitReader(file, maxSize+1))
 	if err != nil {
-		return nil, Stamp{}, notFound(path, err)
+		return nil, version.Stamp{}, notFound(path, err)
 	}
 	if len(data) > maxSize {
-		return nil, Stamp{}, fmt.Errorf("reading %s: it is larger than %d MB", showPath(path), maxSize>>20)
+		return nil, version.Stamp{}, fmt.Errorf("reading %s: it is larger than %d MB", showPath(path), maxSize>>20)
 	}
-	after, err := statOpen(file)
+	after, err := version.StatOpen(file)
 	if err != nil {
-		return nil, Stamp{}, notFound(path, err)
+		return nil, version.Stamp{}, notFound(path, err)
 	}
-	if before.id != after.id {
-		return nil, Stamp{}, errChanged
+	if before.String() != after.String() {
+		return nil, version.Stamp{}, errChanged
 	}
 	return data, after, nil
 }

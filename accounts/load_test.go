@@ -12,6 +12,7 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"aws-accounts/accounts/version"
 	"aws-accounts/internal/hint"
 )
 
@@ -210,7 +211,7 @@ func TestLoad(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s, err := Stat(path)
+	s, err := version.Stat(path)
 	if err != nil || s != f.Stamp || s.String() == "" {
 		t.Errorf("loaded as %q, is %q (%v)", f.Stamp, s, err)
 	}
@@ -226,7 +227,7 @@ func TestLoadRefuses(t *testing.T) {
 	if !errors.Is(err, fs.ErrNotExist) || !strings.HasPrefix(err.Error(), "reading "+missing+": ") || strings.Count(err.Error(), missing) != 1 || hint.Of(err) != "`aws-accounts init` makes an accounts file" {
 		t.Errorf("missing: %v, hint %s", err, hint.Of(err))
 	}
-	if _, err := Stat(missing); !errors.Is(err, fs.ErrNotExist) {
+	if _, err := version.Stat(missing); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("stat of a missing file: %v", err)
 	}
 	if _, err := Load(dir); err == nil || err.Error() != "reading "+dir+": it is a folder, not a file" {
@@ -292,65 +293,19 @@ func TestCreate(t *testing.T) {
 	}
 }
 
-func TestStamp(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "f")
-	if err := os.WriteFile(path, []byte("1"), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	stamp := func() Stamp {
-		t.Helper()
-		s, err := Stat(path)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return s
-	}
-	first := stamp()
-	if first != stamp() {
-		t.Error("two looks at one version differ")
-	}
-	if err := os.WriteFile(path, []byte("22"), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	second := stamp()
-	if second.String() == first.String() {
-		t.Error("another size isn't seen")
-	}
-	if err := os.WriteFile(path+"2", []byte("33"), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.Rename(path+"2", path); err != nil {
-		t.Fatal(err)
-	}
-	if stamp().String() == second.String() {
-		t.Error("another file isn't seen")
-	}
-
-	changed := time.Unix(1000, 0)
-	s := Stamp{"x", changed}
-	for after, want := range map[time.Duration]bool{-time.Hour: false, 0: false, 2*time.Second - 1: false, 2 * time.Second: true} {
-		if s.Settled(changed.Add(after)) != want {
-			t.Errorf("settled %s after the change: %v", after, !want)
-		}
-	}
-	if (Stamp{}).Settled(changed) {
-		t.Error("no version is settled")
-	}
-}
-
 // A session is kept as of a version of the file. Two versions of one size that are written within one step of the file system's
 // clock can't be told apart, now or ever: no session may be kept as of the first, and no note.
 func TestAChangeWithinAStepOfTheClock(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "accounts.json")
-	version := func(role string) string {
+	content := func(role string) string {
 		return `{"accounts": [{"name": "dev", "role_arn": "arn:aws:iam::987654321098:role/` + role + `"}]}`
 	}
 	reader := func(dir string) *Reader { return NewReader(path, dir) }
 	alike := 0
 	for range 100 {
 		dir := t.TempDir()
-		write(t, path, version("Before"))
-		first, err := Stat(path)
+		write(t, path, content("Before"))
+		first, err := version.Stat(path)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -361,8 +316,8 @@ func TestAChangeWithinAStepOfTheClock(t *testing.T) {
 		if notes, err := os.ReadDir(dir); err != nil || len(notes) > 0 {
 			t.Fatalf("%d notes of the first version, %v", len(notes), err)
 		}
-		write(t, path, version("Behind"))
-		second, err := Stat(path)
+		write(t, path, content("Behind"))
+		second, err := version.Stat(path)
 		if err != nil {
 			t.Fatal(err)
 		}

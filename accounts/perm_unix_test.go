@@ -11,6 +11,7 @@ import (
 	"syscall"
 	"testing"
 
+	"aws-accounts/accounts/version"
 	"aws-accounts/internal/hint"
 )
 
@@ -217,7 +218,7 @@ func TestCreateModes(t *testing.T) {
 func TestStampSeesWhatMtimeHides(t *testing.T) {
 	dir := layout(t, "f", os.FileMode(0o600))
 	path := filepath.Join(dir, "f")
-	before, err := Stat(path)
+	before, err := version.Stat(path)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -229,7 +230,7 @@ func TestStampSeesWhatMtimeHides(t *testing.T) {
 		if err := os.Chtimes(path, info.ModTime(), info.ModTime()); err != nil {
 			t.Fatal(err)
 		}
-		if after, err := Stat(path); err != nil {
+		if after, err := version.Stat(path); err != nil {
 			t.Fatal(err)
 		} else if after.String() != before.String() {
 			return

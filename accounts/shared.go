@@ -18,6 +18,7 @@ import (
 	"aead.dev/minisign"
 	"github.com/tailscale/hujson"
 
+	"aws-accounts/accounts/version"
 	"aws-accounts/internal/atomicfile"
 	"aws-accounts/internal/hint"
 	"aws-accounts/internal/place"
@@ -43,9 +44,9 @@ const signatureEnd = ".minisig"
 type shared struct {
 	file    *File
 	content []byte
-	path    string // where it was read
-	stamp   Stamp  // of just that content; none for the copy of an earlier version
-	trouble error  // why this is such a copy, or nothing
+	path    string        // where it was read
+	stamp   version.Stamp // of just that content; none for the copy of an earlier version
+	trouble error         // why this is such a copy, or nothing
 }
 
 func (from *AccountsFrom) String() string { return showPath(from.File + from.URL) }

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"aws-accounts/cache/item"
 	"aws-accounts/internal/hint"
 	"aws-accounts/internal/tui"
 )
@@ -47,7 +48,7 @@ func (c *Clear) Run(s *Sessions, unknown Unknown, stdout io.Writer) error {
 			return err
 		}
 		for _, key := range keys {
-			if name, ok := strings.CutPrefix(key, sessionPrefix); ok {
+			if name, ok := strings.CutPrefix(key, item.SessionPrefix); ok {
 				names = append(names, name)
 			}
 		}
@@ -62,7 +63,7 @@ func (c *Clear) Run(s *Sessions, unknown Unknown, stdout io.Writer) error {
 				return err
 			}
 		}
-		err := s.Keychain.Remove(ctx, SessionKey(name))
+		err := s.Keychain.Remove(ctx, item.SessionKey(name))
 		if errors.Is(err, ErrNotFound) {
 			why := ""
 			if err := unknown(name); err != nil {
@@ -91,12 +92,12 @@ func (s *Sessions) Forget(ctx context.Context, names []string) (forgotten []stri
 			return nil, err
 		}
 		names = slices.DeleteFunc(slices.Clone(names), func(name string) bool {
-			_, found := slices.BinarySearch(there, SessionKey(name))
+			_, found := slices.BinarySearch(there, item.SessionKey(name))
 			return !found
 		})
 	}
 	for _, name := range names {
-		switch err := s.Keychain.Remove(ctx, SessionKey(name)); {
+		switch err := s.Keychain.Remove(ctx, item.SessionKey(name)); {
 		case err == nil:
 			forgotten = append(forgotten, name)
 		case !errors.Is(err, ErrNotFound):

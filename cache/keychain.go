@@ -14,6 +14,7 @@ import (
 
 	"github.com/99designs/keyring"
 
+	"aws-accounts/cache/item"
 	"aws-accounts/internal/hint"
 	"aws-accounts/internal/nodbus"
 	"aws-accounts/internal/patience"
@@ -24,19 +25,15 @@ func init() { nodbus.Restore() }
 
 // What can be wrong with a keychain or an item, for errors.Is. The error around it says why, and carries the next step as a hint.
 var (
-	ErrNotFound    = errors.New("no such item")
+	ErrNotFound    = item.ErrNotFound
 	ErrLocked      = errors.New("locked")
 	ErrDenied      = errors.New("access refused")
-	ErrUnavailable = errors.New("not available")
+	ErrUnavailable = item.ErrUnavailable
 	ErrTooLarge    = errors.New("item too large")
-	ErrCorrupt     = errors.New("not an item of ours, or a damaged one")
+	ErrCorrupt     = item.ErrCorrupt
 )
 
 const (
-	service = "aws-accounts"
-	// prefix keeps our items apart from those of other programs that use the same library, and so the same attributes.
-	prefix = service + "/"
-
 	// maxItem is far above any session, and what the slowest store still hands back in time.
 	maxItem = 256 << 10
 
@@ -54,6 +51,8 @@ type KeychainConfig struct {
 	Backend string
 	// Dir is the folder of the file backend. It is created on the first write.
 	Dir string
+	// Notes is the folder of the notes of where sessions lie in the Secret Service, with which a warm call needs no search.
+	Notes string
 	// Passphrase is the file backend's. It is called once at most, and only when there is something to decrypt or encrypt.
 	// The time it takes is limited by the caller's context alone.
 	Passphrase func(context.Context) (string, error)
@@ -66,8 +65,7 @@ type KeychainConfig struct {
 // Keychain is one OS store. Its methods may be used concurrently, return within their time limit whatever the store does,
 // and never put item data into an error. Once the store could not be reached, calls fail at once for a minute.
 //
-// A key is one or more segments of letters, digits and . _ @ + - separated by slashes. Two keys that differ only in case
-// must not both be used: Windows takes them for one.
+// A key is what item.ValidKey takes. Two keys that differ only in case must not both be used: Windows takes them for one.
 type Keychain struct {
 	cfg  KeychainConfig
 	open func(KeychainConfig) (store, error)
@@ -90,7 +88,7 @@ type store interface {
 // OpenKeychain returns the keychain without touching it: the first call does.
 func OpenKeychain(cfg KeychainConfig) *Keychain {
 	if cfg.Backend == "" {
-		cfg.Backend = platformBackend(runtime.GOOS)
+		cfg.Backend = item.PlatformKeychain(runtime.GOOS)
 	}
 	if cfg.Timeout <= 0 {
 		cfg.Timeout = patience.Usual
@@ -101,22 +99,12 @@ func OpenKeychain(cfg KeychainConfig) *Keychain {
 	return &Keychain{cfg: cfg, open: openStore}
 }
 
-func platformBackend(goos string) string {
-	switch goos {
-	case "darwin":
-		return string(keyring.KeychainBackend)
-	case "windows":
-		return string(keyring.WinCredBackend)
-	}
-	return string(keyring.SecretServiceBackend)
-}
-
 // Backend returns the name of the store in use.
 func (k *Keychain) Backend() string { return k.cfg.Backend }
 
 // Get returns the item's data; ErrNotFound if there is none.
 func (k *Keychain) Get(ctx context.Context, key string) ([]byte, error) {
-	return keychainCall(ctx, k, key, func(ctx context.Context, s store) ([]byte, error) { return s.get(ctx, prefix+key) })
+	return keychainCall(ctx, k, key, func(ctx context.Context, s store) ([]byte, error) { return s.get(ctx, item.Prefix+key) })
 }
 
 // Set stores data under the key, in place of what is there. At most 256 KB fit into an item, in keyctl 32 KB, in wincred 128 KB.
@@ -126,7 +114,7 @@ func (k *Keychain) Set(ctx context.Context, key string, data []byte) error {
 	}
 	data = slices.Clone(data) // a store that hangs may still read it when the caller has moved on
 	_, err := keychainCall(ctx, k, key, func(ctx context.Context, s store) (struct{}, error) {
-		return struct{}{}, s.set(ctx, prefix+key, data)
+		return struct{}{}, s.set(ctx, item.Prefix+key, data)
 	})
 	return err
 }
@@ -152,7 +140,7 @@ const keepTime = 3 * time.Second
 // Remove deletes the item; ErrNotFound if there is none.
 func (k *Keychain) Remove(ctx context.Context, key string) error {
 	_, err := keychainCall(ctx, k, key, func(ctx context.Context, s store) (struct{}, error) {
-		return struct{}{}, s.remove(ctx, prefix+key)
+		return struct{}{}, s.remove(ctx, item.Prefix+key)
 	})
 	return err
 }
@@ -166,7 +154,7 @@ func (k *Keychain) Keys(ctx context.Context) ([]string, error) {
 		}
 		var ours []string
 		for _, full := range all {
-			if key, ok := strings.CutPrefix(full, prefix); ok && validKey(key) {
+			if key, ok := strings.CutPrefix(full, item.Prefix); ok && item.ValidKey(key) {
 				ours = append(ours, key)
 			}
 		}
@@ -194,29 +182,11 @@ func (k *Keychain) Probe(ctx context.Context) error {
 	return err
 }
 
-// validKey reports whether key is one or more segments as Keychain says. It is on the way to every item.
-func validKey(key string) bool {
-	begins := true // a segment
-	for _, c := range []byte(key) {
-		switch {
-		case 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9':
-			begins = false
-		case begins:
-			return false
-		case c == '/':
-			begins = true
-		case !strings.ContainsRune("._@+-", rune(c)):
-			return false
-		}
-	}
-	return !begins
-}
-
 // keychainCall runs one call on the store under the time limit. A call that does not come back is left behind: the library
 // offers no way to stop it, and the process ends soon.
 func keychainCall[T any](ctx context.Context, k *Keychain, key string, call func(context.Context, store) (T, error)) (T, error) {
 	var none T
-	if !validKey(key) {
+	if !item.ValidKey(key) {
 		return none, fmt.Errorf("%q cannot name a keychain item", key)
 	}
 	if err := ctx.Err(); err != nil {

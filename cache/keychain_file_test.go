@@ -15,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	"aws-accounts/cache/item"
 	"aws-accounts/internal/hint"
 )
 
@@ -165,8 +166,8 @@ func TestFileAsksOnce(t *testing.T) {
 
 func TestFileDamage(t *testing.T) {
 	t.Parallel()
-	name := fileName("aws-accounts/session/dev")
-	other := fileName("aws-accounts/session/other")
+	name := item.FileName("aws-accounts/session/dev")
+	other := item.FileName("aws-accounts/session/other")
 	for what, damage := range map[string]func(path string) error{
 		"torn": func(p string) error {
 			data, err := os.ReadFile(p)

@@ -8,6 +8,7 @@ import (
 
 	"github.com/99designs/keyring"
 
+	"aws-accounts/cache/item"
 	"aws-accounts/internal/hint"
 )
 
@@ -21,7 +22,7 @@ func openKeyctl() store {
 	return &ringStore{
 		cfg: keyring.Config{
 			AllowedBackends: []keyring.BackendType{keyring.KeyCtlBackend},
-			ServiceName:     service,
+			ServiceName:     item.Service,
 			KeyCtlScope:     "user",
 			KeyCtlPerm:      keyring.GetPermissions(all, all, 0, 0),
 		},

@@ -7,6 +7,7 @@ import (
 	"github.com/99designs/keyring"
 	"github.com/godbus/dbus"
 
+	"aws-accounts/cache/item"
 	"aws-accounts/internal/patience"
 )
 
@@ -30,8 +31,8 @@ func openKWallet(cfg KeychainConfig) (store, error) {
 		cfg: keyring.Config{
 			AllowedBackends: []keyring.BackendType{keyring.KWalletBackend},
 			ServiceName:     wallet, // to the library the wallet is the service
-			KWalletAppID:    service,
-			KWalletFolder:   service,
+			KWalletAppID:    item.Service,
+			KWalletFolder:   item.Service,
 		},
 	}}, nil
 }

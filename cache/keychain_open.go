@@ -13,6 +13,7 @@ import (
 
 	"github.com/99designs/keyring"
 
+	"aws-accounts/cache/item"
 	"aws-accounts/internal/hint"
 )
 
@@ -44,7 +45,7 @@ func openStore(cfg KeychainConfig) (store, error) {
 // openWinCred uses the Windows Credential Manager, whose blobs end at 2,560 bytes: sessions with a long token are larger.
 func openWinCred() store {
 	return &ringStore{
-		cfg:  keyring.Config{AllowedBackends: []keyring.BackendType{keyring.WinCredBackend}, ServiceName: service},
+		cfg:  keyring.Config{AllowedBackends: []keyring.BackendType{keyring.WinCredBackend}, ServiceName: item.Service},
 		wrap: func(ring keyring.Keyring) keyring.Keyring { return splitRing{ring, 2_000} },
 	}
 }
@@ -56,7 +57,7 @@ func openMacOS() store {
 	return &ringStore{
 		cfg: keyring.Config{
 			AllowedBackends:          []keyring.BackendType{keyring.KeychainBackend},
-			ServiceName:              service,
+			ServiceName:              item.Service,
 			KeychainTrustApplication: true, // this program reads its items without asking
 		},
 		replace: true,

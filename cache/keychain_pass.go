@@ -15,6 +15,7 @@ import (
 
 	"github.com/99designs/keyring"
 
+	"aws-accounts/cache/item"
 	"aws-accounts/internal/hint"
 )
 
@@ -80,14 +81,14 @@ func (s *passStore) keys(context.Context) ([]string, error) {
 	ring, err := openRing(keyring.Config{
 		AllowedBackends: []keyring.BackendType{keyring.PassBackend},
 		PassDir:         s.dir,
-		PassPrefix:      service, // our folder: the whole store may be large
+		PassPrefix:      item.Service, // our folder: the whole store may be large
 	})
 	if err != nil {
 		return nil, err
 	}
 	keys, err := ring.Keys()
 	for i := range keys {
-		keys[i] = prefix + keys[i]
+		keys[i] = item.Prefix + keys[i]
 	}
 	return keys, err
 }

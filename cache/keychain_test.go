@@ -16,6 +16,7 @@ import (
 
 	"github.com/99designs/keyring"
 
+	"aws-accounts/cache/item"
 	"aws-accounts/internal/hint"
 )
 
@@ -228,7 +229,7 @@ func TestKeychainRefusesKeys(t *testing.T) {
 func TestKeychainThatCannotBe(t *testing.T) {
 	t.Parallel()
 	for _, backend := range []string{"keychain", "wincred", "nonsense", "Secret-Service", "winhello"} {
-		if backend == platformBackend(runtime.GOOS) {
+		if backend == item.PlatformKeychain(runtime.GOOS) {
 			continue
 		}
 		k := OpenKeychain(KeychainConfig{Backend: backend})
@@ -264,7 +265,7 @@ func TestKeychainTooLarge(t *testing.T) {
 func TestPlatformBackend(t *testing.T) {
 	t.Parallel()
 	for goos, want := range map[string]string{"darwin": "keychain", "windows": "wincred", "linux": "secret-service", "freebsd": "secret-service"} {
-		if got := platformBackend(goos); got != want {
+		if got := item.PlatformKeychain(goos); got != want {
 			t.Errorf("%s: %s, want %s", goos, got, want)
 		}
 	}

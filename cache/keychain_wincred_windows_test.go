@@ -6,6 +6,8 @@ import (
 	"testing"
 
 	"github.com/danieljoos/wincred"
+
+	"aws-accounts/cache/item"
 )
 
 // The real Credential Manager, which takes 2,560 bytes. Wine's takes more, so nothing larger may be in it.
@@ -37,7 +39,7 @@ func ourCredentials(t *testing.T) (n int) {
 		t.Fatal(err)
 	}
 	for _, c := range all {
-		if !strings.Contains(c.TargetName, prefix) {
+		if !strings.Contains(c.TargetName, item.Prefix) {
 			continue
 		}
 		n++

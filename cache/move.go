@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+
+	"aws-accounts/cache/item"
 )
 
 // Copied is what Copy has brought from one keychain into another, by key.
@@ -96,7 +98,7 @@ func (c Copied) Count() (keys, sessions, signIns int) {
 		switch {
 		case isKeys(key):
 			keys++
-		case strings.HasPrefix(key, sessionPrefix):
+		case strings.HasPrefix(key, item.SessionPrefix):
 			sessions++
 		default:
 			signIns++

@@ -7,6 +7,8 @@ import (
 	"maps"
 	"slices"
 	"testing"
+
+	"aws-accounts/cache/item"
 )
 
 // mapStore is a store whose owner dies after so many changes; 0 is never.
@@ -64,7 +66,7 @@ func (s *mapStore) open() *Keychain {
 }
 
 func someItems() map[string][]byte {
-	return map[string][]byte{prefix + "keys/main": []byte("key"), prefix + "session/dev": []byte("session"), prefix + "sso/corp": []byte("token")}
+	return map[string][]byte{item.Prefix + "keys/main": []byte("key"), item.Prefix + "session/dev": []byte("session"), item.Prefix + "sso/corp": []byte("token")}
 }
 
 // Whoever moves may die at any step: each item is in one of the two, and the next run finishes.
@@ -112,14 +114,14 @@ func TestMoveReadsBack(t *testing.T) {
 func TestMoveMeetsItems(t *testing.T) {
 	t.Parallel()
 	for _, inUse := range []bool{false, true} {
-		from := &mapStore{items: map[string][]byte{prefix + "session/dev": []byte("from")}, dies: new(int)}
-		to := &mapStore{items: map[string][]byte{prefix + "session/dev": []byte("to")}, dies: new(int)}
+		from := &mapStore{items: map[string][]byte{item.Prefix + "session/dev": []byte("from")}, dies: new(int)}
+		to := &mapStore{items: map[string][]byte{item.Prefix + "session/dev": []byte("to")}, dies: new(int)}
 		want := map[bool]string{false: "from", true: "to"}[inUse]
-		if _, err := Copy(t.Context(), from.open(), to.open(), inUse); err != nil || string(to.items[prefix+"session/dev"]) != want {
+		if _, err := Copy(t.Context(), from.open(), to.open(), inUse); err != nil || string(to.items[item.Prefix+"session/dev"]) != want {
 			t.Errorf("in use %v: %q, %v", inUse, to.items, err)
 		}
-		to.items[prefix+"keys/main"], from.items[prefix+"keys/main"] = []byte("to"), []byte("from")
-		if _, err := Copy(t.Context(), from.open(), to.open(), inUse); !errors.Is(err, ErrOtherKey) || string(to.items[prefix+"keys/main"]) != "to" {
+		to.items[item.Prefix+"keys/main"], from.items[item.Prefix+"keys/main"] = []byte("to"), []byte("from")
+		if _, err := Copy(t.Context(), from.open(), to.open(), inUse); !errors.Is(err, ErrOtherKey) || string(to.items[item.Prefix+"keys/main"]) != "to" {
 			t.Errorf("in use %v: %q, %v", inUse, to.items, err)
 		}
 	}
@@ -134,7 +136,7 @@ func TestMoveTakesWhatCameLater(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		later := map[string][]byte{prefix + "sso/corp": []byte("renewed"), prefix + "keys/other": []byte("new")}
+		later := map[string][]byte{item.Prefix + "sso/corp": []byte("renewed"), item.Prefix + "keys/other": []byte("new")}
 		maps.Copy(from.items, later)
 		to.spoil = spoil
 		err = copied.RemoveFrom(t.Context(), from.open(), to.open())

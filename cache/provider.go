@@ -11,6 +11,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 
+	"aws-accounts/cache/item"
 	"aws-accounts/internal/hint"
 	"aws-accounts/internal/lock"
 	"aws-accounts/internal/note"
@@ -72,7 +73,7 @@ func (p *Provider) Retrieve(ctx context.Context) (aws.Credentials, error) {
 	began := p.Now()
 	stored, trouble := p.load(ctx, nil)
 	now := p.Now() // a keychain may take its time
-	if !p.Renew && stored != nil && p.Stamp != "" && stored.Stamp == p.Stamp && stored.Fresh(now) {
+	if !p.Renew && stored != nil && stored.Answers(p.Stamp, now) {
 		return p.handOut(stored), nil
 	}
 
@@ -80,13 +81,13 @@ func (p *Provider) Retrieve(ctx context.Context) (aws.Credentials, error) {
 	if err != nil {
 		return aws.Credentials{}, err
 	}
-	answers := func(s *Session) bool { return s != nil && s.Fingerprint == plan.Fingerprint }
+	answers := func(s *item.Session) bool { return s != nil && s.Fingerprint == plan.Fingerprint }
 	if !p.Renew && answers(stored) && stored.Fresh(now) {
 		p.restamp(ctx, stored, plan)
 		return p.handOut(stored), nil
 	}
 	// A session to fall back on. Who wants a new one is told that there is none.
-	spare := func(s *Session) bool { return answers(s) && s.Valid(p.Now()) && !p.Renew }
+	spare := func(s *item.Session) bool { return answers(s) && s.Valid(p.Now()) && !p.Renew }
 
 	slog.Debug("no fresh session is stored", "account", p.Account, "stored", stored != nil, "ofThisFile", answers(stored))
 	release, err := p.lock(ctx, p.Hurry || spare(stored))
@@ -138,7 +139,7 @@ func (p *Provider) lock(ctx context.Context, hurry bool) (release func(), err er
 
 // restamp spares the next call the plan, after a change of the accounts file that isn't one of this account. Nobody waits
 // for it, and it doesn't bring back a session that somebody has removed or replaced meanwhile.
-func (p *Provider) restamp(ctx context.Context, seen *Session, plan Plan) {
+func (p *Provider) restamp(ctx context.Context, seen *item.Session, plan Plan) {
 	if p.stampFor(plan) == "" {
 		return
 	}
@@ -162,7 +163,7 @@ func (p *Provider) stampFor(plan Plan) string {
 	return p.Stamp
 }
 
-func (p *Provider) fallBack(stored *Session, spare func(*Session) bool, err error) (aws.Credentials, error) {
+func (p *Provider) fallBack(stored *item.Session, spare func(*item.Session) bool, err error) (aws.Credentials, error) {
 	if spare(stored) && !errors.Is(err, ErrRefused) {
 		p.Unanswered = err
 		return p.handOut(stored), nil
@@ -170,22 +171,30 @@ func (p *Provider) fallBack(stored *Session, spare func(*Session) bool, err erro
 	return aws.Credentials{}, err
 }
 
-func (p *Provider) handOut(s *Session) aws.Credentials {
+func (p *Provider) handOut(s *item.Session) aws.Credentials {
 	slog.Debug("the stored session is handed out", "account", p.Account, "left", s.Expiration.Sub(p.Now()))
-	return s.Credentials()
+	return aws.Credentials{
+		AccessKeyID:     s.AccessKeyID,
+		SecretAccessKey: s.SecretAccessKey,
+		SessionToken:    s.SessionToken,
+		CanExpire:       true,
+		Expires:         s.Expiration,
+		AccountID:       s.AccountID,
+		Source:          s.Source,
+	}
 }
 
 // Load returns the stored session of the account called name, fresh or not, or ErrNotFound.
-func (s *Sessions) Load(ctx context.Context, name string) (*Session, error) {
-	data, err := s.Keychain.Get(ctx, SessionKey(name))
+func (s *Sessions) Load(ctx context.Context, name string) (*item.Session, error) {
+	data, err := s.Keychain.Get(ctx, item.SessionKey(name))
 	if err != nil {
 		return nil, err
 	}
-	return parseSession(name, data)
+	return item.ParseSession(name, data)
 }
 
 // load is Load for those who can do without: no session is nil, and trouble is reported, unless it was before.
-func (p *Provider) load(ctx context.Context, reported error) (*Session, error) {
+func (p *Provider) load(ctx context.Context, reported error) (*item.Session, error) {
 	s, err := p.Load(ctx, p.Account)
 	if err != nil && !errors.Is(err, ErrNotFound) && (reported == nil || reported.Error() != err.Error()) {
 		p.Report(p.Account, fmt.Errorf("reading the session of %s: %w", p.Account, err))
@@ -194,15 +203,32 @@ func (p *Provider) load(ctx context.Context, reported error) (*Session, error) {
 }
 
 // keep stores s. That it can't is trouble, but no reason to withhold it.
-func (p *Provider) keep(ctx context.Context, s *Session) error {
+func (p *Provider) keep(ctx context.Context, s *item.Session) error {
 	data, err := json.Marshal(s)
 	if err == nil {
-		err = p.Keychain.Keep(ctx, SessionKey(p.Account), data)
+		err = p.Keychain.Keep(ctx, item.SessionKey(p.Account), data)
 	}
 	if err != nil {
 		p.Report(p.Account, fmt.Errorf("keeping the session of %s: %w", p.Account, err))
 	}
 	return err
+}
+
+func newSession(account, fingerprint, stamp string, c aws.Credentials, now time.Time) *item.Session {
+	return &item.Session{
+		Layout:      item.Layout,
+		Account:     account,
+		Fingerprint: fingerprint,
+		Stamp:       stamp,
+		Issued:      now.UTC(),
+
+		AccessKeyID:     c.AccessKeyID,
+		SecretAccessKey: c.SecretAccessKey,
+		SessionToken:    c.SessionToken,
+		Expiration:      c.Expires.UTC(),
+		AccountID:       c.AccountID,
+		Source:          c.Source,
+	}
 }
 
 func (p *Provider) lockName() string { return strings.ToLower(p.Account) }

@@ -2,7 +2,6 @@ package cache
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"path/filepath"
@@ -14,6 +13,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 
+	"aws-accounts/cache/item"
 	"aws-accounts/internal/hint"
 	"aws-accounts/internal/lock"
 )
@@ -227,7 +227,7 @@ func TestCredentialsWithoutEndAreNotKept(t *testing.T) {
 
 func TestTroubleWithTheKeychainIsReportedAndCredentialsCome(t *testing.T) {
 	s := newScene(t)
-	for name, item := range map[string]string{
+	for name, content := range map[string]string{
 		"not JSON":         "nonsense secret",
 		"another account":  `{"layout":1,"account":"prod"}`,
 		"another layout":   `{"layout":99,"account":"dev"}`,
@@ -236,7 +236,7 @@ func TestTroubleWithTheKeychainIsReportedAndCredentialsCome(t *testing.T) {
 		"empty":            "",
 	} {
 		t.Run(name, func(t *testing.T) {
-			if err := s.Keychain.Set(t.Context(), SessionKey("dev"), []byte(item)); err != nil {
+			if err := s.Keychain.Set(t.Context(), item.SessionKey("dev"), []byte(content)); err != nil {
 				t.Fatal(err)
 			}
 			s.troubles = nil
@@ -269,32 +269,6 @@ func TestWithoutAPlaceForLocksCredentialsCome(t *testing.T) {
 	if len(s.troubles) != 1 {
 		t.Errorf("troubles: %v", s.troubles)
 	}
-}
-
-func FuzzParseSession(f *testing.F) {
-	good, _ := json.Marshal(newSession("dev", "f", "s", aws.Credentials{AccessKeyID: "a", SecretAccessKey: "b", SessionToken: "c", Expires: time.Unix(2e9, 0)}, time.Unix(1e9, 0)))
-	f.Add(good)
-	f.Add([]byte(`{"layout":1}`))
-	f.Add([]byte("\x00"))
-	f.Fuzz(func(t *testing.T, data []byte) {
-		s, err := parseSession("dev", data)
-		if err != nil {
-			if !errors.Is(err, ErrCorrupt) {
-				t.Fatal(err)
-			}
-			return
-		}
-		if !strings.EqualFold(s.Account, "dev") || s.SecretAccessKey == "" || !s.Issued.Before(s.Expiration) {
-			t.Fatalf("accepted half a session")
-		}
-		again, err := json.Marshal(s)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if _, err := parseSession("dev", again); err != nil {
-			t.Fatalf("what was written isn't read: %v", err)
-		}
-	})
 }
 
 // Another process may be waiting for a person; who has a session to fall back on doesn't wait with it.
@@ -369,14 +343,5 @@ func TestVolatilePlansAreAskedForEachTime(t *testing.T) {
 	s.want(t, p, 1, time.Hour)
 	if asked != 2 {
 		t.Errorf("asked %d times", asked)
-	}
-}
-
-func TestValidKey(t *testing.T) {
-	for key, want := range map[string]bool{"session/dev": true, "sso/a.b_c@d+e-f": true, "all": true, "9": true,
-		"": false, "/a": false, "a/": false, "a//b": false, ".a": false, "a/-b": false, "a b": false, "ä": false, "a\x00": false} {
-		if validKey(key) != want {
-			t.Errorf("validKey(%q) = %t", key, !want)
-		}
 	}
 }

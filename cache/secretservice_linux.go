@@ -14,7 +14,9 @@ import (
 	"github.com/99designs/keyring"
 	"github.com/godbus/dbus"
 
+	"aws-accounts/cache/item"
 	"aws-accounts/internal/hint"
+	"aws-accounts/internal/note"
 	"aws-accounts/internal/patience"
 )
 
@@ -22,12 +24,14 @@ import (
 // https://specifications.freedesktop.org/secret-service/latest/.
 //
 // The library needs eight round trips for one item, waits without end for a locked collection, and creates a collection of
-// its own where `login` is missing, which nobody can unlock without a desktop. So everything but the writing itself is done
-// here, over the library's own connection: a warm read is two round trips (open a session and search, at once; then read).
+// its own where `login` is missing, which nobody can unlock without a desktop. So all is done here, over the library's own
+// connection, and as the library does it: a read is two round trips (open a session and search, at once; then read). Where a
+// session lies is noted, so that item.FromSecretService needs no search, which takes longer the more items there are.
 // Every step is limited by patience.Usual, except for waiting for the user.
 type secretService struct {
 	conn   *dbus.Conn
 	unlock bool
+	notes  string // their folder
 
 	mu         sync.Mutex
 	session    dbus.ObjectPath // "" until the first use; it belongs to the connection, and ends with the daemon
@@ -61,8 +65,15 @@ func openSecretService(cfg KeychainConfig) (store, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrUnavailable, err)
 	}
+	// What is answered here is for the first question to be one that does no harm: see item.FromSecretService.
+	ctx, cancel := patience.Context(context.Background(), patience.Usual)
+	defer cancel()
+	err = endOf(ctx, conn.Object(secretsName, secretsPath).CallWithContext(ctx, "org.freedesktop.DBus.Peer.Ping", 0).Err)
+	if errors.Is(err, context.DeadlineExceeded) {
+		return nil, secretsFailure(err)
+	}
 	// `login` is what the desktop session opens; a service without one says below which it uses instead.
-	return &secretService{conn: conn, unlock: cfg.Unlock, collection: collections + "login"}, nil
+	return &secretService{conn: conn, unlock: cfg.Unlock, notes: cfg.Notes, collection: collections + "login"}, nil
 }
 
 func (s *secretService) get(ctx context.Context, key string) ([]byte, error) {
@@ -85,20 +96,23 @@ func (s *secretService) getOnce(ctx context.Context, key string) ([]byte, error)
 		return nil, err
 	}
 	if len(items) == 0 {
-		// Not every service finds what is in a locked collection.
-		if err := s.needUnlocked(ctx); err != nil {
+		wasLocked, err := s.needUnlocked(ctx)
+		if err != nil {
 			return nil, err
 		}
-		if items, err = s.search(ctx, key); err != nil {
-			return nil, err
+		if wasLocked { // not every service finds what is in it then
+			if items, err = s.search(ctx, key); err != nil {
+				return nil, err
+			}
 		}
 	}
-	for _, item := range items {
-		stored, err := s.read(ctx, session, item)
+	for _, path := range items {
+		stored, err := s.read(ctx, session, path)
 		if err != nil {
 			return nil, err
 		}
 		if stored.Key == key { // others have the same attribute, but not our content
+			s.notePlace(key, path)
 			return stored.Data, nil
 		}
 	}
@@ -109,14 +123,14 @@ func (s *secretService) getOnce(ctx context.Context, key string) ([]byte, error)
 }
 
 // read returns what the library stored, or an empty item if something else is there.
-func (s *secretService) read(ctx context.Context, session, item dbus.ObjectPath) (stored keyring.Item, err error) {
+func (s *secretService) read(ctx context.Context, session, path dbus.ObjectPath) (stored keyring.Item, err error) {
 	var value secret
-	err = s.call(ctx, item, iItem+".GetSecret", []any{session}, &value)
+	err = s.call(ctx, path, iItem+".GetSecret", []any{session}, &value)
 	if isLocked(err) {
-		if err = s.unlockObject(ctx, item); err != nil {
+		if err = s.unlockObject(ctx, path); err != nil {
 			return stored, err
 		}
-		err = s.call(ctx, item, iItem+".GetSecret", []any{session}, &value)
+		err = s.call(ctx, path, iItem+".GetSecret", []any{session}, &value)
 	}
 	if err != nil {
 		return stored, err
@@ -128,26 +142,50 @@ func (s *secretService) read(ctx context.Context, session, item dbus.ObjectPath)
 }
 
 func (s *secretService) set(ctx context.Context, key string, data []byte) error {
-	if err := s.needUnlocked(ctx); err != nil {
+	if _, err := s.needUnlocked(ctx); err != nil {
 		return secretsFailure(err)
 	}
-	ring, err := openRing(keyring.Config{
-		AllowedBackends:         []keyring.BackendType{keyring.SecretServiceBackend},
-		ServiceName:             service,
-		LibSecretCollectionName: s.collectionName(),
-	})
-	if err != nil {
-		return err
+	err := s.create(ctx, key, data)
+	if isStale(err) {
+		s.forgetSession()
+		err = s.create(ctx, key, data)
 	}
-	if err := ring.Set(keyring.Item{Key: key, Data: data}); err != nil {
+	if err != nil {
 		return secretsFailure(err)
 	}
 	return secretsFailure(s.removeOlder(ctx, key, data))
 }
 
+// create stores an item as the library does, in place of one of the same attributes.
+func (s *secretService) create(ctx context.Context, key string, data []byte) error {
+	value, err := json.Marshal(keyring.Item{Key: key, Data: data})
+	if err != nil {
+		return err
+	}
+	session, err := s.openSession(ctx)()
+	if err != nil {
+		return err
+	}
+	var path, prompt dbus.ObjectPath
+	err = s.call(ctx, s.where(), iCollection+".CreateItem", []any{
+		map[string]dbus.Variant{
+			iItem + ".Label":      dbus.MakeVariant(key),
+			iItem + ".Attributes": dbus.MakeVariant(map[string]string{itemAttribute: key}),
+		},
+		secret{session, []byte{}, value, "application/json"}, true,
+	}, &path, &prompt)
+	if err != nil {
+		return err
+	}
+	return s.answer(ctx, prompt)
+}
+
 // removeOlder removes items of ours that the service should have replaced and did not, as a read might find them first.
 func (s *secretService) removeOlder(ctx context.Context, key string, data []byte) error {
 	items, err := s.search(ctx, key)
+	if err == nil && len(items) == 1 {
+		s.notePlace(key, items[0])
+	}
 	if err != nil || len(items) < 2 {
 		return err
 	}
@@ -156,8 +194,8 @@ func (s *secretService) removeOlder(ctx context.Context, key string, data []byte
 		return err
 	}
 	kept := false
-	for _, item := range items {
-		stored, err := s.read(ctx, session, item)
+	for _, path := range items {
+		stored, err := s.read(ctx, session, path)
 		switch {
 		case err != nil:
 			return err
@@ -165,7 +203,7 @@ func (s *secretService) removeOlder(ctx context.Context, key string, data []byte
 		case !kept && bytes.Equal(stored.Data, data):
 			kept = true
 		default:
-			if err := s.delete(ctx, item); err != nil {
+			if err := s.delete(ctx, path); err != nil {
 				return err
 			}
 		}
@@ -174,28 +212,39 @@ func (s *secretService) removeOlder(ctx context.Context, key string, data []byte
 }
 
 func (s *secretService) remove(ctx context.Context, key string) error {
-	if err := s.needUnlocked(ctx); err != nil {
+	if _, err := s.needUnlocked(ctx); err != nil {
 		return secretsFailure(err)
 	}
 	items, err := s.search(ctx, key)
 	if err != nil {
 		return secretsFailure(err)
 	}
+	if name := item.PlaceNote(key); name != "" {
+		note.Remove(s.notes, name)
+	}
 	if len(items) == 0 {
 		return ErrNotFound
 	}
-	for _, item := range items { // foreign ones too: they have our key, and would keep it unreadable
-		if err := s.delete(ctx, item); err != nil {
+	for _, path := range items { // foreign ones too: they have our key, and would keep it unreadable
+		if err := s.delete(ctx, path); err != nil {
 			return secretsFailure(err)
 		}
 	}
 	return nil
 }
 
+// notePlace notes where the item of a key lies, unless that is known.
+func (s *secretService) notePlace(key string, path dbus.ObjectPath) {
+	var known dbus.ObjectPath
+	if name := item.PlaceNote(key); name != "" && !(note.Read(s.notes, name, &known) && known == path) {
+		note.Write(s.notes, name, path)
+	}
+}
+
 // delete removes an item, which may be gone already.
-func (s *secretService) delete(ctx context.Context, item dbus.ObjectPath) error {
+func (s *secretService) delete(ctx context.Context, path dbus.ObjectPath) error {
 	var prompt dbus.ObjectPath
-	err := s.call(ctx, item, iItem+".Delete", nil, &prompt)
+	err := s.call(ctx, path, iItem+".Delete", nil, &prompt)
 	if err == nil {
 		err = s.answer(ctx, prompt)
 	}
@@ -207,7 +256,7 @@ func (s *secretService) delete(ctx context.Context, item dbus.ObjectPath) error 
 
 // keys asks for the attributes of all items at once, and not for one after the other.
 func (s *secretService) keys(ctx context.Context) ([]string, error) {
-	if err := s.needUnlocked(ctx); err != nil {
+	if _, err := s.needUnlocked(ctx); err != nil {
 		return nil, secretsFailure(err)
 	}
 	var items dbus.Variant
@@ -279,19 +328,19 @@ func (s *secretService) search(ctx context.Context, key string) (items []dbus.Ob
 	return items, err
 }
 
-// needUnlocked returns nil if the collection is there and unlocked, if need be by the user.
-func (s *secretService) needUnlocked(ctx context.Context) error {
+// needUnlocked sees to it that the collection is there and unlocked, if need be by the user.
+func (s *secretService) needUnlocked(ctx context.Context) (wasLocked bool, err error) {
 	var locked dbus.Variant
-	err := s.inCollection(ctx, func() error {
+	err = s.inCollection(ctx, func() error {
 		return s.call(ctx, s.where(), getProperty, []any{iCollection, "Locked"}, &locked)
 	})
 	if err != nil {
-		return err
+		return false, err
 	}
 	if is, ok := locked.Value().(bool); ok && !is {
-		return nil
+		return false, nil
 	}
-	return s.unlockObject(ctx, s.where())
+	return true, s.unlockObject(ctx, s.where())
 }
 
 func (s *secretService) inCollection(ctx context.Context, call func() error) error {

@@ -4,13 +4,11 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
-	"fmt"
 	"os"
 	"strings"
 
 	"aws-accounts/accounts"
 	"aws-accounts/internal/awsfiles"
-	"aws-accounts/internal/place"
 )
 
 // fingerprint covers all that shapes a's session: its own fields but those that only describe it or say where it's
@@ -56,19 +54,4 @@ func beginsWithKey(base *accounts.Account) string {
 	}
 	id, _ := p.Get(awsfiles.Go, "aws_access_key_id")
 	return id.Value
-}
-
-// stamp identifies, by two system calls, a version of the accounts file together with that of the credentials file. It is ""
-// if that can't be told for sure.
-func stamp(reader *accounts.Reader) string {
-	s := reader.Stamp()
-	path, err := place.AWSCredentials()
-	if s == "" || err != nil {
-		return ""
-	}
-	info, err := os.Stat(path)
-	if err != nil {
-		return s + " none " + path
-	}
-	return fmt.Sprintf("%s %x.%x %s", s, info.Size(), info.ModTime().UnixNano(), path)
 }

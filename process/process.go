@@ -2,8 +2,6 @@ package process
 
 import (
 	"context"
-	"encoding/json"
-	"fmt"
 	"io"
 	"os/signal"
 	"syscall"
@@ -11,7 +9,8 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 
-	"aws-accounts/internal/hint"
+	"aws-accounts/process/document"
+	"aws-accounts/process/warm"
 )
 
 // Command is `aws-accounts process NAME`, which SDKs start through credential_process.
@@ -52,31 +51,16 @@ func (c *Command) Run(r *Resolver, stdout io.Writer) error {
 			return got.err
 		}
 		return Write(stdout, got.credentials)
-	case <-time.After(end): // what knows no deadline, as a file on a server that doesn't answer
-		return hint.New(fmt.Errorf("%s: not finished within %s", c.Name, end), "`aws-accounts doctor %s` shows what doesn't answer", c.Name)
+	case <-time.After(warm.End):
+		return warm.NotFinished(c.Name)
 	}
 }
 
-// Write writes credentials in the format of credential_process, version 1, in one write: a caller that reads a part of it
-// reads no whole document. Credentials that can't expire carry no Expiration.
-//
-// Source: https://docs.aws.amazon.com/sdkref/latest/guide/feature-process-credentials.html
+// Write writes credentials in the format of credential_process.
 func Write(w io.Writer, c aws.Credentials) error {
-	document := struct {
-		Version         int
-		AccessKeyId     string
-		SecretAccessKey string
-		SessionToken    string `json:",omitempty"`
-		Expiration      string `json:",omitempty"`
-		AccountId       string `json:",omitempty"`
-	}{1, c.AccessKeyID, c.SecretAccessKey, c.SessionToken, "", c.AccountID}
+	d := document.Document{AccessKeyID: c.AccessKeyID, SecretAccessKey: c.SecretAccessKey, SessionToken: c.SessionToken, AccountID: c.AccountID}
 	if c.CanExpire {
-		document.Expiration = c.Expires.UTC().Format(time.RFC3339)
+		d.Expires = c.Expires
 	}
-	data, err := json.Marshal(document)
-	if err != nil {
-		return err
-	}
-	_, err = w.Write(append(data, '\n'))
-	return err
+	return d.Write(w)
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 
 	"aws-accounts/accounts"
+	"aws-accounts/accounts/version"
 	"aws-accounts/cache"
 	"aws-accounts/internal/hint"
 )
@@ -32,7 +33,7 @@ func (r *Resolver) Session(name string) *cache.Provider {
 	return &cache.Provider{
 		Sessions: r.Sessions,
 		Account:  name,
-		Stamp:    stamp(r.Accounts),
+		Stamp:    version.WithCredentials(r.Accounts.Stamp()),
 		Plan: func() (cache.Plan, error) {
 			file, err := r.Accounts.File()
 			if err != nil {
@@ -167,12 +168,8 @@ func actsWithSession(file *accounts.File, source, a *accounts.Account) bool {
 	return source.MFASerial != "" && codeWithRole(file, a) == nil
 }
 
-// Timeout is how long an attempt may take: what it obtains is then kept within 55 seconds, before the 60 after which the Go
-// SDK throws our result away.
-const (
-	Timeout = 52 * time.Second
-	end     = 55 * time.Second
-)
+// Timeout is how long an attempt may take: what it obtains is then kept before warm.End.
+const Timeout = 52 * time.Second
 
 var errNoCredentials = errors.New("no credentials")
 

@@ -9,6 +9,7 @@ import (
 
 	"aws-accounts/accounts"
 	"aws-accounts/cache"
+	"aws-accounts/cache/item"
 	"aws-accounts/internal/browser"
 	"aws-accounts/internal/hint"
 	"aws-accounts/internal/identitycenter"
@@ -177,7 +178,7 @@ func (r *Resolver) forgetSessions(ctx context.Context, file *accounts.File, sess
 		if _, ok := stored[name]; !ok {
 			continue
 		}
-		if err := r.Sessions.Keychain.Remove(ctx, cache.SessionKey(name)); err != nil && !errors.Is(err, cache.ErrNotFound) {
+		if err := r.Sessions.Keychain.Remove(ctx, item.SessionKey(name)); err != nil && !errors.Is(err, cache.ErrNotFound) {
 			return err
 		}
 		fmt.Fprintf(stdout, "%s: forgotten\n", name)

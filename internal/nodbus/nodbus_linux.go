@@ -63,6 +63,9 @@ func giveUp() {
 	}
 }
 
+// Address returns where the library finds the session bus, or a dead address.
+func Address() string { return os.Getenv(variable) }
+
 // Restore takes a dead address out of the environment again, so that the programs we start look for a bus themselves. It is
 // for an init function of a package that imports the keyring library: by then the library has decided, for good, whether there
 // is a bus.

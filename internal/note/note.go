@@ -7,7 +7,8 @@ package note
 import (
 	"encoding/json"
 	"os"
-	"path/filepath"
+
+	"aws-accounts/internal/place"
 )
 
 // Read fills v from the note called name in dir, and reports whether there was a whole one.
@@ -15,7 +16,7 @@ func Read(dir, name string, v any) bool {
 	if dir == "" {
 		return false
 	}
-	data, err := os.ReadFile(filepath.Join(dir, name))
+	data, err := os.ReadFile(place.Join(dir, name))
 	return err == nil && json.Unmarshal(data, v) == nil
 }
 
@@ -25,12 +26,12 @@ func Write(dir, name string, v any) {
 	if dir == "" || err != nil || os.MkdirAll(dir, 0o700) != nil {
 		return
 	}
-	os.WriteFile(filepath.Join(dir, name), data, 0o600)
+	os.WriteFile(place.Join(dir, name), data, 0o600)
 }
 
 // Remove removes the note called name in dir.
 func Remove(dir, name string) {
 	if dir != "" {
-		os.Remove(filepath.Join(dir, name))
+		os.Remove(place.Join(dir, name))
 	}
 }

@@ -7,8 +7,6 @@ package place
 import (
 	"errors"
 	"os"
-	"os/user"
-	"path/filepath"
 	"runtime"
 	"strings"
 
@@ -17,16 +15,19 @@ import (
 
 const program = "aws-accounts"
 
-// AccountsFile returns the default place of the accounts file.
-func AccountsFile() (string, error) {
+// AccountsFile returns where the accounts file is: as given, or in its default place.
+func AccountsFile(given string) (string, error) {
+	if path := Expand(given); path != "" {
+		return path, nil
+	}
 	dir, err := base("XDG_CONFIG_HOME", "AppData", ".config")
-	return filepath.Join(dir, program, "accounts.json"), err
+	return Join(dir, program, "accounts.json"), err
 }
 
 // State returns the folder of the access log, the locks and the file keychain.
 func State() (string, error) {
 	dir, err := base("XDG_STATE_HOME", "LocalAppData", ".local", "state")
-	return filepath.Join(dir, program), err
+	return Join(dir, program), err
 }
 
 // AWSConfig returns the AWS config file that the SDKs read.
@@ -40,33 +41,37 @@ func awsFile(variable, name string) (string, error) {
 		return Expand(path), nil
 	}
 	home, err := home()
-	return filepath.Join(home, ".aws", name), err
+	return Join(home, ".aws", name), err
 }
 
 func base(xdg, windows string, underHome ...string) (string, error) {
 	// The XDG rules tell to ignore a relative path.
-	if dir := os.Getenv(xdg); filepath.IsAbs(dir) {
+	if dir := os.Getenv(xdg); isAbs(dir) {
 		return dir, nil
 	}
 	if runtime.GOOS == "windows" {
-		if dir := os.Getenv(windows); filepath.IsAbs(dir) {
+		if dir := os.Getenv(windows); isAbs(dir) {
 			return dir, nil
 		}
 	}
 	home, err := home()
-	return filepath.Join(append([]string{home}, underHome...)...), err
+	return Join(append([]string{home}, underHome...)...), err
 }
 
-// home is what $HOME says, else the password database, as for the SDKs: services are often started without the former.
+// Passwd looks the home directory up in the password database, for who is started without HOME, as services often are. Package
+// wire sets it: what imports os/user is initialised too late for a warm `process` (see process/warm).
+var Passwd = func() (dir string, err error) { return "", errNoHome }
+
+var errNoHome = errors.New("no home directory")
+
+// home is what $HOME says, else the password database, as for the SDKs.
 func home() (string, error) {
 	dir, err := os.UserHomeDir()
 	if err != nil {
-		if u, lookup := user.Current(); lookup == nil {
-			dir, err = u.HomeDir, nil
-		}
+		dir, err = Passwd()
 	}
-	if err != nil || !filepath.IsAbs(dir) {
-		return "", hint.New(errors.New("no home directory"), "set HOME to your home directory")
+	if err != nil || !isAbs(dir) {
+		return "", hint.New(errNoHome, "set HOME to your home directory")
 	}
 	return dir, nil
 }

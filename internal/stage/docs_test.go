@@ -99,13 +99,13 @@ func TestLayouts(t *testing.T) {
 	t.Parallel()
 	changelog := pages(t)["CHANGELOG.md"]
 	for what, path := range map[string]string{
-		"sessions": "cache/session.go", "access keys": "cache/keys.go", "sign-ins": "internal/identitycenter/token.go",
+		"sessions": "cache/item/session.go", "access keys": "cache/keys.go", "sign-ins": "internal/identitycenter/token.go",
 	} {
 		code, err := os.ReadFile(filepath.Join("../..", path))
 		if err != nil {
 			t.Fatal(err)
 		}
-		layout := regexp.MustCompile(`const (?:keysL|l)ayout = (\d+)\n`).FindSubmatch(code)
+		layout := regexp.MustCompile(`const (?:keysL|L|l)ayout = (\d+)\n`).FindSubmatch(code)
 		if layout == nil {
 			t.Fatalf("%s has no layout", path)
 		}

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"aws-accounts/cache"
+	"aws-accounts/cache/item"
 	"aws-accounts/internal/standin"
 )
 
@@ -66,18 +67,18 @@ func (h *Home) fileKeychain() *cache.Keychain {
 func (h *Home) age(name string, left time.Duration) {
 	h.t.Helper()
 	keychain := h.fileKeychain()
-	data, err := keychain.Get(h.t.Context(), cache.SessionKey(name))
+	data, err := keychain.Get(h.t.Context(), item.SessionKey(name))
 	if err != nil {
 		h.t.Fatal(err)
 	}
-	var s cache.Session
+	var s item.Session
 	if err := json.Unmarshal(data, &s); err != nil {
 		h.t.Fatal(err)
 	}
 	s.Expiration = time.Now().Add(left).UTC()
 	s.Issued = s.Expiration.Add(-time.Hour)
 	if data, err = json.Marshal(s); err == nil {
-		err = keychain.Set(h.t.Context(), cache.SessionKey(name), data)
+		err = keychain.Set(h.t.Context(), item.SessionKey(name), data)
 	}
 	if err != nil {
 		h.t.Fatal(err)

@@ -41,6 +41,7 @@ func (d *Dependencies) Start(f *Flags) (*process.Start, error) {
 				Keychain: cache.OpenKeychain(cache.KeychainConfig{
 					Backend:    choice.Backend,
 					Dir:        inState("keychain"),
+					Notes:      inState("locks"),
 					Passphrase: func(ctx context.Context) (string, error) { return firstPassphrase(ctx, f, choice.PassphraseCommand) },
 					Unlock:     f.Person && !f.NoInput,
 				}),

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"os"
 	"os/exec"
+	"os/user"
 	"path/filepath"
 	"strconv"
 	"sync"
@@ -55,6 +56,13 @@ type Dependencies struct {
 
 // New returns the dependencies as f asks for them. f is read when they are made.
 func New(f *Flags) *Dependencies {
+	place.Passwd = func() (string, error) {
+		u, err := user.Current()
+		if err != nil {
+			return "", err
+		}
+		return u.HomeDir, nil
+	}
 	d := &Dependencies{}
 	d.Reader = sync.OnceValues(func() (*accounts.Reader, error) { return newReader(f) })
 	d.Log = sync.OnceValues(func() (*process.AccessLog, error) {
@@ -121,12 +129,9 @@ func New(f *Flags) *Dependencies {
 }
 
 func newReader(f *Flags) (*accounts.Reader, error) {
-	path := place.Expand(f.AccountsFile)
-	if path == "" {
-		var err error
-		if path, err = place.AccountsFile(); err != nil {
-			return nil, err
-		}
+	path, err := place.AccountsFile(f.AccountsFile)
+	if err != nil {
+		return nil, err
 	}
 	return accounts.NewReader(path, inState("locks")), nil
 }
@@ -144,6 +149,7 @@ func newSessions(f *Flags, reader *accounts.Reader, log *process.AccessLog) (*ca
 		Keychain: cache.OpenKeychain(cache.KeychainConfig{
 			Backend:    backend,
 			Dir:        inState("keychain"),
+			Notes:      inState("locks"),
 			Passphrase: func(ctx context.Context) (string, error) { return passphrase(ctx, f, reader) },
 			Unlock:     f.Person && !f.NoInput,
 		}),

@@ -1,11 +1,12 @@
-package accounts
+package version
 
 import (
 	"os"
 	"path/filepath"
 )
 
-func stat(path string) (Stamp, error) {
+// Stat stamps the file that path leads to.
+func Stat(path string) (Stamp, error) {
 	info, err := os.Stat(path)
 	if err != nil {
 		return Stamp{}, err
@@ -13,7 +14,8 @@ func stat(path string) (Stamp, error) {
 	return stampOf(path, info)
 }
 
-func statOpen(f *os.File) (Stamp, error) {
+// StatOpen is Stat for an open file.
+func StatOpen(f *os.File) (Stamp, error) {
 	info, err := f.Stat()
 	if err != nil {
 		return Stamp{}, err

@@ -1,4 +1,4 @@
-package cache
+package item
 
 import (
 	"crypto/sha256"
@@ -7,12 +7,10 @@ import (
 	"fmt"
 	"strings"
 	"time"
-
-	"github.com/aws/aws-sdk-go-v2/aws"
 )
 
-// layout is the version of Session as it is stored. An item of another version is as good as none.
-const layout = 1
+// Layout is the version of Session as it is stored. An item of another version is as good as none.
+const Layout = 1
 
 // Session is what one keychain item holds: a set of temporary credentials and all that says whether it may be handed out.
 type Session struct {
@@ -50,9 +48,19 @@ func (s Session) sum() string {
 }
 
 // SessionKey returns the key of the item that holds the session of the account called name.
-func SessionKey(name string) string { return sessionPrefix + strings.ToLower(name) }
+func SessionKey(name string) string { return SessionPrefix + strings.ToLower(name) }
 
-const sessionPrefix = "session/"
+// SessionPrefix begins the key of every session.
+const SessionPrefix = "session/"
+
+// PlaceNote returns the name of the note of where in the Secret Service the item of a key lies, "" if none is kept of it.
+// It lies elsewhere once the service has been restarted, with some, or when it is another item.
+func PlaceNote(key string) string {
+	if name, ok := strings.CutPrefix(key, Prefix+SessionPrefix); ok {
+		return name + ".item"
+	}
+	return ""
+}
 
 // freshMinimum is more than the 15 minutes inside of which botocore and .NET ask again before every request.
 const freshMinimum = 16 * time.Minute
@@ -67,46 +75,21 @@ func (s *Session) Fresh(now time.Time) bool {
 // Valid reports whether AWS still accepts the session.
 func (s *Session) Valid(now time.Time) bool { return now.Before(s.Expiration) }
 
-// Credentials returns the session in the SDK's currency.
-func (s *Session) Credentials() aws.Credentials {
-	return aws.Credentials{
-		AccessKeyID:     s.AccessKeyID,
-		SecretAccessKey: s.SecretAccessKey,
-		SessionToken:    s.SessionToken,
-		CanExpire:       true,
-		Expires:         s.Expiration,
-		AccountID:       s.AccountID,
-		Source:          s.Source,
-	}
+// Answers reports whether the session may be handed out as of this version of the files, without asking how it came about.
+func (s *Session) Answers(stamp string, now time.Time) bool {
+	return stamp != "" && s.Stamp == stamp && s.Fresh(now)
 }
 
-func newSession(account, fingerprint, stamp string, c aws.Credentials, now time.Time) *Session {
-	return &Session{
-		Layout:      layout,
-		Account:     account,
-		Fingerprint: fingerprint,
-		Stamp:       stamp,
-		Issued:      now.UTC(),
-
-		AccessKeyID:     c.AccessKeyID,
-		SecretAccessKey: c.SecretAccessKey,
-		SessionToken:    c.SessionToken,
-		Expiration:      c.Expires.UTC(),
-		AccountID:       c.AccountID,
-		Source:          c.Source,
-	}
-}
-
-// parseSession reads a stored item for the account called name. Anything that isn't a whole session of that account is
+// ParseSession reads a stored item for the account called name. Anything that isn't a whole session of that account is
 // ErrCorrupt; what is wrong is told without quoting the item.
-func parseSession(name string, data []byte) (*Session, error) {
+func ParseSession(name string, data []byte) (*Session, error) {
 	var s Session
 	if err := json.Unmarshal(data, &s); err != nil {
 		return nil, fmt.Errorf("%w: not a stored session", ErrCorrupt)
 	}
 	switch {
-	case s.Layout != layout:
-		return nil, fmt.Errorf("%w: stored by another version (layout %d, not %d)", ErrCorrupt, s.Layout, layout)
+	case s.Layout != Layout:
+		return nil, fmt.Errorf("%w: stored by another version (layout %d, not %d)", ErrCorrupt, s.Layout, Layout)
 	case !strings.EqualFold(s.Account, name):
 		return nil, fmt.Errorf("%w: it is of another account", ErrCorrupt)
 	case s.AccessKeyID == "" || s.SecretAccessKey == "" || s.SessionToken == "" || s.Fingerprint == "":

@@ -1,6 +1,6 @@
 //go:build unix
 
-package accounts
+package version
 
 import (
 	"io/fs"
@@ -10,11 +10,13 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-func stat(path string) (Stamp, error) {
+// Stat stamps the file that path leads to, by one system call.
+func Stat(path string) (Stamp, error) {
 	return stampOf("stat", path, func(st *unix.Stat_t) error { return unix.Stat(path, st) })
 }
 
-func statOpen(f *os.File) (Stamp, error) {
+// StatOpen is Stat for an open file.
+func StatOpen(f *os.File) (Stamp, error) {
 	return stampOf("fstat", f.Name(), func(st *unix.Stat_t) error { return unix.Fstat(int(f.Fd()), st) })
 }
 

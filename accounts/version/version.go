@@ -1,0 +1,122 @@
+// Package version tells which versions of the files are there that a session depends on, without reading them: of the accounts
+// file, of the shared one that it names, and of the AWS credentials file.
+//
+// It is on the way of a warm `process`, before the rest of the program is initialised, and so needs little.
+package version
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"os"
+	"time"
+
+	"aws-accounts/internal/note"
+	"aws-accounts/internal/place"
+)
+
+// Stamp identifies a version of one file: two equal stamps, the first of them settled, are the same content. The zero Stamp
+// is no version.
+type Stamp struct {
+	id      string
+	changed time.Time
+}
+
+// String is short and opaque, for keeping and comparing.
+func (s Stamp) String() string { return s.id }
+
+// Settled reports whether the file had been left alone long enough when it was stamped, at now, for any later change to
+// give another stamp. File systems keep times in steps, of a clock tick (1 to 10 ms) on most and of 2 s on the coarsest
+// (FAT), and a second change within a step can go unseen. A change in the future isn't settled either.
+func (s Stamp) Settled(now time.Time) bool {
+	return s.id != "" && now.Sub(s.changed) >= 2*time.Second
+}
+
+func stamp(changed time.Time, parts ...any) Stamp {
+	id := ""
+	for i, p := range parts {
+		if i > 0 {
+			id += "."
+		}
+		id += fmt.Sprintf("%x", p)
+	}
+	return Stamp{id, changed}
+}
+
+// Noted is what a process needs to know of the accounts file before it reads the keychain. It holds nothing secret, and
+// nothing that is run.
+type Noted struct {
+	Stamp   string `json:"stamp"`
+	Backend string `json:"backend"`
+	Shared  string `json:"shared,omitempty"` // where what accounts_from names is read
+}
+
+// Look is what a first look at the files finds, before any of them is read: what is read later is that version or a newer
+// one, never an older one.
+type Look struct {
+	Own    Stamp  // of the accounts file
+	Err    error  // why there is none, without the path
+	Noted  *Noted // nil if there is no note of this version
+	Theirs Stamp  // of the shared file that the note names
+	at     time.Time
+}
+
+// At looks at the accounts file at path, of which a note may be in dir.
+func At(path, dir string, now time.Time) *Look {
+	l := &Look{at: now}
+	if l.Own, l.Err = Stat(path); l.Err != nil {
+		return l
+	}
+	var n Noted
+	if note.Read(dir, noteName(path), &n) && n.Stamp == l.Own.String() {
+		l.Noted = &n
+		if n.Shared != "" {
+			l.Theirs, _ = Stat(n.Shared) // none is no version
+		}
+	}
+	return l
+}
+
+// Note leaves n for the next process, unless the note that was found says the same. It is best effort: without it the
+// accounts file is parsed.
+func (l *Look) Note(path, dir string, n Noted) {
+	if l.Noted == nil || *l.Noted != n {
+		note.Write(dir, noteName(path), n)
+	}
+}
+
+// Stamp identifies the version of the accounts file and of the shared one. It is "" if that can't be told for sure, as when
+// one has just been written or there is no note.
+func (l *Look) Stamp() string {
+	switch {
+	case l.Noted == nil || !l.Settled():
+		return ""
+	case l.Noted.Shared == "":
+		return l.Own.String()
+	case !l.Theirs.Settled(l.at):
+		return ""
+	}
+	return l.Own.String() + "+" + l.Theirs.String()
+}
+
+// Settled reports whether the accounts file's own stamp is.
+func (l *Look) Settled() bool { return l.Own.Settled(l.at) }
+
+// WithCredentials adds the version of the AWS credentials file to a stamp. What is not known for sure stays so.
+func WithCredentials(stamp string) string {
+	path, err := place.AWSCredentials()
+	if stamp == "" || err != nil {
+		return ""
+	}
+	info, err := os.Stat(path)
+	if err != nil {
+		return stamp + " none " + path
+	}
+	return fmt.Sprintf("%s %x.%x %s", stamp, info.Size(), info.ModTime().UnixNano(), path)
+}
+
+// noteName is a note's own for each accounts file, so that two in use don't push each other out.
+func noteName(path string) string {
+	sum := sha256.Sum256([]byte(path))
+	return "accounts-file-" + hex.EncodeToString(sum[:8]) + ".json"
+}

@@ -1,0 +1,40 @@
+// Package document is what an SDK reads from a credential_process.
+package document
+
+import (
+	"encoding/json"
+	"io"
+	"time"
+)
+
+// Document is version 1 of the format.
+//
+// Source: https://docs.aws.amazon.com/sdkref/latest/guide/feature-process-credentials.html
+type Document struct {
+	AccessKeyID     string
+	SecretAccessKey string
+	SessionToken    string    // "" for long-term keys
+	Expires         time.Time // zero for credentials that can't expire, which carry no Expiration
+	AccountID       string    // "" if not known
+}
+
+// Write writes the document in one write: a caller that reads a part of it reads no whole document.
+func (d Document) Write(w io.Writer) error {
+	document := struct {
+		Version         int
+		AccessKeyId     string
+		SecretAccessKey string
+		SessionToken    string `json:",omitempty"`
+		Expiration      string `json:",omitempty"`
+		AccountId       string `json:",omitempty"`
+	}{1, d.AccessKeyID, d.SecretAccessKey, d.SessionToken, "", d.AccountID}
+	if !d.Expires.IsZero() {
+		document.Expiration = d.Expires.UTC().Format(time.RFC3339)
+	}
+	data, err := json.Marshal(document)
+	if err != nil {
+		return err
+	}
+	_, err = w.Write(append(data, '\n'))
+	return err
+}

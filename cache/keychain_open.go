@@ -86,7 +86,7 @@ func whyNot(backend keyring.BackendType, goos string) error {
 		case backend == keyring.KWalletBackend && os.Getenv("DISABLE_KWALLET") == "1":
 			reason = "DISABLE_KWALLET=1 is set"
 		default:
-			reason = "the session bus at DBUS_SESSION_BUS_ADDRESS does not answer"
+			reason = "the session bus at DBUS_SESSION_BUS_ADDRESS, or the keychain on it, does not answer"
 		}
 	case keyring.KeyCtlBackend:
 		reason = "it is for Linux"

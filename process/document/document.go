@@ -3,6 +3,7 @@ package document
 
 import (
 	"encoding/json"
+	"fmt"
 	"io"
 	"time"
 )
@@ -35,6 +36,8 @@ func (d Document) Write(w io.Writer) error {
 	if err != nil {
 		return err
 	}
-	_, err = w.Write(append(data, '\n'))
-	return err
+	if _, err := w.Write(append(data, '\n')); err != nil {
+		return fmt.Errorf("writing the output: %w", err)
+	}
+	return nil
 }

@@ -43,7 +43,7 @@ func init() {
 	}
 	signal.Ignore(syscall.SIGPIPE)
 	if err := answer(session).Write(os.Stdout); err != nil {
-		fail(fmt.Errorf("writing the output: %w", err))
+		fail(err)
 	}
 	os.Exit(0)
 }

@@ -1,0 +1,165 @@
+package stage
+
+import (
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// traced by the runtime: the packages that were initialised, in their order, behind what the command wrote itself.
+func (h *Home) initialised(args ...string) (stdout string, packages []string) {
+	h.t.Helper()
+	cmd := h.Command("aws-accounts", args...)
+	cmd.Env = append(cmd.Env, "GODEBUG=inittrace=1")
+	var out, trace strings.Builder
+	cmd.Stdout, cmd.Stderr = &out, &trace
+	if err := cmd.Run(); err != nil {
+		h.t.Fatalf("%v: %s", err, trace.String())
+	}
+	for _, line := range regexp.MustCompile(`(?m)^init (\S+) @`).FindAllStringSubmatch(trace.String(), -1) {
+		packages = append(packages, line[1])
+	}
+	return out.String(), packages
+}
+
+// settled is how long the accounts file has to be left alone until a session is kept as of that version: see version.Stamp.
+const settled = 2*time.Second + 100*time.Millisecond
+
+// A warm call ends before anything of AWS's SDK, kong or the keyring library is initialised, and says what the way says that
+// other commands take.
+func TestWarmCallsNeedNoSDK(t *testing.T) {
+	t.Parallel()
+	for keychain, env := range map[string]func(t *testing.T) []string{
+		"secret-service": func(t *testing.T) []string { return Keyring(t).Env() },
+		"file":           func(*testing.T) []string { return FileKeychain() },
+	} {
+		t.Run(keychain, func(t *testing.T) {
+			t.Parallel()
+			aws := startStageAWS(t, "")
+			h := NewHome(t, aws, env(t)...)
+			h.Accounts(stageAccounts)
+			time.Sleep(settled)
+			first := h.MustRun("aws-accounts", "process", "dev")
+			if usual := h.MustRun("aws-accounts", "process", "--no-input", "dev"); usual != first {
+				t.Error("the usual way gives another answer")
+			}
+			for _, args := range [][]string{{"process", "dev"}, {"process", "DEV"},
+				{"process", "--accounts-file=" + filepath.Join(h.Dir, ".config/aws-accounts/accounts.json"), "dev"}} {
+				answer, packages := h.initialised(args...)
+				if answer != first {
+					t.Errorf("%q: %s", args, answer)
+				}
+				for _, p := range packages {
+					if strings.HasPrefix(p, "github.com/99designs") || strings.HasPrefix(p, "github.com/alecthomas") ||
+						strings.Contains(p, "aws-sdk-go-v2/service/") || p == "net/http" {
+						t.Errorf("%q: %s is initialised", args, p)
+					}
+				}
+				if n := len(packages); n < 10 || n > 80 {
+					t.Errorf("%q: %d packages are initialised", args, n)
+				}
+			}
+			if n := aws.Calls("AssumeRole"); n != 1 {
+				t.Errorf("%d AssumeRole", n)
+			}
+		})
+	}
+}
+
+// Where the note says that a session lies, something else may lie by now, or nothing. It's found all the same, and noted anew.
+func TestASessionThatLiesElsewhere(t *testing.T) {
+	t.Parallel()
+	aws := startStageAWS(t, "")
+	keyring := Keyring(t)
+	h := NewHome(t, aws, keyring.Env()...)
+	h.Accounts(stageAccountsWith(`{"name": "prod", "account_id": "` + ProdAccount + `", "role_arn": "` + ProdRole + `"}`))
+	time.Sleep(settled)
+	first := h.MustRun("aws-accounts", "process", "dev")
+	h.MustRun("aws-accounts", "process", "prod")
+	note := filepath.Join(h.Dir, stateDir, "locks/dev.item")
+	right, err := os.ReadFile(note)
+	if err != nil {
+		t.Fatal(err)
+	}
+	theirs, err := os.ReadFile(filepath.Join(h.Dir, stateDir, "locks/prod.item"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, content := range map[string]string{
+		"another's": string(theirs), "nothing there": `"/org/freedesktop/secrets/collection/login/999"`, "no item": `"/org/freedesktop/secrets"`,
+		"no path": `"x"`, "no JSON": "x", "empty": "", "not a path at all": `"/org/freedesktop/secrets/collection/log in/é"`,
+	} {
+		if err := os.WriteFile(note, []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if answer := h.MustRun("aws-accounts", "process", "dev"); answer != first {
+			t.Errorf("%s: another answer", name)
+		}
+		if now, err := os.ReadFile(note); err != nil || string(now) != string(right) {
+			t.Errorf("%s: noted is %q, %v", name, now, err)
+		}
+	}
+	keyring.Stop()
+	keyring.Start()
+	if answer, packages := h.initialised("process", "dev"); answer != first || len(packages) > 80 {
+		t.Error("not found at once by the next daemon")
+	}
+	if n := aws.Calls("AssumeRole"); n != 2 {
+		t.Errorf("%d AssumeRole", n)
+	}
+	h.MustRun("aws-accounts", "clear", "dev")
+	if _, err := os.Stat(note); err == nil {
+		t.Error("a note of nothing is left")
+	}
+}
+
+// A keychain that hangs while a session is in it costs its patience once, and never the credentials.
+func TestHangsWhileWarm(t *testing.T) {
+	t.Parallel()
+	for name, hang := range map[string]func(*GNOMEKeyring){"the daemon": (*GNOMEKeyring).Hang, "the bus": (*GNOMEKeyring).HangBus} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			aws := startStageAWS(t, "")
+			keyring := Keyring(t)
+			h := NewHome(t, aws, keyring.Env()...)
+			h.Accounts(stageAccounts)
+			time.Sleep(settled)
+			h.MustRun("aws-accounts", "process", "dev")
+			hang(keyring)
+			g := h.process("dev")
+			if _, ok := g.credentials(); !ok || g.took() > keychainTime {
+				t.Errorf("exit %d after %v, stderr %q", g.status, g.took(), g.stderr)
+			}
+			t.Logf("after %v; the log: %+v", g.took().Round(time.Millisecond), accessLog(t, h)[1:])
+		})
+	}
+}
+
+// What knows no deadline doesn't keep a caller waiting for ever: here a pipe into which nobody writes.
+func TestEndsByItself(t *testing.T) {
+	t.Parallel()
+	h := NewHome(t, startStageAWS(t, ""), FileKeychain()...)
+	h.Accounts(stageAccounts)
+	time.Sleep(settled)
+	h.MustRun("aws-accounts", "process", "dev")
+	notes, err := filepath.Glob(filepath.Join(h.Dir, stateDir, "locks/accounts-file-*.json"))
+	if err != nil || len(notes) != 1 {
+		t.Fatal(notes, err)
+	}
+	if err := os.Remove(notes[0]); err != nil {
+		t.Fatal(err)
+	}
+	if err := unix.Mkfifo(notes[0], 0o600); err != nil {
+		t.Fatal(err)
+	}
+	g := h.process("dev")
+	want := "aws-accounts: dev: not finished within 55s\nhint: `aws-accounts doctor dev` shows what doesn't answer\n"
+	if g.status != 1 || g.stdout != "" || g.stderr != want || g.took() > 58*time.Second {
+		t.Errorf("exit %d after %v\n%s%s", g.status, g.took(), g.stdout, g.stderr)
+	}
+}

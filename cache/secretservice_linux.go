@@ -1,7 +1,6 @@
 package cache
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -87,24 +86,13 @@ func (s *secretService) get(ctx context.Context, key string) ([]byte, error) {
 
 func (s *secretService) getOnce(ctx context.Context, key string) ([]byte, error) {
 	opening := s.openSession(ctx)
-	items, err := s.search(ctx, key)
+	items, err := s.find(ctx, key)
 	if err != nil {
 		return nil, err
 	}
 	session, err := opening()
 	if err != nil {
 		return nil, err
-	}
-	if len(items) == 0 {
-		wasLocked, err := s.needUnlocked(ctx)
-		if err != nil {
-			return nil, err
-		}
-		if wasLocked { // not every service finds what is in it then
-			if items, err = s.search(ctx, key); err != nil {
-				return nil, err
-			}
-		}
 	}
 	for _, path := range items {
 		stored, err := s.read(ctx, session, path)
@@ -142,67 +130,54 @@ func (s *secretService) read(ctx context.Context, session, path dbus.ObjectPath)
 }
 
 func (s *secretService) set(ctx context.Context, key string, data []byte) error {
-	if _, err := s.needUnlocked(ctx); err != nil {
-		return secretsFailure(err)
-	}
-	err := s.create(ctx, key, data)
+	err := s.setOnce(ctx, key, data)
 	if isStale(err) {
 		s.forgetSession()
-		err = s.create(ctx, key, data)
+		err = s.setOnce(ctx, key, data)
 	}
-	if err != nil {
-		return secretsFailure(err)
-	}
-	return secretsFailure(s.removeOlder(ctx, key, data))
+	return secretsFailure(err)
 }
 
-// create stores an item as the library does, in place of one of the same attributes.
-func (s *secretService) create(ctx context.Context, key string, data []byte) error {
+// setOnce stores an item as the library does, in place of one of the same attributes, and removes others of ours that the
+// service should have replaced: a read might find them first.
+func (s *secretService) setOnce(ctx context.Context, key string, data []byte) error {
 	value, err := json.Marshal(keyring.Item{Key: key, Data: data})
 	if err != nil {
 		return err
 	}
-	session, err := s.openSession(ctx)()
+	opening := s.openSession(ctx)
+	older, err := s.find(ctx, key)
 	if err != nil {
 		return err
 	}
-	var path, prompt dbus.ObjectPath
+	session, err := opening()
+	if err != nil {
+		return err
+	}
+	var made, prompt dbus.ObjectPath
 	err = s.call(ctx, s.where(), iCollection+".CreateItem", []any{
 		map[string]dbus.Variant{
 			iItem + ".Label":      dbus.MakeVariant(key),
 			iItem + ".Attributes": dbus.MakeVariant(map[string]string{itemAttribute: key}),
 		},
 		secret{session, []byte{}, value, "application/json"}, true,
-	}, &path, &prompt)
-	if err != nil {
+	}, &made, &prompt)
+	if err == nil {
+		err = s.answer(ctx, prompt)
+	}
+	if err != nil || made == noObject { // which was made behind the dialog
 		return err
 	}
-	return s.answer(ctx, prompt)
-}
-
-// removeOlder removes items of ours that the service should have replaced and did not, as a read might find them first.
-func (s *secretService) removeOlder(ctx context.Context, key string, data []byte) error {
-	items, err := s.search(ctx, key)
-	if err == nil && len(items) == 1 {
-		s.notePlace(key, items[0])
-	}
-	if err != nil || len(items) < 2 {
-		return err
-	}
-	session, err := s.openSession(ctx)()
-	if err != nil {
-		return err
-	}
-	kept := false
-	for _, path := range items {
-		stored, err := s.read(ctx, session, path)
-		switch {
+	s.notePlace(key, made)
+	for _, path := range older {
+		if path == made {
+			continue
+		}
+		switch stored, err := s.read(ctx, session, path); {
+		case isStale(err): // it was replaced
 		case err != nil:
 			return err
-		case stored.Key != key: // not ours to remove
-		case !kept && bytes.Equal(stored.Data, data):
-			kept = true
-		default:
+		case stored.Key == key: // others are not ours to remove
 			if err := s.delete(ctx, path); err != nil {
 				return err
 			}
@@ -212,10 +187,7 @@ func (s *secretService) removeOlder(ctx context.Context, key string, data []byte
 }
 
 func (s *secretService) remove(ctx context.Context, key string) error {
-	if _, err := s.needUnlocked(ctx); err != nil {
-		return secretsFailure(err)
-	}
-	items, err := s.search(ctx, key)
+	items, err := s.find(ctx, key)
 	if err != nil {
 		return secretsFailure(err)
 	}
@@ -295,16 +267,13 @@ func (s *secretService) openSession(ctx context.Context) func() (dbus.ObjectPath
 	if session := s.session; session != "" {
 		return func() (dbus.ObjectPath, error) { return session, nil }
 	}
-	ctx, cancel := patience.Context(ctx, patience.Usual)
 	// plain: the bus is the user's own. Encrypting to the daemon would only hide the item from who can ask for it anyway.
-	call := s.conn.Object(secretsName, secretsPath).
-		GoWithContext(ctx, iService+"OpenSession", 0, make(chan *dbus.Call, 1), "plain", dbus.MakeVariant(""))
+	opening := s.begin(ctx, secretsPath, iService+"OpenSession", "plain", dbus.MakeVariant(""))
 	return func() (dbus.ObjectPath, error) {
-		defer cancel()
 		var output dbus.Variant
 		var session dbus.ObjectPath
-		if err := (<-call.Done).Store(&output, &session); err != nil {
-			return "", endOf(ctx, err)
+		if err := opening(&output, &session); err != nil {
+			return "", err
 		}
 		s.mu.Lock()
 		defer s.mu.Unlock()
@@ -319,13 +288,22 @@ func (s *secretService) forgetSession() {
 	s.session = ""
 }
 
-// search returns the items of the key, in `login`, or else in the collection that the service calls its default: GNOME Keyring's
-// default is login, KWallet and KeePassXC have other names for theirs.
-func (s *secretService) search(ctx context.Context, key string) (items []dbus.ObjectPath, err error) {
-	err = s.inCollection(ctx, func() error {
-		return s.call(ctx, s.where(), iCollection+".SearchItems", []any{map[string]string{itemAttribute: key}}, &items)
-	})
-	return items, err
+// find returns the items of the key, in `login`, or else in the collection that the service calls its default: GNOME Keyring's
+// default is login, KWallet and KeePassXC have other names for theirs. The collection is unlocked then, if need be by the user.
+func (s *secretService) find(ctx context.Context, key string) (items []dbus.ObjectPath, err error) {
+	search := func() func(...any) error {
+		return s.begin(ctx, s.where(), iCollection+".SearchItems", map[string]string{itemAttribute: key})
+	}
+	searching := search() // at once with the next
+	wasLocked, err := s.needUnlocked(ctx)
+	found := searching(&items)
+	if err != nil {
+		return nil, err
+	}
+	if wasLocked || isNoObject(found) { // not every service finds what is in a locked collection
+		found = search()(&items)
+	}
+	return items, found
 }
 
 // needUnlocked sees to it that the collection is there and unlocked, if need be by the user.
@@ -428,9 +406,17 @@ func (s *secretService) answer(ctx context.Context, prompt dbus.ObjectPath) erro
 
 // call is one round trip.
 func (s *secretService) call(ctx context.Context, object dbus.ObjectPath, method string, args []any, results ...any) error {
+	return s.begin(ctx, object, method, args...)(results...)
+}
+
+// begin makes a call and returns what waits for its answer.
+func (s *secretService) begin(ctx context.Context, object dbus.ObjectPath, method string, args ...any) (wait func(results ...any) error) {
 	ctx, cancel := patience.Context(ctx, patience.Usual)
-	defer cancel()
-	return endOf(ctx, s.conn.Object(secretsName, object).CallWithContext(ctx, method, 0, args...).Store(results...))
+	call := s.conn.Object(secretsName, object).GoWithContext(ctx, method, 0, make(chan *dbus.Call, 1), args...)
+	return func(results ...any) error {
+		defer cancel()
+		return endOf(ctx, (<-call.Done).Store(results...))
+	}
 }
 
 // endOf is err, or why ctx ended where the library only says that it did.

@@ -12,7 +12,6 @@ import (
 	"os"
 	"runtime"
 	"runtime/debug"
-	"strings"
 	"time"
 
 	"github.com/alecthomas/kong"
@@ -182,20 +181,8 @@ func exitStatus(stderr io.Writer, err error, flags hint.Flags) int {
 }
 
 func fail(stderr io.Writer, err error, flags hint.Flags, status int) int {
-	fmt.Fprintf(stderr, "aws-accounts: %s\n", harmless(err.Error()))
-	if h := hint.Of(err); h != "" {
-		fmt.Fprintf(stderr, "hint: %s\n", harmless(flags.In(h)))
-	}
+	tui.Fail(stderr, err, flags)
 	return status
-}
-
-// harmless is tui.Harmless for what may have several lines: AWS, and programs and files of others, may be quoted in it.
-func harmless(text string) string {
-	lines := strings.Split(text, "\n")
-	for i := range lines {
-		lines[i] = tui.Harmless(lines[i])
-	}
-	return strings.Join(lines, "\n")
 }
 
 // firstUse makes the accounts file for a person who has none yet, with the account that the current credentials belong to.

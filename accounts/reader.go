@@ -46,19 +46,19 @@ func (r *Reader) File() (*File, error) { return r.load() }
 // Stamp identifies this version of the file, and of the shared one that it names. It is "" if that can't be told for sure,
 // as when a file has just been written.
 func (r *Reader) Stamp() string {
-	l := *r.first()
-	if l.Noted == nil && l.Settled() {
-		f, err := r.File()
-		if err != nil {
-			return ""
-		}
-		n := f.noted()
-		l.Noted = &n
-		if f.shared != nil {
-			l.Theirs = f.shared.stamp
-		}
+	l := r.first()
+	if l.Noted != nil || !l.Settled() {
+		return l.Stamp()
 	}
-	return l.Stamp()
+	f, err := r.File()
+	if err != nil {
+		return ""
+	}
+	var theirs version.Stamp
+	if f.shared != nil {
+		theirs = f.shared.stamp
+	}
+	return l.StampWith(f.noted(), theirs)
 }
 
 // Backend returns the keychain that the file chooses, "" for the platform's own.

@@ -7,7 +7,6 @@ import (
 	"io"
 	"io/fs"
 	"os"
-	"path/filepath"
 	"runtime"
 	"slices"
 	"strings"
@@ -67,10 +66,10 @@ func (c *Setup) Run(r *Reader, program *Program, stdout io.Writer) error {
 	if err != nil {
 		return err
 	}
-	if state, err := place.State(); err == nil && !c.DryRun {
+	if locks, err := place.Locks(); err == nil && !c.DryRun {
 		ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 		defer cancel()
-		release, err := lock.Acquire(ctx, filepath.Join(state, "locks"), "_aws-config")
+		release, err := lock.Acquire(ctx, locks, "_aws-config")
 		if err == nil {
 			defer release()
 		} else if ctx.Err() != nil {

@@ -1,7 +1,6 @@
 package cache
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -48,16 +47,21 @@ const (
 var fileItemName = pattern.New(`^[0-9a-f]{64}$`)
 
 func (s *fileStore) get(ctx context.Context, key string) (data []byte, err error) {
-	opened := false
-	err = atomicfile.Patiently(func() (err error) { // it may just be replaced
-		data, err = item.FromFile(s.dir, key, func() (string, error) {
-			opened = true
-			return s.secret(ctx)
-		})
-		return err
-	})
-	if opened && errors.Is(err, ErrCorrupt) {
-		err = cmp.Or(s.checkCanary(), err)
+	if err := item.CheckFolder(s.dir); err != nil {
+		return nil, err
+	}
+	if err := item.CheckFile(s.dir, item.FileName(key)); err != nil { // then nobody is asked
+		return nil, err
+	}
+	passphrase, err := s.secret(ctx)
+	if err != nil {
+		return nil, err
+	}
+	err = atomicfile.Patiently(func() error { data, err = item.FromFile(s.dir, key, passphrase); return err })
+	if errors.Is(err, ErrCorrupt) {
+		if denied := s.checkCanary(); errors.Is(denied, ErrDenied) {
+			err = denied
+		}
 	}
 	return data, err
 }

@@ -145,11 +145,11 @@ func (s *ringStore) with(call func(keyring.Keyring) error) error {
 
 func (s *ringStore) get(_ context.Context, key string) (data []byte, err error) {
 	err = s.with(func(ring keyring.Keyring) error {
-		item, err := ring.Get(key)
-		if err == nil && item.Key != key {
+		stored, err := ring.Get(key)
+		if err == nil && stored.Key != key {
 			err = ErrCorrupt
 		}
-		data = item.Data
+		data = stored.Data
 		return err
 	})
 	return data, err

@@ -50,11 +50,11 @@ func (s *passStore) get(ctx context.Context, key string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	var item keyring.Item
-	if json.Unmarshal(out, &item) != nil || item.Key != key {
+	stored, err := item.Parse(out)
+	if err != nil || stored.Key != key {
 		return nil, ErrCorrupt
 	}
-	return item.Data, nil
+	return stored.Data, nil
 }
 
 func (s *passStore) set(ctx context.Context, key string, data []byte) error {

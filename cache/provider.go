@@ -216,7 +216,7 @@ func (p *Provider) keep(ctx context.Context, s *item.Session) error {
 
 func newSession(account, fingerprint, stamp string, c aws.Credentials, now time.Time) *item.Session {
 	return &item.Session{
-		Layout:      item.Layout,
+		Layout:      item.SessionLayout,
 		Account:     account,
 		Fingerprint: fingerprint,
 		Stamp:       stamp,

@@ -24,8 +24,8 @@ import (
 //
 // The library needs eight round trips for one item, waits without end for a locked collection, and creates a collection of
 // its own where `login` is missing, which nobody can unlock without a desktop. So all is done here, over the library's own
-// connection, and as the library does it: a read is two round trips (open a session and search, at once; then read). Where a
-// session lies is noted, so that item.FromSecretService needs no search, which takes longer the more items there are.
+// connection, and stored as the library does: what depends on no answer is asked at once. Where a session lies is noted, so that
+// item.FromSecretService needs no search, which takes longer the more items there are.
 // Every step is limited by patience.Usual, except for waiting for the user.
 type secretService struct {
 	conn   *dbus.Conn
@@ -33,6 +33,7 @@ type secretService struct {
 	notes  string // their folder
 
 	mu         sync.Mutex
+	greeted    bool
 	session    dbus.ObjectPath // "" until the first use; it belongs to the connection, and ends with the daemon
 	collection dbus.ObjectPath
 }
@@ -64,18 +65,14 @@ func openSecretService(cfg KeychainConfig) (store, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrUnavailable, err)
 	}
-	// What is answered here is for the first question to be one that does no harm: see item.FromSecretService.
-	ctx, cancel := patience.Context(context.Background(), patience.Usual)
-	defer cancel()
-	err = endOf(ctx, conn.Object(secretsName, secretsPath).CallWithContext(ctx, "org.freedesktop.DBus.Peer.Ping", 0).Err)
-	if errors.Is(err, context.DeadlineExceeded) {
-		return nil, secretsFailure(err)
-	}
 	// `login` is what the desktop session opens; a service without one says below which it uses instead.
 	return &secretService{conn: conn, unlock: cfg.Unlock, notes: cfg.Notes, collection: collections + "login"}, nil
 }
 
 func (s *secretService) get(ctx context.Context, key string) ([]byte, error) {
+	if err := s.greet(ctx); err != nil {
+		return nil, secretsFailure(err)
+	}
 	data, err := s.getOnce(ctx, key)
 	if isStale(err) { // the daemon was restarted, or the item replaced in between
 		s.forgetSession()
@@ -111,25 +108,26 @@ func (s *secretService) getOnce(ctx context.Context, key string) ([]byte, error)
 }
 
 // read returns what the library stored, or an empty item if something else is there.
-func (s *secretService) read(ctx context.Context, session, path dbus.ObjectPath) (stored keyring.Item, err error) {
+func (s *secretService) read(ctx context.Context, session, path dbus.ObjectPath) (item.Item, error) {
 	var value secret
-	err = s.call(ctx, path, iItem+".GetSecret", []any{session}, &value)
+	err := s.call(ctx, path, iItem+".GetSecret", []any{session}, &value)
 	if isLocked(err) {
 		if err = s.unlockObject(ctx, path); err != nil {
-			return stored, err
+			return item.Item{}, err
 		}
 		err = s.call(ctx, path, iItem+".GetSecret", []any{session}, &value)
 	}
 	if err != nil {
-		return stored, err
+		return item.Item{}, err
 	}
-	if json.Unmarshal(value.Value, &stored) != nil {
-		return keyring.Item{}, nil
-	}
+	stored, _ := item.Parse(value.Value)
 	return stored, nil
 }
 
 func (s *secretService) set(ctx context.Context, key string, data []byte) error {
+	if err := s.greet(ctx); err != nil {
+		return secretsFailure(err)
+	}
 	err := s.setOnce(ctx, key, data)
 	if isStale(err) {
 		s.forgetSession()
@@ -138,15 +136,15 @@ func (s *secretService) set(ctx context.Context, key string, data []byte) error 
 	return secretsFailure(err)
 }
 
-// setOnce stores an item as the library does, in place of one of the same attributes, and removes others of ours that the
-// service should have replaced: a read might find them first.
+// setOnce stores an item as the library does, in place of the one that has its attributes, and removes others of ours that have
+// them, too: a read might find them first.
 func (s *secretService) setOnce(ctx context.Context, key string, data []byte) error {
 	value, err := json.Marshal(keyring.Item{Key: key, Data: data})
 	if err != nil {
 		return err
 	}
 	opening := s.openSession(ctx)
-	older, err := s.find(ctx, key)
+	there, err := s.find(ctx, key)
 	if err != nil {
 		return err
 	}
@@ -154,30 +152,21 @@ func (s *secretService) setOnce(ctx context.Context, key string, data []byte) er
 	if err != nil {
 		return err
 	}
-	var made, prompt dbus.ObjectPath
-	err = s.call(ctx, s.where(), iCollection+".CreateItem", []any{
-		map[string]dbus.Variant{
-			iItem + ".Label":      dbus.MakeVariant(key),
-			iItem + ".Attributes": dbus.MakeVariant(map[string]string{itemAttribute: key}),
-		},
-		secret{session, []byte{}, value, "application/json"}, true,
-	}, &made, &prompt)
-	if err == nil {
-		err = s.answer(ctx, prompt)
+	stored := secret{session, []byte{}, value, "application/json"}
+	if len(there) == 0 {
+		return s.create(ctx, key, stored)
 	}
-	if err != nil || made == noObject { // which was made behind the dialog
+	// Not CreateItem, which may replace as well: behind a prompt that never ends, with KeePassXC.
+	if err := s.call(ctx, there[0], iItem+".SetSecret", []any{stored}); err != nil {
 		return err
 	}
-	s.notePlace(key, made)
-	for _, path := range older {
-		if path == made {
-			continue
-		}
-		switch stored, err := s.read(ctx, session, path); {
-		case isStale(err): // it was replaced
+	s.notePlace(key, there[0])
+	for _, path := range there[1:] {
+		switch older, err := s.read(ctx, session, path); {
+		case isNoObject(err): // deleted in between
 		case err != nil:
 			return err
-		case stored.Key == key: // others are not ours to remove
+		case older.Key == key: // others are not ours to remove
 			if err := s.delete(ctx, path); err != nil {
 				return err
 			}
@@ -186,7 +175,28 @@ func (s *secretService) setOnce(ctx context.Context, key string, data []byte) er
 	return nil
 }
 
+func (s *secretService) create(ctx context.Context, key string, stored secret) error {
+	var made, prompt dbus.ObjectPath
+	err := s.call(ctx, s.where(), iCollection+".CreateItem", []any{
+		map[string]dbus.Variant{
+			iItem + ".Label":      dbus.MakeVariant(key),
+			iItem + ".Attributes": dbus.MakeVariant(map[string]string{itemAttribute: key}),
+		},
+		stored, true,
+	}, &made, &prompt)
+	if err == nil && made == noObject {
+		made, err = s.madeBehind(ctx, prompt)
+	}
+	if err == nil {
+		s.notePlace(key, made)
+	}
+	return err
+}
+
 func (s *secretService) remove(ctx context.Context, key string) error {
+	if err := s.greet(ctx); err != nil {
+		return secretsFailure(err)
+	}
 	items, err := s.find(ctx, key)
 	if err != nil {
 		return secretsFailure(err)
@@ -205,8 +215,27 @@ func (s *secretService) remove(ctx context.Context, key string) error {
 	return nil
 }
 
+// madeBehind returns the item that is made behind a prompt. KeePassXC makes each in that way, and shows nothing of it unless it
+// is told to, so this is done also where the user may not be asked, and then not for long.
+func (s *secretService) madeBehind(ctx context.Context, prompt dbus.ObjectPath) (dbus.ObjectPath, error) {
+	if !s.unlock {
+		var cancel context.CancelFunc
+		ctx, cancel = patience.Context(ctx, patience.Usual)
+		defer cancel()
+	}
+	result, err := s.show(ctx, prompt)
+	if err != nil {
+		return "", err
+	}
+	made, _ := result.Value().(dbus.ObjectPath)
+	return made, nil
+}
+
 // notePlace notes where the item of a key lies, unless that is known.
 func (s *secretService) notePlace(key string, path dbus.ObjectPath) {
+	if path == "" {
+		return
+	}
 	var known dbus.ObjectPath
 	if name := item.PlaceNote(key); name != "" && !(note.Read(s.notes, name, &known) && known == path) {
 		note.Write(s.notes, name, path)
@@ -228,6 +257,9 @@ func (s *secretService) delete(ctx context.Context, path dbus.ObjectPath) error 
 
 // keys asks for the attributes of all items at once, and not for one after the other.
 func (s *secretService) keys(ctx context.Context) ([]string, error) {
+	if err := s.greet(ctx); err != nil {
+		return nil, secretsFailure(err)
+	}
 	if _, err := s.needUnlocked(ctx); err != nil {
 		return nil, secretsFailure(err)
 	}
@@ -258,6 +290,25 @@ func (s *secretService) keys(ctx context.Context) ([]string, error) {
 		}
 	}
 	return keys, nil
+}
+
+// greet has the service answer something that does no harm before anything is asked of it: see item.FromSecretService. What it
+// answers doesn't matter.
+func (s *secretService) greet(ctx context.Context) error {
+	s.mu.Lock()
+	greeted := s.greeted
+	s.mu.Unlock()
+	if greeted {
+		return nil
+	}
+	err := s.call(ctx, secretsPath, "org.freedesktop.DBus.Peer.Ping", nil)
+	if errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) {
+		return err
+	}
+	s.mu.Lock()
+	s.greeted = true
+	s.mu.Unlock()
+	return nil
 }
 
 // openSession starts to open a session, if there is none, and returns what waits for it.
@@ -301,6 +352,7 @@ func (s *secretService) find(ctx context.Context, key string) (items []dbus.Obje
 		return nil, err
 	}
 	if wasLocked || isNoObject(found) { // not every service finds what is in a locked collection
+		items = nil // a slice that is longer than the answer isn't taken
 		found = search()(&items)
 	}
 	return items, found
@@ -370,7 +422,7 @@ func (s *secretService) unlockObject(ctx context.Context, object dbus.ObjectPath
 	return s.answer(ctx, prompt)
 }
 
-// answer shows the service's dialog and waits for the user, as long as ctx allows. "/" is no dialog.
+// answer shows the service's dialog, and waits for the user, unless nobody may be asked. "/" is no dialog.
 func (s *secretService) answer(ctx context.Context, prompt dbus.ObjectPath) error {
 	if prompt == noObject || prompt == "" {
 		return nil
@@ -378,28 +430,43 @@ func (s *secretService) answer(ctx context.Context, prompt dbus.ObjectPath) erro
 	if !s.unlock {
 		return ErrLocked
 	}
+	_, err := s.show(ctx, prompt)
+	return err
+}
+
+// show waits for what comes of a prompt, as long as ctx allows.
+func (s *secretService) show(ctx context.Context, prompt dbus.ObjectPath) (result dbus.Variant, err error) {
+	// GNOME Keyring tells us alone that it's completed, KeePassXC whoever has said that he wants to know.
+	match := "type='signal',interface='org.freedesktop.Secret.Prompt',member='Completed',path='" + string(prompt) + "'"
+	if err := s.conn.BusObject().CallWithContext(ctx, "org.freedesktop.DBus.AddMatch", 0, match).Err; err != nil {
+		return result, endOf(ctx, err)
+	}
+	defer s.conn.BusObject().Go("org.freedesktop.DBus.RemoveMatch", dbus.FlagNoReplyExpected, nil, match)
 	signals := make(chan *dbus.Signal, 16)
 	s.conn.Signal(signals)
 	defer s.conn.RemoveSignal(signals)
 	if err := s.call(ctx, prompt, iPrompt+".Prompt", []any{""}); err != nil {
-		return err
+		return result, err
 	}
 	for {
 		select {
 		case <-ctx.Done():
 			s.conn.Object(secretsName, prompt).Go(iPrompt+".Dismiss", dbus.FlagNoReplyExpected, nil)
-			return fmt.Errorf("%w: its dialog was not answered", ErrLocked)
+			return result, fmt.Errorf("%w: its dialog was not answered", ErrLocked)
 		case signal, open := <-signals:
 			if !open {
-				return io.EOF
+				return result, io.EOF
 			}
 			if signal == nil || signal.Path != prompt || signal.Name != iPrompt+".Completed" {
 				continue
 			}
 			if len(signal.Body) > 0 && signal.Body[0] == true {
-				return fmt.Errorf("%w: its dialog was dismissed, or could not be shown", ErrLocked)
+				return result, fmt.Errorf("%w: its dialog was dismissed, or could not be shown", ErrLocked)
 			}
-			return nil
+			if len(signal.Body) > 1 {
+				result, _ = signal.Body[1].(dbus.Variant)
+			}
+			return result, nil
 		}
 	}
 }

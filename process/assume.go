@@ -8,6 +8,7 @@ import (
 	"aws-accounts/accounts"
 	"aws-accounts/cache"
 	"aws-accounts/internal/hint"
+	"aws-accounts/process/deadline"
 )
 
 // Assume is `aws-accounts assume NAME`: the session now, and how to use it.
@@ -36,7 +37,7 @@ func (c *Assume) Run(r *Resolver, stdout io.Writer) error {
 	if err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), Timeout)
+	ctx, cancel := context.WithTimeout(context.Background(), deadline.Attempt)
 	defer cancel()
 	r.MFA.Code = c.MFACode
 	session := r.Session(a.Name)

@@ -17,6 +17,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/config"
 
 	"aws-accounts/internal/hint"
+	"aws-accounts/process/deadline"
 )
 
 // Exec is `aws-accounts exec NAME -- CMD…`: a command with exactly this account's credentials in its environment.
@@ -147,7 +148,7 @@ func (r *Resolver) open(name string) (*session, error) {
 }
 
 func (s *session) retrieve(ctx context.Context) (aws.Credentials, error) {
-	ctx, cancel := context.WithTimeout(ctx, Timeout)
+	ctx, cancel := context.WithTimeout(ctx, deadline.Attempt)
 	defer cancel()
 	return s.resolver.Session(s.name).Retrieve(ctx)
 }

@@ -9,8 +9,8 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 
+	"aws-accounts/process/deadline"
 	"aws-accounts/process/document"
-	"aws-accounts/process/warm"
 )
 
 // Command is `aws-accounts process NAME`, which SDKs start through credential_process.
@@ -33,7 +33,7 @@ nothing to standard output, and says why on standard error.`
 func (c *Command) Run(r *Resolver, stdout io.Writer) error {
 	// What was obtained is cached even if the caller has gone away: neither its closed pipe nor its terminal ends us.
 	signal.Ignore(syscall.SIGPIPE, syscall.SIGHUP)
-	ctx, cancel := context.WithTimeout(context.Background(), Timeout)
+	ctx, cancel := context.WithTimeout(context.Background(), deadline.Left(deadline.Attempt))
 	defer cancel()
 
 	type result struct {
@@ -51,8 +51,8 @@ func (c *Command) Run(r *Resolver, stdout io.Writer) error {
 			return got.err
 		}
 		return Write(stdout, got.credentials)
-	case <-time.After(warm.End):
-		return warm.NotFinished(c.Name)
+	case <-time.After(deadline.Left(deadline.End)):
+		return deadline.NotFinished(c.Name)
 	}
 }
 

@@ -8,7 +8,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 
@@ -167,9 +166,6 @@ func actsWithSession(file *accounts.File, source, a *accounts.Account) bool {
 	}
 	return source.MFASerial != "" && codeWithRole(file, a) == nil
 }
-
-// Timeout is how long an attempt may take: what it obtains is then kept before warm.End.
-const Timeout = 52 * time.Second
 
 var errNoCredentials = errors.New("no credentials")
 

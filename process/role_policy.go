@@ -8,6 +8,7 @@ import (
 	"aws-accounts/internal/hint"
 	"aws-accounts/internal/role"
 	"aws-accounts/internal/tui"
+	"aws-accounts/process/deadline"
 )
 
 // RolePolicy is `aws-accounts role policy NAME… | --all`.
@@ -28,7 +29,7 @@ func (*RolePolicy) Help() string {
 
 // Run writes what role create would tell AWS. It asks AWS at most which account credentials begin in.
 func (c *RolePolicy) Run(r *Resolver, stdout io.Writer) error {
-	ctx, cancel := context.WithTimeout(context.Background(), Timeout)
+	ctx, cancel := context.WithTimeout(context.Background(), deadline.Attempt)
 	defer cancel()
 	w, err := newRoleWork(r, io.Discard)
 	if err != nil {

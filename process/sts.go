@@ -39,7 +39,7 @@ type Identity struct {
 	UserID    string `json:"user_id"`
 }
 
-// How long one HTTP call may take, and how often it's tried. Together they stay well inside of Timeout, and in a hurry a
+// How long one HTTP call may take, and how often it's tried. Together they stay well inside of deadline.Attempt, and in a hurry a
 // chain of two links answers within three seconds.
 const (
 	callTimeout, calls               = 6 * time.Second, 3

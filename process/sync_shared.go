@@ -18,6 +18,7 @@ import (
 
 	"aws-accounts/accounts"
 	"aws-accounts/internal/hint"
+	"aws-accounts/process/deadline"
 )
 
 // SyncShared is `aws-accounts sync shared`: fetches the accounts file that a team shares.
@@ -50,7 +51,7 @@ func (c *SyncShared) Run(reader *accounts.Reader, resolving Resolving, stdout io
 	case c.IfOlderThan > 0 && time.Since(from.Fetched()) < c.IfOlderThan:
 		return nil
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), Timeout)
+	ctx, cancel := context.WithTimeout(context.Background(), deadline.Attempt)
 	defer cancel()
 	get := getHTTPS
 	if _, _, ok := from.S3(); ok {

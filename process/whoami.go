@@ -17,6 +17,7 @@ import (
 	"aws-accounts/accounts"
 	"aws-accounts/internal/hint"
 	"aws-accounts/internal/tui"
+	"aws-accounts/process/deadline"
 )
 
 // Whoami is `aws-accounts whoami [NAME]`: who the credentials belong to, as AWS sees it.
@@ -48,7 +49,7 @@ func (c *Whoami) Run(r *Resolver, stdout io.Writer) error {
 		}
 		c.Name = a.Name
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), Timeout)
+	ctx, cancel := context.WithTimeout(context.Background(), deadline.Attempt)
 	defer cancel()
 	var who Identity
 	var credentials aws.Credentials

@@ -54,24 +54,21 @@ type Noted struct {
 // Look is what a first look at the files finds, before any of them is read: what is read later is that version or a newer
 // one, never an older one.
 type Look struct {
-	Own    Stamp  // of the accounts file
-	Err    error  // why there is none, without the path
 	Noted  *Noted // nil if there is no note of this version
-	Theirs Stamp  // of the shared file that the note names
+	own    Stamp  // of the accounts file; none if there is no file
+	theirs Stamp  // of the shared file that the note names
 	at     time.Time
 }
 
 // At looks at the accounts file at path, of which a note may be in dir.
 func At(path, dir string, now time.Time) *Look {
 	l := &Look{at: now}
-	if l.Own, l.Err = Stat(path); l.Err != nil {
-		return l
-	}
+	l.own, _ = Stat(path)
 	var n Noted
-	if note.Read(dir, noteName(path), &n) && n.Stamp == l.Own.String() {
+	if l.own != (Stamp{}) && note.Read(dir, noteName(path), &n) && n.Stamp == l.own.String() {
 		l.Noted = &n
 		if n.Shared != "" {
-			l.Theirs, _ = Stat(n.Shared) // none is no version
+			l.theirs, _ = Stat(n.Shared) // none is no version
 		}
 	}
 	return l
@@ -88,19 +85,27 @@ func (l *Look) Note(path, dir string, n Noted) {
 // Stamp identifies the version of the accounts file and of the shared one. It is "" if that can't be told for sure, as when
 // one has just been written or there is no note.
 func (l *Look) Stamp() string {
-	switch {
-	case l.Noted == nil || !l.Settled():
-		return ""
-	case l.Noted.Shared == "":
-		return l.Own.String()
-	case !l.Theirs.Settled(l.at):
+	if l.Noted == nil {
 		return ""
 	}
-	return l.Own.String() + "+" + l.Theirs.String()
+	return l.StampWith(*l.Noted, l.theirs)
+}
+
+// StampWith is Stamp for who has read the file, and knows what a note would say and which version of the shared one it is.
+func (l *Look) StampWith(n Noted, theirs Stamp) string {
+	switch {
+	case !l.Settled():
+		return ""
+	case n.Shared == "":
+		return l.own.String()
+	case !theirs.Settled(l.at):
+		return ""
+	}
+	return l.own.String() + "+" + theirs.String()
 }
 
 // Settled reports whether the accounts file's own stamp is.
-func (l *Look) Settled() bool { return l.Own.Settled(l.at) }
+func (l *Look) Settled() bool { return l.own.Settled(l.at) }
 
 // WithCredentials adds the version of the AWS credentials file to a stamp. What is not known for sure stays so.
 func WithCredentials(stamp string) string {

@@ -32,21 +32,16 @@ func FileName(key string) string {
 	return hex.EncodeToString(sum[:])
 }
 
-// FromFile returns the data of the item of key in the file keychain's folder. The passphrase is asked for only when there is
-// something to open. ErrCorrupt is also what another passphrase gives.
-func FromFile(dir, key string, passphrase func() (string, error)) ([]byte, error) {
+// FromFile returns the data of the item of key in the file keychain's folder. ErrCorrupt is also what another passphrase gives.
+func FromFile(dir, key, passphrase string) ([]byte, error) {
+	name := FileName(key)
 	if err := CheckFolder(dir); err != nil {
 		return nil, err
 	}
-	name := FileName(key)
 	if err := CheckFile(dir, name); err != nil {
 		return nil, err
 	}
-	secret, err := passphrase()
-	if err != nil {
-		return nil, err
-	}
-	i, err := OpenFile(dir, name, secret)
+	i, err := OpenFile(dir, name, passphrase)
 	switch {
 	case err != nil:
 		return nil, err
@@ -102,7 +97,11 @@ func OpenFile(dir, name, passphrase string) (Item, error) {
 	if err != nil {
 		return Item{}, fmt.Errorf("%w: %s", ErrCorrupt, name)
 	}
-	return parse(value)
+	i, err := Parse(value)
+	if err != nil {
+		return Item{}, fmt.Errorf("%w: %s", err, name)
+	}
+	return i, nil
 }
 
 // The one way in which the keyring library encrypts: a JWE in its compact form (RFC 7516), under a key that PBKDF2 makes of
@@ -165,10 +164,10 @@ func open(sealed, passphrase string) ([]byte, error) {
 	return gcm.Open(nil, decoded[2], append(decoded[3], decoded[4]...), []byte(parts[0]))
 }
 
-// unwrap takes the AES Key Wrap (RFC 3394, 2.2.2) off a key.
+// unwrap takes the AES Key Wrap (RFC 3394, 2.2.2) off a key of 256 bits.
 func unwrap(block cipher.Block, wrapped []byte) ([]byte, error) {
 	const half = 8 // bytes of a block, and so what the key is counted in
-	if len(wrapped) < 3*half || len(wrapped) > 5*half || len(wrapped)%half != 0 {
+	if len(wrapped) != 32+half {
 		return nil, errSealed
 	}
 	var b [2 * half]byte

@@ -49,7 +49,8 @@ type Item struct {
 	Data  []byte
 }
 
-func parse(value []byte) (Item, error) {
+// Parse reads what the library stored: ErrCorrupt if that is something else.
+func Parse(value []byte) (Item, error) {
 	var i Item
 	if json.Unmarshal(value, &i) != nil {
 		return Item{}, ErrCorrupt

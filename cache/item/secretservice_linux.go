@@ -20,7 +20,7 @@ import (
 //
 // A D-Bus library needs seven waits for what takes three, since D-Bus lets a client say at once what depends on no answer, as
 // sd-bus does (https://dbus.freedesktop.org/doc/dbus-specification.html#auth-protocol), and twice the time. So the calls are
-// spelled here. It waits for as long as the bus does, but for what internal/nodbus does about that.
+// spelled here. They have no time limit: internal/nodbus shuts the socket of a bus that doesn't answer.
 //
 // The ping is for gnome-keyring-daemon. It learns of a new client in one step of its main loop and answers in another, which
 // GLib may take first, and then it aborts, locking all that the user had unlocked: once in 4,000 clients that begin with
@@ -86,11 +86,22 @@ func FromSecretService(address, notes, key string) ([]byte, error) {
 	if secret.err != nil {
 		return nil, secret.err
 	}
-	i, err := parse(value)
-	if err == nil && i.Key != key { // another item has this place by now
-		err = ErrNotFound
+	i, err := Parse(value)
+	switch {
+	case err != nil:
+		return nil, err
+	case i.Key != key: // another item has this place by now
+		return nil, ErrNotFound
 	}
-	return i.Data, err
+	return i.Data, nil
+}
+
+// PlaceNote returns the name of the note of where the item of a key lies, "" for those of which none is kept.
+func PlaceNote(key string) string {
+	if name, ok := strings.CutPrefix(key, Prefix+SessionPrefix); ok {
+		return name + ".item"
+	}
+	return ""
 }
 
 const (

@@ -9,8 +9,8 @@ import (
 	"time"
 )
 
-// Layout is the version of Session as it is stored. An item of another version is as good as none.
-const Layout = 1
+// SessionLayout is the version of Session as it is stored. An item of another version is as good as none.
+const SessionLayout = 1
 
 // Session is what one keychain item holds: a set of temporary credentials and all that says whether it may be handed out.
 type Session struct {
@@ -53,15 +53,6 @@ func SessionKey(name string) string { return SessionPrefix + strings.ToLower(nam
 // SessionPrefix begins the key of every session.
 const SessionPrefix = "session/"
 
-// PlaceNote returns the name of the note of where in the Secret Service the item of a key lies, "" if none is kept of it.
-// It lies elsewhere once the service has been restarted, with some, or when it is another item.
-func PlaceNote(key string) string {
-	if name, ok := strings.CutPrefix(key, Prefix+SessionPrefix); ok {
-		return name + ".item"
-	}
-	return ""
-}
-
 // freshMinimum is more than the 15 minutes inside of which botocore and .NET ask again before every request.
 const freshMinimum = 16 * time.Minute
 
@@ -88,8 +79,8 @@ func ParseSession(name string, data []byte) (*Session, error) {
 		return nil, fmt.Errorf("%w: not a stored session", ErrCorrupt)
 	}
 	switch {
-	case s.Layout != Layout:
-		return nil, fmt.Errorf("%w: stored by another version (layout %d, not %d)", ErrCorrupt, s.Layout, Layout)
+	case s.Layout != SessionLayout:
+		return nil, fmt.Errorf("%w: stored by another version (layout %d, not %d)", ErrCorrupt, s.Layout, SessionLayout)
 	case !strings.EqualFold(s.Account, name):
 		return nil, fmt.Errorf("%w: it is of another account", ErrCorrupt)
 	case s.AccessKeyID == "" || s.SecretAccessKey == "" || s.SessionToken == "" || s.Fingerprint == "":

@@ -11,7 +11,7 @@ import (
 
 // Whichever bit of a stored session is flipped, wherever it ends: it's the session that was stored, or none.
 func TestDamagedSessions(t *testing.T) {
-	whole := Session{Layout: Layout, Account: "dev", Fingerprint: "f", Stamp: "stamp", Issued: time.Unix(1e9, 123).UTC(), Expiration: time.Unix(2e9, 0).UTC(),
+	whole := Session{Layout: SessionLayout, Account: "dev", Fingerprint: "f", Stamp: "stamp", Issued: time.Unix(1e9, 123).UTC(), Expiration: time.Unix(2e9, 0).UTC(),
 		AccessKeyID: "ASIAEXAMPLE", SecretAccessKey: "secret", SessionToken: "token", AccountID: "987654321098", Source: "test"}
 	data, err := json.Marshal(whole)
 	if err != nil {
@@ -41,7 +41,7 @@ func TestDamagedSessions(t *testing.T) {
 }
 
 func FuzzParseSession(f *testing.F) {
-	good, _ := json.Marshal(Session{Layout: Layout, Account: "dev", Fingerprint: "f", Stamp: "s", Issued: time.Unix(1e9, 0).UTC(), Expiration: time.Unix(2e9, 0).UTC(),
+	good, _ := json.Marshal(Session{Layout: SessionLayout, Account: "dev", Fingerprint: "f", Stamp: "s", Issued: time.Unix(1e9, 0).UTC(), Expiration: time.Unix(2e9, 0).UTC(),
 		AccessKeyID: "a", SecretAccessKey: "b", SessionToken: "c"})
 	f.Add(good)
 	f.Add([]byte(`{"layout":1}`))

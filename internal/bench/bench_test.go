@@ -74,7 +74,7 @@ func BenchmarkCalls(b *testing.B) {
 	cold := newWorld(b, server, few, stage.FileKeychain())
 	coldService := newWorld(b, server, few, stage.Keyring(b).Env())
 	worlds := []*stage.Home{service, service200, service1000, serviceMany, file, cold, coldService}
-	time.Sleep(settling)
+	time.Sleep(stage.Settling)
 	for _, w := range worlds {
 		w.MustRun(bin("aws-accounts"), "process", "dev")
 	}
@@ -172,9 +172,6 @@ func BenchmarkCalls(b *testing.B) {
 	b.ReportMetric(0, "ns/op")
 	b.ReportMetric(rows[2].compared(), "warm/floor")
 }
-
-// settling is how long the accounts file has to be left alone until a session is kept as of that version of the file.
-const settling = 2*time.Second + 100*time.Millisecond
 
 // build builds the program as it is released, and what it is measured with, and returns where each is.
 func build(b *testing.B) func(program string) string {

@@ -7,6 +7,7 @@ package hint
 import (
 	"errors"
 	"fmt"
+	"os"
 	"strings"
 )
 
@@ -44,6 +45,14 @@ func From(err error) error {
 
 // Flags are those that a command in a hint needs to be about the same things as the command that failed.
 type Flags string
+
+// AccountsFile are the flags that a command needs to be about the accounts file that was given.
+func AccountsFile(given string) Flags {
+	if given == "" || given == os.Getenv("AWS_ACCOUNTS_FILE") {
+		return ""
+	}
+	return Flags("--accounts-file=" + Word(given))
+}
 
 // In returns the step with the flags in each of its commands.
 func (f Flags) In(step string) string {

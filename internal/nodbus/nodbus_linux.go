@@ -17,7 +17,7 @@ const (
 
 var (
 	original, given = os.LookupEnv(variable)
-	stopWatching    func()
+	stopWatching    = func() {}
 )
 
 func init() {
@@ -27,7 +27,14 @@ func init() {
 	case original == "" || original == "autolaunch:":
 		os.Setenv(variable, discover("/run/user/"+strconv.Itoa(os.Getuid())))
 	}
-	stopWatching = patience.AfterFunc(patience.Usual, giveUp) // the bus takes the connection in less than a millisecond
+	Watch()
+}
+
+// Watch begins to count, anew if it has before: who dials the bus, or asks somebody on it, has patience.Usual from now on, which
+// a bus that is well answers in less than a millisecond.
+func Watch() {
+	stopWatching()
+	stopWatching = patience.AfterFunc(patience.Usual, giveUp)
 }
 
 // discover is what godbus does between the variable and dbus-launch: the user's bus, or the file that older Ubuntus have.
@@ -48,8 +55,11 @@ func discover(runtimeDir string) string {
 	return address
 }
 
-// giveUp ends the library's wait for a bus that takes the connection and then says nothing, as a stopped one does: without
-// it even --help would wait for ever. The connection is the one socket that is closed on exec: no inherited one can be.
+// Unwatch ends what Watch has begun.
+func Unwatch() { stopWatching() }
+
+// giveUp ends the wait, the library's or that of process/warm, for a bus that takes the connection and then says nothing, as a
+// stopped one does: without it even --help would wait for ever. The connection is the one socket that is closed on exec: no inherited one can be.
 func giveUp() {
 	os.Setenv(variable, disabled) // it tries again
 	for fd := range 64 {
@@ -70,7 +80,7 @@ func Address() string { return os.Getenv(variable) }
 // for an init function of a package that imports the keyring library: by then the library has decided, for good, whether there
 // is a bus.
 func Restore() {
-	stopWatching()
+	Unwatch()
 	switch {
 	case os.Getenv(variable) != disabled:
 	case given:

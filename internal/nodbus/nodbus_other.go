@@ -2,6 +2,12 @@
 
 package nodbus
 
+// Watch does nothing: see Restore.
+func Watch() {}
+
+// Unwatch does nothing: see Restore.
+func Unwatch() {}
+
 // Address returns none: see Restore.
 func Address() string { return "" }
 

@@ -30,6 +30,20 @@ func State() (string, error) {
 	return Join(dir, program), err
 }
 
+// AccessLog returns the access log.
+func AccessLog() (string, error) { return inState("access_log.jsonl") }
+
+// Locks returns the folder of the locks and notes.
+func Locks() (string, error) { return inState("locks") }
+
+// FileKeychain returns the folder of the file keychain.
+func FileKeychain() (string, error) { return inState("keychain") }
+
+func inState(name string) (string, error) {
+	state, err := State()
+	return Join(state, name), err
+}
+
 // AWSConfig returns the AWS config file that the SDKs read.
 func AWSConfig() (string, error) { return awsFile("AWS_CONFIG_FILE", "config") }
 

@@ -118,7 +118,7 @@ func TestWarmCallCosts(t *testing.T) {
 			}
 			h := NewHome(t, startStageAWS(t, ""), env...)
 			h.Accounts(stageAccounts)
-			time.Sleep(2*time.Second + 100*time.Millisecond) // until the file counts as left alone: see accounts.Stamp
+			time.Sleep(Settling)
 			h.MustRun("aws-accounts", "process", "dev")
 			got := costOf(t, h, "process", "dev")
 			for range 4 {

@@ -105,7 +105,7 @@ func TestLayouts(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		layout := regexp.MustCompile(`const (?:keysL|L|l)ayout = (\d+)\n`).FindSubmatch(code)
+		layout := regexp.MustCompile(`const (?:keysL|SessionL|l)ayout = (\d+)\n`).FindSubmatch(code)
 		if layout == nil {
 			t.Fatalf("%s has no layout", path)
 		}

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"aws-accounts/internal/standin"
 )
@@ -63,6 +64,9 @@ func World() standin.Config {
 			Units: []standin.OrgUnit{{ID: "ou-ab12-workloads", Name: "Workloads"}, {ID: "ou-ab12-production", Name: "Production", Parent: "ou-ab12-workloads"}}},
 	}
 }
+
+// Settling is how long the accounts file has to be left alone until a session is kept as of that version: see version.Stamp.
+const Settling = 2*time.Second + 100*time.Millisecond
 
 // stateDir is where a home keeps log, locks and the file keychain.
 const stateDir = ".local/state/aws-accounts"

@@ -10,6 +10,7 @@ import (
 	"aws-accounts/accounts"
 	"aws-accounts/cache"
 	"aws-accounts/internal/hint"
+	"aws-accounts/internal/place"
 	"aws-accounts/process"
 )
 
@@ -33,24 +34,24 @@ func (d *Dependencies) Start(f *Flags) (*process.Start, error) {
 		Accounts: reader,
 		Program:  program,
 		Asker:    asker,
-		Locks:    inState("locks"),
+		Locks:    known(place.Locks()),
 		Chosen:   os.Getenv("AWS_ACCOUNTS_KEYCHAIN"),
 		Own:      cache.OpenKeychain(cache.KeychainConfig{}).Backend(),
 		Resolver: func(choice accounts.Keychain) *process.Resolver {
 			sessions := &cache.Sessions{
 				Keychain: cache.OpenKeychain(cache.KeychainConfig{
 					Backend:    choice.Backend,
-					Dir:        inState("keychain"),
-					Notes:      inState("locks"),
+					Dir:        known(place.FileKeychain()),
+					Notes:      known(place.Locks()),
 					Passphrase: func(ctx context.Context) (string, error) { return firstPassphrase(ctx, f, choice.PassphraseCommand) },
 					Unlock:     f.Person && !f.NoInput,
 				}),
-				Dir:    inState("locks"),
+				Dir:    known(place.Locks()),
 				Now:    time.Now,
 				Report: log.Trouble,
 			}
 			return &process.Resolver{Accounts: reader, Sessions: sessions, Log: log,
-				MFA: &process.MFA{Asker: asker, Dir: inState("locks"), Now: time.Now}, SSO: &process.SSO{Asker: asker, Unattended: f.NoInput || inCI()}}
+				MFA: &process.MFA{Asker: asker, Dir: known(place.Locks()), Now: time.Now}, SSO: &process.SSO{Asker: asker, Unattended: f.NoInput || inCI()}}
 		},
 	}, nil
 }
@@ -69,7 +70,7 @@ func firstPassphrase(ctx context.Context, f *Flags, command string) (string, err
 	if err != nil {
 		return "", hint.New(err, how)
 	}
-	if items, _ := os.ReadDir(filepath.Clean(inState("keychain"))); len(items) > 0 {
+	if items, _ := os.ReadDir(filepath.Clean(known(place.FileKeychain()))); len(items) > 0 {
 		return p, nil
 	}
 	again, err := newAsker(f).Secret(ctx, "The same again, as it is new")

@@ -1,5 +1,4 @@
-// Package wire makes the program's dependencies, each when the first command asks for it: most commands need few of them,
-// and a warm `process` call needs the least.
+// Package wire makes the program's dependencies, each when the first command asks for it: most commands need few of them.
 package wire
 
 import (
@@ -33,12 +32,7 @@ type Flags struct {
 }
 
 // Given are the flags of the command line without which a command in a hint would be about another accounts file.
-func (f *Flags) Given() hint.Flags {
-	if f.AccountsFile == "" || f.AccountsFile == os.Getenv("AWS_ACCOUNTS_FILE") {
-		return ""
-	}
-	return hint.Flags("--accounts-file=" + hint.Word(f.AccountsFile))
-}
+func (f *Flags) Given() hint.Flags { return hint.AccountsFile(f.AccountsFile) }
 
 // Dependencies has a provider for each dependency. A provider makes it once.
 type Dependencies struct {
@@ -66,7 +60,7 @@ func New(f *Flags) *Dependencies {
 	d := &Dependencies{}
 	d.Reader = sync.OnceValues(func() (*accounts.Reader, error) { return newReader(f) })
 	d.Log = sync.OnceValues(func() (*process.AccessLog, error) {
-		return &process.AccessLog{Path: inState("access_log.jsonl"), Caller: process.Caller, Now: time.Now}, nil
+		return &process.AccessLog{Path: known(place.AccessLog()), Caller: process.Caller, Now: time.Now}, nil
 	})
 	d.Sessions = sync.OnceValues(func() (*cache.Sessions, error) {
 		r, err := d.Reader()
@@ -90,7 +84,7 @@ func New(f *Flags) *Dependencies {
 		}
 		log, err := d.Log()
 		asker := newAsker(f)
-		mfa := &process.MFA{Asker: asker, Dir: inState("locks"), Now: time.Now}
+		mfa := &process.MFA{Asker: asker, Dir: known(place.Locks()), Now: time.Now}
 		sso := &process.SSO{Asker: asker, Unattended: f.NoInput || inCI()}
 		return &process.Resolver{Accounts: r, Sessions: s, Log: log, MFA: mfa, SSO: sso}, err
 	})
@@ -103,7 +97,7 @@ func New(f *Flags) *Dependencies {
 	}
 	d.Program = func() (*accounts.Program, error) { return newProgram(f) }
 	d.Asker = func() (*ask.Asker, error) { return newAsker(f), nil }
-	d.Locks = func() (accounts.Locks, error) { return accounts.Locks(inState("locks")), nil }
+	d.Locks = func() (accounts.Locks, error) { return accounts.Locks(known(place.Locks())), nil }
 	d.Unknown = func() (cache.Unknown, error) {
 		r, err := d.Reader()
 		return func(name string) error {
@@ -133,7 +127,7 @@ func newReader(f *Flags) (*accounts.Reader, error) {
 	if err != nil {
 		return nil, err
 	}
-	return accounts.NewReader(path, inState("locks")), nil
+	return accounts.NewReader(path, known(place.Locks())), nil
 }
 
 func newSessions(f *Flags, reader *accounts.Reader, log *process.AccessLog) (*cache.Sessions, error) {
@@ -144,16 +138,16 @@ func newSessions(f *Flags, reader *accounts.Reader, log *process.AccessLog) (*ca
 			return nil, err
 		}
 	}
-	slog.Debug("files", "accounts", reader.Path, "keychain", backend, "locks", inState("locks"))
+	slog.Debug("files", "accounts", reader.Path, "keychain", backend, "locks", known(place.Locks()))
 	return &cache.Sessions{
 		Keychain: cache.OpenKeychain(cache.KeychainConfig{
 			Backend:    backend,
-			Dir:        inState("keychain"),
-			Notes:      inState("locks"),
+			Dir:        known(place.FileKeychain()),
+			Notes:      known(place.Locks()),
 			Passphrase: func(ctx context.Context) (string, error) { return passphrase(ctx, f, reader) },
 			Unlock:     f.Person && !f.NoInput,
 		}),
-		Dir:    inState("locks"),
+		Dir:    known(place.Locks()),
 		Now:    time.Now,
 		Report: log.Trouble,
 	}, nil
@@ -165,14 +159,13 @@ func inCI() bool {
 	return ci || err != nil && os.Getenv("CI") != ""
 }
 
-// inState returns the path of one of our own files, "" if there is no place for them: all of them can be done without.
-func inState(name string) string {
-	state, err := place.State()
+// known returns the path of one of our own files, "" if there is no place for them: all of them can be done without.
+func known(path string, err error) string {
 	if err != nil {
 		slog.Debug("no place for locks and log", "error", err)
 		return ""
 	}
-	return filepath.Join(state, name)
+	return path
 }
 
 // passphrase is the file keychain's: from the environment, from the command that the accounts file names, or asked for.
@@ -196,7 +189,7 @@ func commandPassphrase(ctx context.Context, f *Flags, command string) (string, e
 }
 
 func newAsker(f *Flags) *ask.Asker {
-	return &ask.Asker{Never: f.NoInput, Locks: inState("locks")}
+	return &ask.Asker{Never: f.NoInput, Locks: known(place.Locks())}
 }
 
 // newProgram finds how a stanza should start us: by the path that the user started us by, as that of a package manager's

@@ -4,15 +4,16 @@
 //
 // It answers or it does nothing: only a fresh session of the accounts file's present version, in a keychain that package item
 // reads, is handed out here. All else, trouble with the files and the keychain included, is left to the way that every other
-// command takes: nothing here asks, refuses, or writes a file.
+// command takes, but for a call that nothing ends (see deadline). Nothing here asks, or writes a file.
 //
-// The order is the language's: packages that are ready are initialised in the order of their import paths, and this one, which
-// needs nothing but the standard library and packages without an init, is ready before those of github.com. A test holds it.
+// The order is the language's: packages that are ready are initialised in the order of their import paths. This one is ready
+// before those of AWS as long as nothing that it needs, however indirectly, is of github.com or one of the standard library's
+// that get ready late: os/exec, os/user, path/filepath, net. Where it isn't, as on Windows, whose paths need path/filepath, it
+// saves what comes after it. A test holds the order on Linux.
 package warm
 
 import (
 	"cmp"
-	"fmt"
 	"os"
 	"os/signal"
 	"runtime"
@@ -26,6 +27,8 @@ import (
 	"aws-accounts/internal/nodbus"
 	"aws-accounts/internal/place"
 	"aws-accounts/internal/private"
+	"aws-accounts/internal/tui"
+	"aws-accounts/process/deadline"
 	"aws-accounts/process/document"
 )
 
@@ -35,33 +38,25 @@ func init() {
 		return
 	}
 	private.Process()
-	watch := time.AfterFunc(End, func() { fail(NotFinished(name)) })
+	nodbus.Unwatch() // files may be slow
+	watch := time.AfterFunc(deadline.Left(deadline.End), func() { fail(deadline.NotFinished(name), file) })
 	session := stored(name, file)
-	watch.Stop()
+	if !watch.Stop() {
+		select {} // it is just being said that there is no answer
+	}
 	if session == nil {
+		nodbus.Watch() // whoever dials next has its own time
 		return
 	}
 	signal.Ignore(syscall.SIGPIPE)
 	if err := answer(session).Write(os.Stdout); err != nil {
-		fail(err)
+		fail(err, file)
 	}
 	os.Exit(0)
 }
 
-// End is when a call gives up that something holds up which knows no deadline, as a file on a server that doesn't answer. An
-// SDK's patience ends after 60 seconds.
-const End = 55 * time.Second
-
-// NotFinished is what is then said.
-func NotFinished(name string) error {
-	return hint.New(fmt.Errorf("%s: not finished within %s", name, End), "`aws-accounts doctor %s` shows what doesn't answer", name)
-}
-
-func fail(err error) {
-	fmt.Fprintf(os.Stderr, "aws-accounts: %s\n", err)
-	if h := hint.Of(err); h != "" {
-		fmt.Fprintf(os.Stderr, "hint: %s\n", h)
-	}
+func fail(err error, accountsFile string) {
+	tui.Fail(os.Stderr, err, hint.AccountsFile(accountsFile))
 	os.Exit(1)
 }
 
@@ -88,11 +83,10 @@ func stored(name, accountsFile string) *item.Session {
 	if err != nil || !item.ValidKey(key) {
 		return nil
 	}
-	state, err := place.State()
+	notes, err := place.Locks()
 	if err != nil {
 		return nil
 	}
-	notes := place.Join(state, "locks")
 	files := version.At(path, notes, time.Now())
 	stamp := version.WithCredentials(files.Stamp())
 	if stamp == "" {
@@ -102,9 +96,10 @@ func stored(name, accountsFile string) *item.Session {
 	var data []byte
 	switch cmp.Or(os.Getenv("AWS_ACCOUNTS_KEYCHAIN"), files.Noted.Backend, item.PlatformKeychain(runtime.GOOS)) {
 	case item.SecretService:
+		nodbus.Watch()
 		data, err = item.FromSecretService(nodbus.Address(), notes, item.Prefix+key)
 	case item.File:
-		data, err = item.FromFile(place.Join(state, "keychain"), item.Prefix+key, passphrase)
+		data, err = fromFile(item.Prefix + key)
 	default:
 		return nil
 	}
@@ -118,12 +113,14 @@ func stored(name, accountsFile string) *item.Session {
 	return session
 }
 
-// passphrase is the file keychain's, where nothing has to be run or asked for it.
-func passphrase() (string, error) {
-	if p := os.Getenv("AWS_ACCOUNTS_KEYCHAIN_PASSPHRASE"); p != "" {
-		return p, nil
+// fromFile reads the file keychain where nothing has to be run or asked for its passphrase.
+func fromFile(key string) ([]byte, error) {
+	passphrase := os.Getenv("AWS_ACCOUNTS_KEYCHAIN_PASSPHRASE")
+	dir, err := place.FileKeychain()
+	if err != nil || passphrase == "" {
+		return nil, cmp.Or(err, item.ErrUnavailable)
 	}
-	return "", item.ErrUnavailable
+	return item.FromFile(dir, key, passphrase)
 }
 
 func answer(s *item.Session) document.Document {

@@ -92,7 +92,7 @@ func run(args []string, stdout, stderr io.Writer) int {
 	deps := wire.New(&g.Flags)
 	if name, file, ok := warm.Called(args); ok { // kong and its grammar would cost each of these calls a millisecond
 		g.AccountsFile = file
-		return exitStatus(stderr, processAlone(name, deps, stdout), g.Given())
+		return exitStatus(stderr, (&process.Command{Name: name}).Run(deps.Resolver, stdout), g.Given())
 	}
 
 	exit := -1
@@ -154,14 +154,6 @@ func misused(err error) string {
 		}
 	}
 	return "aws-accounts"
-}
-
-func processAlone(name string, deps *wire.Dependencies, stdout io.Writer) error {
-	resolver, err := deps.Resolver()
-	if err != nil {
-		return err
-	}
-	return (&process.Command{Name: name}).Run(resolver, stdout)
 }
 
 func exitStatus(stderr io.Writer, err error, flags hint.Flags) int {

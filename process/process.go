@@ -30,7 +30,7 @@ nothing to standard output, and says why on standard error.`
 }
 
 // Run writes the credentials of the account as the one JSON document that SDKs expect, or returns why it can't.
-func (c *Command) Run(r *Resolver, stdout io.Writer) error {
+func (c *Command) Run(resolver Resolving, stdout io.Writer) error {
 	// What was obtained is cached even if the caller has gone away: neither its closed pipe nor its terminal ends us.
 	signal.Ignore(syscall.SIGPIPE, syscall.SIGHUP)
 	ctx, cancel := context.WithTimeout(context.Background(), deadline.Left(deadline.Attempt))
@@ -42,6 +42,11 @@ func (c *Command) Run(r *Resolver, stdout io.Writer) error {
 	}
 	done := make(chan result, 1)
 	go func() {
+		r, err := resolver()
+		if err != nil {
+			done <- result{err: err}
+			return
+		}
 		credentials, err := r.Session(c.Name).Retrieve(ctx)
 		done <- result{credentials, err}
 	}()

@@ -8,6 +8,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 
@@ -32,7 +33,7 @@ func (r *Resolver) Session(name string) *cache.Provider {
 	return &cache.Provider{
 		Sessions: r.Sessions,
 		Account:  name,
-		Stamp:    version.WithCredentials(r.Accounts.Stamp()),
+		Stamp:    version.WithAWSFiles(r.Accounts.Stamp(), time.Now()),
 		Plan: func() (cache.Plan, error) {
 			file, err := r.Accounts.File()
 			if err != nil {

@@ -1,5 +1,5 @@
 // Package version tells which versions of the files are there that a session depends on, without reading them: of the accounts
-// file, of the shared one that it names, and of the AWS credentials file.
+// file, of the shared one that it names, and of AWS's config and credentials files.
 //
 // It is on the way of a warm `process`, before the rest of the program is initialised, and so needs little.
 package version
@@ -8,7 +8,6 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
-	"os"
 	"time"
 
 	"aws-accounts/internal/note"
@@ -107,17 +106,25 @@ func (l *Look) StampWith(n Noted, theirs Stamp) string {
 // Settled reports whether the accounts file's own stamp is.
 func (l *Look) Settled() bool { return l.own.Settled(l.at) }
 
-// WithCredentials adds the version of the AWS credentials file to a stamp. What is not known for sure stays so.
-func WithCredentials(stamp string) string {
-	path, err := place.AWSCredentials()
-	if stamp == "" || err != nil {
-		return ""
+// WithAWSFiles adds the versions of the AWS config and credentials files to a stamp: of both, since either can hold the key that
+// an account begins with. What is not known for sure stays so.
+func WithAWSFiles(stamp string, now time.Time) string {
+	for _, where := range []func() (string, error){place.AWSConfig, place.AWSCredentials} {
+		path, err := where()
+		if stamp == "" || err != nil {
+			return ""
+		}
+		file, err := Stat(path)
+		switch {
+		case err != nil:
+			stamp += " none " + path
+		case !file.Settled(now):
+			return ""
+		default:
+			stamp += " " + file.String() + " " + path
+		}
 	}
-	info, err := os.Stat(path)
-	if err != nil {
-		return stamp + " none " + path
-	}
-	return fmt.Sprintf("%s %x.%x %s", stamp, info.Size(), info.ModTime().UnixNano(), path)
+	return stamp
 }
 
 // noteName is a note's own for each accounts file, so that two in use don't push each other out.

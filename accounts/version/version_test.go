@@ -3,6 +3,7 @@ package version
 import (
 	"os"
 	"path/filepath"
+	"runtime"
 	"testing"
 	"time"
 )
@@ -50,5 +51,51 @@ func TestStamp(t *testing.T) {
 	}
 	if (Stamp{}).Settled(changed) {
 		t.Error("no version is settled")
+	}
+}
+
+// A key that is replaced by another of its length, in whichever of AWS's two files, is another version, also where the time of
+// the change is set back.
+func TestWithAWSFiles(t *testing.T) {
+	dir := t.TempDir()
+	config, credentials := filepath.Join(dir, "config"), filepath.Join(dir, "credentials")
+	t.Setenv("AWS_CONFIG_FILE", config)
+	t.Setenv("AWS_SHARED_CREDENTIALS_FILE", credentials)
+	later := time.Now().Add(time.Hour)
+	seen := map[string]bool{}
+	look := func() {
+		t.Helper()
+		s := WithAWSFiles("stamp", later)
+		if s == "" || seen[s] || s != WithAWSFiles("stamp", later) {
+			t.Errorf("%q", s)
+		}
+		seen[s] = true
+	}
+	look()
+	for _, path := range []string{config, credentials} {
+		if err := os.WriteFile(path, []byte("AKIAONE"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		look()
+		before, err := os.Stat(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(20 * time.Millisecond) // a step of the file system's clock
+		if err := os.WriteFile(path, []byte("AKIATWO"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if runtime.GOOS != "windows" { // which has no time of change that can't be set back
+			if err := os.Chtimes(path, before.ModTime(), before.ModTime()); err != nil {
+				t.Fatal(err)
+			}
+		}
+		look()
+	}
+	if s := WithAWSFiles("stamp", time.Now()); s != "" {
+		t.Errorf("a file that has just been written gives %q", s)
+	}
+	if s := WithAWSFiles("", later); s != "" {
+		t.Errorf("no stamp becomes %q", s)
 	}
 }

@@ -57,10 +57,10 @@ const SessionPrefix = "session/"
 const freshMinimum = 16 * time.Minute
 
 // Fresh reports whether enough lifetime is left to hand the session out without asking AWS: 16 minutes, or half of the
-// lifetime where that is less. A clock that stands before Issued has been set back; nothing is known of such a session.
+// lifetime where that is less. A clock that stands a minute before Issued has been set back; nothing is known of such a session.
 func (s *Session) Fresh(now time.Time) bool {
 	lifetime := s.Expiration.Sub(s.Issued)
-	return s.Expiration.Sub(now) >= min(freshMinimum, lifetime/2) && s.Valid(now)
+	return s.Expiration.Sub(now) >= min(freshMinimum, lifetime/2) && s.Valid(now) && s.Issued.Sub(now) < time.Minute
 }
 
 // Valid reports whether AWS still accepts the session.

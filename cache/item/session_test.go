@@ -66,3 +66,26 @@ func FuzzParseSession(f *testing.F) {
 		}
 	})
 }
+
+func TestFresh(t *testing.T) {
+	t.Parallel()
+	now := time.Unix(1e9, 0)
+	for name, c := range map[string]struct {
+		issued, end time.Duration // from now
+		want        bool
+	}{
+		"new":                     {0, time.Hour, true},
+		"16 minutes left":         {-44 * time.Minute, 16 * time.Minute, true},
+		"less":                    {-44 * time.Minute, 16*time.Minute - 1, false},
+		"half of a short one":     {-10 * time.Minute, 10 * time.Minute, true},
+		"less than half":          {-10 * time.Minute, 10*time.Minute - time.Second, false},
+		"over":                    {-time.Hour, 0, false},
+		"issued by another clock": {59 * time.Second, time.Hour, true},
+		"the clock was set back":  {time.Hour, 2 * time.Hour, false},
+	} {
+		s := Session{Stamp: "s", Issued: now.Add(c.issued), Expiration: now.Add(c.end)}
+		if s.Fresh(now) != c.want || s.Answers("s", now) != c.want || s.Answers("t", now) || s.Answers("", now) {
+			t.Errorf("%s: fresh %t", name, s.Fresh(now))
+		}
+	}
+}

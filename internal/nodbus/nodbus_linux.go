@@ -62,7 +62,15 @@ func Unwatch() { stopWatching() }
 // stopped one does: without it even --help would wait for ever. The connection is the one socket that is closed on exec: no inherited one can be.
 func giveUp() {
 	os.Setenv(variable, disabled) // it tries again
-	for fd := range 64 {
+	open, err := os.ReadDir("/proc/self/fd")
+	if err != nil {
+		return
+	}
+	for _, entry := range open {
+		fd, err := strconv.Atoi(entry.Name())
+		if err != nil {
+			continue
+		}
 		flags, _, errno := syscall.Syscall(syscall.SYS_FCNTL, uintptr(fd), syscall.F_GETFD, 0)
 		if errno != 0 || flags&syscall.FD_CLOEXEC == 0 {
 			continue

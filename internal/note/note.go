@@ -11,12 +11,20 @@ import (
 	"aws-accounts/internal/place"
 )
 
+// most is far above any note of ours, in bytes. What is no file or larger isn't one: it might keep us waiting, or fill the memory.
+const most = 64 << 10
+
 // Read fills v from the note called name in dir, and reports whether there was a whole one.
 func Read(dir, name string, v any) bool {
 	if dir == "" {
 		return false
 	}
-	data, err := os.ReadFile(place.Join(dir, name))
+	path := place.Join(dir, name)
+	info, err := os.Stat(path)
+	if err != nil || !info.Mode().IsRegular() || info.Size() > most {
+		return false
+	}
+	data, err := os.ReadFile(path)
 	return err == nil && json.Unmarshal(data, v) == nil
 }
 
@@ -26,7 +34,11 @@ func Write(dir, name string, v any) {
 	if dir == "" || err != nil || os.MkdirAll(dir, 0o700) != nil {
 		return
 	}
-	os.WriteFile(place.Join(dir, name), data, 0o600)
+	path := place.Join(dir, name)
+	if info, err := os.Lstat(path); err == nil && !info.Mode().IsRegular() {
+		os.Remove(path) // a pipe would keep us waiting
+	}
+	os.WriteFile(path, data, 0o600)
 }
 
 // Remove removes the note called name in dir.

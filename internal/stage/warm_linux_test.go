@@ -1,6 +1,8 @@
 package stage
 
 import (
+	"bytes"
+	"errors"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -137,51 +139,29 @@ func TestHangsWhileWarm(t *testing.T) {
 	}
 }
 
-// heldUp puts a pipe in the place of the note that a call reads first, so that whoever reads it waits for what is written.
-func (h *Home) heldUp() (note string) {
-	h.t.Helper()
-	notes, err := filepath.Glob(filepath.Join(h.Dir, stateDir, "locks/accounts-file-*.json"))
-	if err != nil || len(notes) != 1 {
-		h.t.Fatal(notes, err)
-	}
-	if err := os.Remove(notes[0]); err != nil {
-		h.t.Fatal(err)
-	}
-	if err := unix.Mkfifo(notes[0], 0o600); err != nil {
-		h.t.Fatal(err)
-	}
-	return notes[0]
-}
-
-// What knows no deadline doesn't keep a caller waiting for ever: here a file that the first reader gets late, and the next not
-// at all. The time counts from the start.
+// What knows no deadline doesn't keep a caller waiting for ever: here a pipe in the place of ~/.aws/config, into which nobody
+// writes.
 func TestEndsByItself(t *testing.T) {
 	t.Parallel()
 	h := NewHome(t, startStageAWS(t, ""), FileKeychain()...)
 	h.Accounts(stageAccounts)
-	time.Sleep(Settling)
-	h.MustRun("aws-accounts", "process", "dev")
-	file := filepath.Join(h.Dir, ".config/aws-accounts/other.json")
-	if err := os.Rename(filepath.Join(h.Dir, ".config/aws-accounts/accounts.json"), file); err != nil {
+	file := filepath.Join(h.Dir, ".config/aws-accounts/accounts.json")
+	if err := unix.Mkfifo(filepath.Join(h.Dir, ".aws/config"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.RemoveAll(filepath.Join(h.Dir, stateDir, "locks")); err != nil {
-		t.Fatal(err)
-	}
-	time.Sleep(Settling)
-	h.MustRun("aws-accounts", "process", "--accounts-file="+file, "dev")
-	note := h.heldUp()
-	time.AfterFunc(20*time.Second, func() { os.WriteFile(note, []byte("nothing"), 0o600) })
-
-	var stdout, stderr strings.Builder
-	cmd := h.Command("aws-accounts", "process", "--accounts-file="+file, "dev")
-	cmd.Stdout, cmd.Stderr = &stdout, &stderr
-	began := time.Now()
-	cmd.Run()
-	took := time.Since(began)
-	want := "aws-accounts: dev: not finished within 55s\nhint: `aws-accounts --accounts-file=" + file + " doctor dev` shows what doesn't answer\n"
-	if cmd.ProcessState.ExitCode() != 1 || stdout.String() != "" || stderr.String() != want || took < 50*time.Second || took > 57*time.Second {
-		t.Errorf("exit %d after %v\n%s%s", cmd.ProcessState.ExitCode(), took, stdout.String(), stderr.String())
+	for name, args := range map[string][]string{
+		"as in a stanza": {"process", "--accounts-file=" + file, "dev"}, "as typed": {"process", "--no-input", "--accounts-file=" + file, "dev"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			began := time.Now()
+			stdout, stderr, status := h.Run("aws-accounts", args...)
+			took := time.Since(began)
+			want := "aws-accounts: dev: not finished within 55s\nhint: `aws-accounts --accounts-file=" + file + " doctor dev` shows what doesn't answer\n"
+			if status != 1 || stdout != "" || stderr != want || took < 50*time.Second || took > 57*time.Second {
+				t.Errorf("exit %d after %v\n%s%s", status, took, stdout, stderr)
+			}
+		})
 	}
 }
 
@@ -193,15 +173,78 @@ func TestSlowFiles(t *testing.T) {
 	h.Accounts(stageAccounts)
 	time.Sleep(Settling)
 	first := h.MustRun("aws-accounts", "process", "dev")
-	note := h.heldUp()
-	time.AfterFunc(3*time.Second, func() {
-		os.WriteFile(note, []byte("nothing"), 0o600)
-		os.Remove(note)
+	var stdout strings.Builder
+	cmd := h.Command("aws-accounts", "process", "dev")
+	cmd.Stdout = &stdout
+	held := 0
+	traced(t, cmd, func(tid int, info syscallInfo) bool {
+		if info.nr == unix.SYS_OPENAT && bytes.Contains(memory(tid, info.args[1], 512), []byte("/accounts-file-")) {
+			held++
+			time.Sleep(3 * time.Second)
+		}
+		return true
 	})
-	if g := h.process("dev"); g.stdout != first || g.took() < 3*time.Second {
-		t.Errorf("exit %d after %v, stderr %q", g.status, g.took(), g.stderr)
+	if held != 1 || stdout.String() != first {
+		t.Errorf("held up %d times; another answer: %t", held, stdout.String() != first)
 	}
 	if n := aws.Calls("AssumeRole"); n != 1 {
 		t.Errorf("%d AssumeRole; the log: %+v", n, accessLog(t, h))
+	}
+}
+
+// A note that is no file, or none of ours, keeps nobody waiting and fills no memory.
+func TestOddNotes(t *testing.T) {
+	t.Parallel()
+	aws := startStageAWS(t, "")
+	h := NewHome(t, aws, Keyring(t).Env()...)
+	h.Accounts(stageAccounts)
+	time.Sleep(Settling)
+	first := h.MustRun("aws-accounts", "process", "dev")
+	notes, err := filepath.Glob(filepath.Join(h.Dir, stateDir, "locks/accounts-file-*.json"))
+	if err != nil || len(notes) != 1 {
+		t.Fatal(notes, err)
+	}
+	for _, note := range []string{notes[0], filepath.Join(h.Dir, stateDir, "locks/dev.item")} {
+		for name, put := range map[string]func() error{
+			"a pipe":   func() error { return unix.Mkfifo(note, 0o600) },
+			"endless":  func() error { return os.Symlink("/dev/zero", note) },
+			"a folder": func() error { return os.Mkdir(note, 0o700) },
+			"too large": func() error {
+				return errors.Join(os.WriteFile(note, nil, 0o600), os.Truncate(note, 1<<40))
+			},
+		} {
+			if err := errors.Join(os.RemoveAll(note), put()); err != nil {
+				t.Fatal(err)
+			}
+			if g := h.process("dev"); g.stdout != first || g.stderr != "" || g.took() > time.Second {
+				t.Errorf("%s, %s: exit %d after %v, stderr %q", filepath.Base(note), name, g.status, g.took(), g.stderr)
+			}
+		}
+	}
+	if n := aws.Calls("AssumeRole"); n != 1 {
+		t.Errorf("%d AssumeRole", n)
+	}
+}
+
+// Whoever starts us may go away while the keychain hangs, as a terminal does: what is obtained is kept all the same.
+func TestHangUpWhileWarm(t *testing.T) {
+	t.Parallel()
+	aws := startStageAWS(t, "")
+	keyring := Keyring(t)
+	h := NewHome(t, aws, keyring.Env()...)
+	h.Accounts(stageAccounts)
+	time.Sleep(Settling)
+	h.MustRun("aws-accounts", "process", "dev")
+	keyring.Hang()
+	var stdout strings.Builder
+	cmd := h.Command("aws-accounts", "process", "dev")
+	cmd.Stdout = &stdout
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	time.Sleep(500 * time.Millisecond)
+	cmd.Process.Signal(unix.SIGHUP)
+	if err := cmd.Wait(); err != nil || !document.MatchString(stdout.String()) {
+		t.Errorf("%v, %d bytes", err, stdout.Len())
 	}
 }

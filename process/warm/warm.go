@@ -38,7 +38,8 @@ func init() {
 		return
 	}
 	private.Process()
-	nodbus.Unwatch() // files may be slow
+	signal.Ignore(syscall.SIGPIPE, syscall.SIGHUP) // see process.Command
+	nodbus.Unwatch()                               // files may be slow
 	watch := time.AfterFunc(deadline.Left(deadline.End), func() { fail(deadline.NotFinished(name), file) })
 	session := stored(name, file)
 	if !watch.Stop() {
@@ -48,7 +49,6 @@ func init() {
 		nodbus.Watch() // whoever dials next has its own time
 		return
 	}
-	signal.Ignore(syscall.SIGPIPE)
 	if err := answer(session).Write(os.Stdout); err != nil {
 		fail(err, file)
 	}
@@ -88,7 +88,7 @@ func stored(name, accountsFile string) *item.Session {
 		return nil
 	}
 	files := version.At(path, notes, time.Now())
-	stamp := version.WithCredentials(files.Stamp())
+	stamp := version.WithAWSFiles(files.Stamp(), time.Now())
 	if stamp == "" {
 		return nil
 	}

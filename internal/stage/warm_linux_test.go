@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"aws-accounts/internal/standin"
 )
 
 // traced by the runtime: the packages that were initialised, in their order, behind what the command wrote itself.
@@ -27,6 +29,16 @@ func (h *Home) initialised(args ...string) (stdout string, packages []string) {
 		packages = append(packages, line[1])
 	}
 	return out.String(), packages
+}
+
+// warmOnKeyring is a home whose next call for dev is a warm one, and what that should answer.
+func warmOnKeyring(t *testing.T) (h *Home, aws *standin.Server, keyring *GNOMEKeyring, first string) {
+	t.Helper()
+	aws, keyring = startStageAWS(t, ""), Keyring(t)
+	h = NewHome(t, aws, keyring.Env()...)
+	h.Accounts(stageAccounts)
+	time.Sleep(Settling)
+	return h, aws, keyring, h.MustRun("aws-accounts", "process", "dev")
 }
 
 // A warm call ends before anything of AWS's SDK, kong or the keyring library is initialised, and says what the way says that
@@ -123,12 +135,7 @@ func TestHangsWhileWarm(t *testing.T) {
 	for name, hang := range map[string]func(*GNOMEKeyring){"the daemon": (*GNOMEKeyring).Hang, "the bus": (*GNOMEKeyring).HangBus} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			aws := startStageAWS(t, "")
-			keyring := Keyring(t)
-			h := NewHome(t, aws, keyring.Env()...)
-			h.Accounts(stageAccounts)
-			time.Sleep(Settling)
-			h.MustRun("aws-accounts", "process", "dev")
+			h, _, keyring, _ := warmOnKeyring(t)
 			hang(keyring)
 			g := h.process("dev")
 			if _, ok := g.credentials(); !ok || g.took() > keychainTime {
@@ -168,11 +175,7 @@ func TestEndsByItself(t *testing.T) {
 // Files that are slow don't make the keychain look as if it were.
 func TestSlowFiles(t *testing.T) {
 	t.Parallel()
-	aws := startStageAWS(t, "")
-	h := NewHome(t, aws, Keyring(t).Env()...)
-	h.Accounts(stageAccounts)
-	time.Sleep(Settling)
-	first := h.MustRun("aws-accounts", "process", "dev")
+	h, aws, _, first := warmOnKeyring(t)
 	out, err := os.Create(filepath.Join(t.TempDir(), "out")) // not a pipe: nobody waits for the end of its copying
 	if err != nil {
 		t.Fatal(err)
@@ -199,11 +202,7 @@ func TestSlowFiles(t *testing.T) {
 // A note that is no file, or none of ours, keeps nobody waiting and fills no memory.
 func TestOddNotes(t *testing.T) {
 	t.Parallel()
-	aws := startStageAWS(t, "")
-	h := NewHome(t, aws, Keyring(t).Env()...)
-	h.Accounts(stageAccounts)
-	time.Sleep(Settling)
-	first := h.MustRun("aws-accounts", "process", "dev")
+	h, aws, _, first := warmOnKeyring(t)
 	notes, err := filepath.Glob(filepath.Join(h.Dir, stateDir, "locks/accounts-file-*.json"))
 	if err != nil || len(notes) != 1 {
 		t.Fatal(notes, err)
@@ -233,12 +232,7 @@ func TestOddNotes(t *testing.T) {
 // Whoever starts us may go away while the keychain hangs, as a terminal does: what is obtained is kept all the same.
 func TestHangUpWhileWarm(t *testing.T) {
 	t.Parallel()
-	aws := startStageAWS(t, "")
-	keyring := Keyring(t)
-	h := NewHome(t, aws, keyring.Env()...)
-	h.Accounts(stageAccounts)
-	time.Sleep(Settling)
-	h.MustRun("aws-accounts", "process", "dev")
+	h, _, keyring, _ := warmOnKeyring(t)
 	keyring.Hang()
 	var stdout strings.Builder
 	cmd := h.Command("aws-accounts", "process", "dev")

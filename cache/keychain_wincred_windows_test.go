@@ -2,6 +2,9 @@ package cache
 
 import (
 	"crypto/rand"
+	"os"
+	"os/exec"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -51,4 +54,50 @@ func ourCredentials(t *testing.T) (n int) {
 		}
 	}
 	return n
+}
+
+// The first read of a process loads advapi32, for which a stack may have to grow, and so move, with the answer's place on it.
+// wincred 1.1.2, which the library asks for, then finds nothing there and panics. A process takes one depth of the stack.
+func TestWincredFirstRead(t *testing.T) {
+	const name = "aws-accounts test of the first read"
+	if depth, err := strconv.Atoi(os.Getenv("WINCRED_DEPTH")); err == nil {
+		read := make(chan string)
+		go atDepth(depth, func() {
+			c, err := wincred.GetGenericCredential(name)
+			if err != nil {
+				t.Error(err)
+				c = &wincred.GenericCredential{}
+			}
+			read <- string(c.CredentialBlob)
+		})
+		if got := <-read; got != "secret" {
+			t.Errorf("read %q", got)
+		}
+		return
+	}
+
+	c := wincred.NewGenericCredential(name)
+	c.CredentialBlob = []byte("secret")
+	if err := c.Write(); err != nil {
+		t.Fatal(err)
+	}
+	defer c.Delete()
+	for depth := 0; depth < 120; depth += 4 {
+		cmd := exec.Command(os.Args[0], "-test.run=^TestWincredFirstRead$")
+		cmd.Env = append(os.Environ(), "WINCRED_DEPTH="+strconv.Itoa(depth))
+		if out, err := cmd.CombinedOutput(); err != nil {
+			t.Errorf("%d calls deep: %v\n%.500s", depth, err, out)
+		}
+	}
+}
+
+//go:noinline
+func atDepth(calls int, f func()) byte {
+	var frame [64]byte
+	if calls == 0 {
+		f()
+	} else {
+		frame[calls%len(frame)] = atDepth(calls-1, f)
+	}
+	return frame[0]
 }

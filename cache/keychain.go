@@ -6,8 +6,10 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"os"
 	"runtime"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -163,21 +165,29 @@ func (k *Keychain) Keys(ctx context.Context) ([]string, error) {
 	})
 }
 
-// ProbeKey is the key of the item that Probe makes and removes.
-const ProbeKey = "probe"
+const probePrefix = "probe/"
 
-// Probe tries whether the keychain keeps what it is given.
+// Probe writes an item, reads it, and removes it: only that tells a keychain that works.
 func (k *Keychain) Probe(ctx context.Context) error {
-	want := []byte(rand.Text())
-	if err := k.Set(ctx, ProbeKey, want); err != nil {
+	key, want := probePrefix+strconv.Itoa(os.Getpid()), []byte(rand.Text())
+	if err := k.Set(ctx, key, want); err != nil {
 		return err
 	}
-	got, err := k.Get(ctx, ProbeKey)
+	got, err := k.Get(ctx, key)
 	if err == nil && !bytes.Equal(got, want) {
 		err = hint.New(k.named(errors.New("it gave back something else than was stored")), "choose another keychain")
 	}
-	if gone := k.Remove(ctx, ProbeKey); err == nil && gone != nil && !errors.Is(gone, ErrNotFound) {
+	if gone := k.Remove(context.WithoutCancel(ctx), key); err == nil && gone != nil && !errors.Is(gone, ErrNotFound) {
 		err = gone
+	}
+	return err
+}
+
+// ProbeReading is Probe for those who may write nothing. It tells most of it.
+func (k *Keychain) ProbeReading(ctx context.Context) error {
+	_, err := k.Get(ctx, probePrefix+strconv.Itoa(os.Getpid()))
+	if errors.Is(err, ErrNotFound) {
+		err = nil
 	}
 	return err
 }

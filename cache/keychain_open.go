@@ -9,7 +9,6 @@ import (
 	"os"
 	"runtime"
 	"slices"
-	"strings"
 
 	"github.com/99designs/keyring"
 
@@ -47,29 +46,6 @@ func openWinCred() store {
 	return &ringStore{
 		cfg:  keyring.Config{AllowedBackends: []keyring.BackendType{keyring.WinCredBackend}, ServiceName: item.Service},
 		wrap: func(ring keyring.Keyring) keyring.Keyring { return splitRing{ring, 2_000} },
-	}
-}
-
-// openMacOS uses the login keychain. The library's update keeps the access list of whoever wrote the item first, so that each
-// new version of this program would have to ask for its own items: delete, then add. A keychain that is locked, or may not
-// ask, looks to the library like one without the item; only writing tells.
-func openMacOS() store {
-	return &ringStore{
-		cfg: keyring.Config{
-			AllowedBackends:          []keyring.BackendType{keyring.KeychainBackend},
-			ServiceName:              item.Service,
-			KeychainTrustApplication: true, // this program reads its items without asking
-		},
-		replace: true,
-		classify: func(err error) error {
-			switch text := err.Error(); {
-			case strings.Contains(text, "-25308"), strings.Contains(text, "interaction is not allowed"):
-				return fmt.Errorf("%w: macOS may not ask for it here, as over ssh", ErrLocked)
-			case strings.Contains(text, "-25293"), strings.Contains(text, "-128"), strings.Contains(text, "canceled"):
-				return fmt.Errorf("%w: %w", ErrDenied, err)
-			}
-			return err
-		},
 	}
 }
 
@@ -116,8 +92,6 @@ type ringStore struct {
 	wrap func(keyring.Keyring) keyring.Keyring
 	// classify, if not nil, finds the sentinel for one of the backend's own errors.
 	classify func(error) error
-	// replace: delete before writing.
-	replace bool
 	// limit is the size of the largest item in bytes; 0 is none.
 	limit int
 }
@@ -160,11 +134,6 @@ func (s *ringStore) set(_ context.Context, key string, data []byte) error {
 		return fmt.Errorf("%w: %d bytes, %d at most", ErrTooLarge, len(data), s.limit)
 	}
 	return s.with(func(ring keyring.Keyring) error {
-		if s.replace {
-			if err := ring.Remove(key); err != nil && !errors.Is(err, keyring.ErrKeyNotFound) {
-				return err
-			}
-		}
 		return ring.Set(keyring.Item{Key: key, Data: data, Label: key})
 	})
 }

@@ -25,6 +25,9 @@ func Copy(ctx context.Context, from, to *Keychain, inUse bool) (Copied, error) {
 	}
 	copied := Copied{}
 	for _, key := range keys {
+		if strings.HasPrefix(key, probePrefix) { // of a Probe that was killed
+			continue
+		}
 		data, err := from.Get(ctx, key)
 		switch {
 		case errors.Is(err, ErrNotFound), errors.Is(err, ErrCorrupt) && !isKeys(key):
@@ -80,7 +83,7 @@ func (c Copied) RemoveFrom(ctx context.Context, from, to *Keychain) error {
 func (c Copied) remove(ctx context.Context, key string, from, to *Keychain) error {
 	now, err := from.Get(ctx, key)
 	switch {
-	case errors.Is(err, ErrCorrupt) && !isKeys(key):
+	case errors.Is(err, ErrCorrupt) && !isKeys(key), strings.HasPrefix(key, probePrefix):
 	case err != nil:
 		return err
 	case !bytes.Equal(now, c[key]):

@@ -69,6 +69,24 @@ func someItems() map[string][]byte {
 	return map[string][]byte{item.Prefix + "keys/main": []byte("key"), item.Prefix + "session/dev": []byte("session"), item.Prefix + "sso/corp": []byte("token")}
 }
 
+// A Probe that was killed leaves an item, which is nobody's.
+func TestMoveLeavesProbes(t *testing.T) {
+	t.Parallel()
+	lives := 0
+	from, to := &mapStore{items: someItems(), dies: &lives}, &mapStore{items: map[string][]byte{}, dies: &lives}
+	from.items[item.Prefix+probePrefix+"1"] = []byte("probe")
+	copied, err := Copy(t.Context(), from.open(), to.open(), false)
+	if err == nil {
+		err = copied.RemoveFrom(t.Context(), from.open(), to.open())
+	}
+	if keys, sessions, signIns := copied.Count(); err != nil || keys != 1 || sessions != 1 || signIns != 1 || len(to.items) != 3 {
+		t.Errorf("%d keys, %d sessions, %d sign-ins, %d items: %v", keys, sessions, signIns, len(to.items), err)
+	}
+	if len(from.items) != 0 {
+		t.Errorf("left behind: %q", from.items)
+	}
+}
+
 // Whoever moves may die at any step: each item is in one of the two, and the next run finishes.
 func TestMoveDies(t *testing.T) {
 	t.Parallel()

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net/http"
 	"os"
-	"strconv"
 	"strings"
 	"time"
 
@@ -19,7 +18,6 @@ import (
 	"aws-accounts/internal/hint"
 )
 
-// checkKeychain writes an item, reads it, and removes it: only that tells a keychain that works.
 func (d *checkup) checkKeychain(watched bool) *area {
 	a := &area{title: "Keychain"}
 	if d.resolver == nil {
@@ -32,18 +30,7 @@ func (d *checkup) checkKeychain(watched bool) *area {
 	defer cancel()
 	k := d.resolver.Sessions.Keychain
 	began := time.Now()
-	key, data := "doctor/"+strconv.Itoa(os.Getpid()), "written by aws-accounts doctor at "+began.UTC().Format(time.RFC3339)
-	err := k.Set(ctx, key, []byte(data))
-	if err == nil {
-		var back []byte
-		if back, err = k.Get(ctx, key); err == nil && string(back) != data {
-			err = fmt.Errorf("keychain %s: what was written isn't what is read", k.Backend())
-		}
-		if gone := k.Remove(context.WithoutCancel(ctx), key); err == nil {
-			err = gone
-		}
-	}
-	if err != nil {
+	if err := k.Probe(ctx); err != nil {
 		a.failed(StatusFail, "keychain", "", err)
 		return a
 	}

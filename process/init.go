@@ -13,7 +13,6 @@ import (
 	"time"
 
 	"aws-accounts/accounts"
-	"aws-accounts/cache"
 	"aws-accounts/internal/ask"
 	"aws-accounts/internal/awsfiles"
 	"aws-accounts/internal/hint"
@@ -201,12 +200,8 @@ func plainReason(err error) string { return tui.Harmless(err.Error()) }
 func (b *beginning) probe(ctx context.Context) error {
 	b.resolver = b.Resolver(b.keychain)
 	k := b.resolver.Sessions.Keychain
-	if b.DryRun { // writes nothing, not even there; reading tells most of it
-		_, err := k.Get(ctx, cache.ProbeKey)
-		if errors.Is(err, cache.ErrNotFound) {
-			err = nil
-		}
-		return err
+	if b.DryRun { // writes nothing, not even there
+		return k.ProbeReading(ctx)
 	}
 	err := k.Probe(ctx)
 	if err == nil {

@@ -3,14 +3,13 @@ package process
 import (
 	"context"
 	"io"
-	"os/signal"
-	"syscall"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 
 	"aws-accounts/process/deadline"
 	"aws-accounts/process/document"
+	"aws-accounts/process/outlive"
 )
 
 // Command is `aws-accounts process NAME`, which SDKs start through credential_process.
@@ -31,8 +30,7 @@ nothing to standard output, and says why on standard error.`
 
 // Run writes the credentials of the account as the one JSON document that SDKs expect, or returns why it can't.
 func (c *Command) Run(resolver Resolving, stdout io.Writer) error {
-	// What was obtained is cached even if the caller has gone away: neither its closed pipe nor its terminal ends us.
-	signal.Ignore(syscall.SIGPIPE, syscall.SIGHUP)
+	outlive.Caller()
 	ctx, cancel := context.WithTimeout(context.Background(), deadline.Left(deadline.Attempt))
 	defer cancel()
 

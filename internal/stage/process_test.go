@@ -183,6 +183,26 @@ func TestCallersEnvironment(t *testing.T) {
 	}
 }
 
+// What `process` ignores, a program that it starts would ignore as well: a pipeline there could never end.
+func TestProgramsHeedSignals(t *testing.T) {
+	t.Parallel()
+	aws := startStageAWS(t, "")
+	h := NewHome(t, aws, FileKeychain()...)
+	h.Accounts(stageAccounts)
+	h.Write(".aws/credentials", "")
+	h.Write(".aws/config", "[default]\ncredential_process = sh "+h.Dir+"/endless\n")
+	h.Write("endless", "while :; do echo no document; done | head -1; echo ended >>"+h.Dir+"/ended")
+	accounts := filepath.Join(h.Dir, ".config/aws-accounts/accounts.json")
+	for n, args := range [][]string{{"process", "dev"}, {"process", "--accounts-file", accounts, "dev"}} {
+		if stdout, stderr, status := h.Run("timeout", append([]string{"20", "aws-accounts"}, args...)...); status != 1 || stdout != "" {
+			t.Errorf("%v: exit %d, stderr %q", args, status, stderr)
+		}
+		if ended, _ := os.ReadFile(filepath.Join(h.Dir, "ended")); len(ended) != (n+1)*len("ended\n") {
+			t.Errorf("%v: its pipeline didn't end", args)
+		}
+	}
+}
+
 // A base account whose profile would start us again is an error, not a circle: whether the profile is a stanza of ours, or a
 // program of the user's stands between.
 func TestCircle(t *testing.T) {

@@ -15,10 +15,8 @@ package warm
 import (
 	"cmp"
 	"os"
-	"os/signal"
 	"runtime"
 	"strings"
-	"syscall"
 	"time"
 
 	"aws-accounts/accounts/version"
@@ -30,6 +28,7 @@ import (
 	"aws-accounts/internal/tui"
 	"aws-accounts/process/deadline"
 	"aws-accounts/process/document"
+	"aws-accounts/process/outlive"
 )
 
 func init() {
@@ -38,8 +37,8 @@ func init() {
 		return
 	}
 	private.Process()
-	signal.Ignore(syscall.SIGPIPE, syscall.SIGHUP) // see process.Command
-	nodbus.Unwatch()                               // files may be slow
+	outlive.CallerWhileAlone()
+	nodbus.Unwatch() // files may be slow
 	watch := time.AfterFunc(deadline.Left(deadline.End), func() { fail(deadline.NotFinished(name), file) })
 	session := stored(name, file)
 	if !watch.Stop() {

@@ -276,7 +276,7 @@ func (d *discovery) machine(name string, way Credentials) string {
 func (d *discovery) sso(profile string) (string, error) {
 	s := SSOSession{Name: d.get(profile, "sso_session"), StartURL: d.get(profile, "sso_start_url"), Region: d.get(profile, "sso_region")}
 	if s.Name != "" {
-		section := d.ssoSection(s.Name)
+		section := d.files.SSOSession(s.Name)
 		if section == nil {
 			return "", fmt.Errorf("there is no [sso-session %s]", s.Name)
 		}
@@ -319,15 +319,6 @@ func (d *discovery) sso(profile string) (string, error) {
 		a.SSO.Session = s.Name
 	}
 	return d.add(profile, a)
-}
-
-func (d *discovery) ssoSection(name string) *awsfiles.Section {
-	for _, s := range d.files.Sections(awsfiles.Config) {
-		if rest, ok := strings.CutPrefix(s.Header, "sso-session "); ok && strings.TrimSpace(rest) == name {
-			return s
-		}
-	}
-	return nil
 }
 
 // add is for an account whose stanza takes the profile's place.

@@ -84,7 +84,7 @@ func beginsInEnvironment(base *accounts.Account) bool {
 	if base.Credentials != nil {
 		return base.Credentials.Environment
 	}
-	if os.Getenv("AWS_ACCESS_KEY_ID") == "" {
+	if userEnv("AWS_ACCESS_KEY_ID") == "" {
 		return false
 	}
 	cfg, err := loadConfig(context.Background(), accounts.DefaultProfile, "")
@@ -99,13 +99,13 @@ func of(base *accounts.Account) string {
 }
 
 func environmentConfig(ctx context.Context, base *accounts.Account, region string) (aws.Config, error) {
-	id, secret := os.Getenv("AWS_ACCESS_KEY_ID"), os.Getenv("AWS_SECRET_ACCESS_KEY")
+	id, secret := userEnv("AWS_ACCESS_KEY_ID"), userEnv("AWS_SECRET_ACCESS_KEY")
 	if id == "" || secret == "" {
 		return aws.Config{}, hint.New(fmt.Errorf("%sno credentials in the environment", of(base)),
 			"set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or begin with a profile: \"credentials\": {\"profile\": \"default\"}")
 	}
 	return loadConfig(ctx, noProfile, region, config.WithCredentialsProvider(
-		credentials.NewStaticCredentialsProvider(id, secret, os.Getenv("AWS_SESSION_TOKEN"))))
+		credentials.NewStaticCredentialsProvider(id, secret, userEnv("AWS_SESSION_TOKEN"))))
 }
 
 // instanceConfig takes the role of the container or instance that we run in: only an account that says so may.
@@ -141,6 +141,13 @@ func changeEnv(changes map[string]string) (restore func()) {
 		}
 		environment.Unlock()
 	}
+}
+
+// userEnv is a variable as the user has set it, whoever changes the environment just now.
+func userEnv(name string) string {
+	environment.Lock()
+	defer environment.Unlock()
+	return os.Getenv(name)
 }
 
 // webIdentityConfig takes the role that a token in a file opens, as Kubernetes and CI systems provide one. The file is read

@@ -2,9 +2,11 @@ package process
 
 import (
 	"encoding/json"
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -114,6 +116,92 @@ func TestFingerprint(t *testing.T) {
 			t.Errorf("another %s has another fingerprint", name)
 		}
 	}
+}
+
+// A base's profile in ~/.aws decides as well, with all that it leads to.
+func TestFingerprintOfProfile(t *testing.T) {
+	dir := t.TempDir()
+	configFile, credentials := filepath.Join(dir, "config"), filepath.Join(dir, "credentials")
+	t.Setenv("AWS_CONFIG_FILE", configFile)
+	t.Setenv("AWS_SHARED_CREDENTIALS_FILE", credentials)
+	t.Setenv("AWS_ACCESS_KEY_ID", "")
+	f := &accounts.File{Accounts: []accounts.Account{{Name: "main", Credentials: &accounts.Credentials{Profile: "work"}}}}
+	print := func(config, keys string) string {
+		t.Helper()
+		if err := errors.Join(os.WriteFile(configFile, []byte(config), 0o600), os.WriteFile(credentials, []byte(keys), 0o600)); err != nil {
+			t.Fatal(err)
+		}
+		return fingerprint(f, &f.Accounts[0])
+	}
+	const config = `[profile work]
+role_arn = arn:aws:iam::600000000000:role/R
+source_profile = middle
+region = eu-west-1
+[profile middle]
+role_arn = arn:aws:iam::600000000000:role/M
+source_profile = keys
+[profile sso]
+sso_session = corp
+sso_account_id = 600000000000
+sso_role_name = R
+[sso-session corp]
+sso_start_url = https://corp.awsapps.com/start
+sso_region = eu-west-1
+`
+	const keys = "[keys]\naws_access_key_id = AKIA1\naws_secret_access_key = s\n"
+	before := print(config, keys)
+	for old, new := range map[string]string{"role/R": "role/Admin", "role/M": "role/Other", "= keys": "= work", "_profile = middle": "_profile = keys"} {
+		if print(strings.Replace(config, old, new, 1), keys) == before {
+			t.Errorf("%s instead of %s has the same fingerprint", new, old)
+		}
+	}
+	if print(config, strings.Replace(keys, "AKIA1", "AKIA2", 1)) == before {
+		t.Error("another access key has the same fingerprint")
+	}
+	if print(strings.Replace(config, "region = eu-west-1", "region = eu-west-2", 1)+"[profile other]\nrole_arn = x\n", keys) != before {
+		t.Error("what doesn't decide has another fingerprint")
+	}
+
+	f.Accounts[0].Credentials.Profile = "sso"
+	before = print(config, keys)
+	for old, new := range map[string]string{"//corp": "//other", "role_name = R": "role_name = Admin"} {
+		if print(strings.Replace(config, old, new, 1), keys) == before {
+			t.Errorf("%s instead of %s has the same fingerprint", new, old)
+		}
+	}
+}
+
+// While the SDK is kept from the environment's credentials for one account, another still begins with them.
+func TestEnvironmentInParallel(t *testing.T) {
+	t.Setenv("AWS_ACCESS_KEY_ID", "AKIAIOSFODNN7EXAMPLE")
+	t.Setenv("AWS_SECRET_ACCESS_KEY", "secret")
+	f := &accounts.File{Accounts: []accounts.Account{{Name: "main", Credentials: &accounts.Credentials{Environment: true}}}}
+	before := fingerprint(f, &f.Accounts[0])
+	done := make(chan struct{})
+	var others sync.WaitGroup
+	others.Go(func() {
+		for {
+			select {
+			case <-done:
+				return
+			default:
+				loadConfig(t.Context(), noProfile, "")
+			}
+		}
+	})
+	for range 20 {
+		cfg, err := environmentConfig(t.Context(), &f.Accounts[0], "eu-west-1")
+		if err != nil || fingerprint(f, &f.Accounts[0]) != before {
+			t.Errorf("%v, or another fingerprint", err)
+			break
+		}
+		if c, err := cfg.Credentials.Retrieve(t.Context()); err != nil || c.AccessKeyID != "AKIAIOSFODNN7EXAMPLE" {
+			t.Errorf("%q, %v", c.AccessKeyID, err)
+			break
+		}
+	}
+	close(done)
+	others.Wait()
 }
 
 // While a shared file can't be used, an earlier version of it is, and no stamp shows when that is over: a session kept as of

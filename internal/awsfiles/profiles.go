@@ -3,6 +3,7 @@ package awsfiles
 import (
 	"fmt"
 	"slices"
+	"strings"
 )
 
 const (
@@ -78,6 +79,16 @@ func (f *Files) Sections(file File) []*Section {
 		return slices.Clone(f.credentials.sections)
 	}
 	return slices.Clone(f.config.sections)
+}
+
+// SSOSession is the section [sso-session name], or nil.
+func (f *Files) SSOSession(name string) *Section {
+	for _, s := range f.config.sections {
+		if rest, ok := strings.CutPrefix(s.Header, "sso-session "); ok && strings.TrimSpace(rest) == name {
+			return s
+		}
+	}
+	return nil
 }
 
 // Problems are those of one file, in order of lines.
@@ -199,6 +210,32 @@ func (p *Profile) Account() (account string, ok bool) {
 
 func has(s *Section, key string) bool {
 	return slices.ContainsFunc(s.Settings, func(st Setting) bool { return st.Key == key })
+}
+
+// Origin says where Go's SDK finds that a profile's credentials come from: what its settings decide, and those of the
+// profiles and SSO sessions that it leads to. Of an access key it has the ID, and it has no secret.
+func (f *Files) Origin(profile string) []string {
+	var origin []string
+	visited := map[string]bool{}
+	for p := f.index[profile]; p != nil && !visited[p.Name]; {
+		visited[p.Name] = true
+		origin = append(origin, p.Name)
+		for _, key := range slices.Concat(keyNames[:1], deciding) {
+			if st, ok := p.Get(Go, key); ok {
+				origin = append(origin, key+" = "+st.Value)
+			}
+		}
+		if session, ok := p.Get(Go, "sso_session"); ok {
+			if s := f.SSOSession(session.Value); s != nil {
+				for _, st := range s.Settings {
+					origin = append(origin, st.Key+" = "+st.Value)
+				}
+			}
+		}
+		source, _ := p.Get(Go, keySource)
+		p = f.index[source.Value]
+	}
+	return origin
 }
 
 // CallsUs says whether resolving a profile can end in starting our program, directly or through a chain of

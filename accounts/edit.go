@@ -2,18 +2,18 @@ package accounts
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"os"
-	"os/exec"
 	"path/filepath"
-	"runtime"
 
 	"aws-accounts/internal/ask"
 	"aws-accounts/internal/awsfiles"
 	"aws-accounts/internal/hint"
+	"aws-accounts/internal/private"
 )
 
 // Edit is `aws-accounts edit [NAME]`: sets fields of an account, or opens the file in an editor.
@@ -127,23 +127,9 @@ func editInEditor(path string, asker *ask.Asker, locks string, stdout io.Writer)
 	return nil
 }
 
-// runEditor lets the shell start it, as $EDITOR may have arguments (git does so).
 func runEditor(path string) error {
-	editor := os.Getenv("VISUAL")
-	if editor == "" {
-		editor = os.Getenv("EDITOR")
-	}
-	var cmd *exec.Cmd
-	switch {
-	case runtime.GOOS == "windows" && editor == "":
-		cmd = exec.Command("notepad.exe", path)
-	case runtime.GOOS == "windows":
-		cmd = exec.Command(editor, path)
-	case editor == "":
-		cmd = exec.Command("vi", path)
-	default:
-		cmd = exec.Command("sh", "-c", editor+` "$1"`, "sh", path)
-	}
+	cmd := editorCommand(cmp.Or(os.Getenv("VISUAL"), os.Getenv("EDITOR")), path)
+	cmd.Env = private.Environment()
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
 	if err := cmd.Run(); err != nil {
 		return hint.New(fmt.Errorf("the editor failed: %w", err), "set EDITOR to one that is installed, or use flags: `aws-accounts edit NAME --description=TEXT`")

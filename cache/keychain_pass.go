@@ -17,6 +17,7 @@ import (
 
 	"aws-accounts/cache/item"
 	"aws-accounts/internal/hint"
+	"aws-accounts/internal/private"
 )
 
 // passStore keeps the library's items in pass, the standard Unix password manager. It runs pass itself: the library hands
@@ -110,7 +111,7 @@ func (s *passStore) run(ctx context.Context, stdin []byte, args ...string) ([]by
 	if !s.unlock {
 		options += " --pinentry-mode=error"
 	}
-	cmd.Env = append(os.Environ(), "PASSWORD_STORE_DIR="+s.dir, "PASSWORD_STORE_GPG_OPTS="+options)
+	cmd.Env = append(private.Environment(), "PASSWORD_STORE_DIR="+s.dir, "PASSWORD_STORE_GPG_OPTS="+options)
 	err := cmd.Run()
 	if err == nil {
 		return stdout.Bytes(), nil

@@ -21,6 +21,7 @@ import (
 
 	"aws-accounts/accounts"
 	"aws-accounts/internal/hint"
+	"aws-accounts/internal/private"
 )
 
 // client returns a client of STS that acts with source's credentials on behalf of a; for a base account both are the same.
@@ -234,7 +235,11 @@ type guarded struct {
 }
 
 func (g guarded) Retrieve(ctx context.Context) (aws.Credentials, error) {
-	defer changeEnv(map[string]string{resolvingVariable: g.resolving, "AWS_ACCOUNTS_KEYCHAIN_PASSPHRASE": ""})()
+	changes := map[string]string{resolvingVariable: g.resolving}
+	for _, name := range private.Variables {
+		changes[name] = ""
+	}
+	defer changeEnv(changes)()
 	defer unheard()()
 	return g.CredentialsProvider.Retrieve(ctx)
 }

@@ -4,6 +4,8 @@ import (
 	"runtime"
 	"slices"
 	"strings"
+
+	"aws-accounts/internal/private"
 )
 
 // variable is one of a process's environment.
@@ -31,13 +33,9 @@ var rivals = []string{
 // rivalPrefixes catch those that are still to come.
 var rivalPrefixes = []string{"AWS_CONTAINER_", "AWS_BEARER_TOKEN_"}
 
-// keptFromChildren are secrets of ours: the first opens every account, which is more than the one that a child is meant
-// to have.
-var keptFromChildren = []string{"AWS_ACCOUNTS_KEYCHAIN_PASSPHRASE", serveTokenVariable}
-
 // childEnvironment returns parent without all that gives or selects credentials, and with the variables set.
 func childEnvironment(parent []string, variables []variable) []string {
-	unwanted := slices.Concat(given, rivals, keptFromChildren)
+	unwanted := slices.Concat(given, rivals, private.Variables)
 	for _, v := range variables {
 		unwanted = append(unwanted, v.name)
 	}

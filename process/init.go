@@ -132,14 +132,6 @@ func (b *beginning) who(ctx context.Context) error {
 	return nil
 }
 
-// ProfileInUse is the profile whose credentials an SDK would use here and now, "" for the environment's keys.
-func ProfileInUse() string {
-	if os.Getenv("AWS_ACCESS_KEY_ID") != "" {
-		return ""
-	}
-	return cmp.Or(os.Getenv("AWS_PROFILE"), os.Getenv("AWS_DEFAULT_PROFILE"), accounts.DefaultProfile)
-}
-
 func (b *beginning) inUse() string {
 	if p := ProfileInUse(); p != "" {
 		return "profile " + p

@@ -9,6 +9,7 @@ import (
 	"syscall"
 
 	"aws-accounts/internal/hint"
+	"aws-accounts/internal/private"
 	"aws-accounts/internal/tui"
 )
 
@@ -37,19 +38,16 @@ It answers to 127.0.0.1 alone. In an SDK, keys in the environment and a default 
 The accounts file is read once, at the start.`
 }
 
-// serveTokenVariable is how the token can stay the same from one start to the next. It isn't a flag, which other users
-// of the machine could read.
-const serveTokenVariable = "AWS_ACCOUNTS_SERVE_TOKEN"
-
 // Run says where the endpoint is once it answers, and serves until it's interrupted, which is success.
 func (c *Serve) Run(r *Resolver, stdout io.Writer, stderr tui.Stderr) error {
 	write, err := c.writer()
 	if err != nil {
 		return err
 	}
-	token := os.Getenv(serveTokenVariable)
+	// By it the token can stay the same from one start to the next. It isn't a flag, which other users of the machine could read.
+	token := os.Getenv(private.ServeToken)
 	if token != "" && !goodToken(token) {
-		return hint.New(fmt.Errorf("%s must be at least %d letters, digits or . _ + / = -", serveTokenVariable, leastToken), "make one with `openssl rand -hex 32`")
+		return hint.New(fmt.Errorf("%s must be at least %d letters, digits or . _ + / = -", private.ServeToken, leastToken), "make one with `openssl rand -hex 32`")
 	}
 	session, err := r.open(c.Name)
 	if err != nil {

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -109,6 +110,9 @@ func currentIdentity(ctx context.Context) (Identity, aws.Credentials, error) {
 	if err != nil {
 		return Identity{}, aws.Credentials{}, fmt.Errorf("loading the AWS configuration: %w", err)
 	}
+	if calls, err := profileCallsUs(ProfileInUse()); cfg.Credentials != nil && err == nil && !calls { // our own process needs the passphrase
+		cfg.Credentials = guarded{cfg.Credentials, strings.Join(resolving(), "\n")}
+	}
 	c := newClient(cfg, "", false, func(error) {})
 	restore := unheard()
 	credentials, err := c.credentials(ctx)
@@ -130,20 +134,26 @@ func explainCurrent(err error) error {
 	if !ok {
 		return explain(err, &accounts.File{}, &accounts.Account{Name: "the credentials in use here"})
 	}
-	from := "the profile default of ~/.aws"
-	if os.Getenv("AWS_ACCESS_KEY_ID") != "" {
-		from = "AWS_ACCESS_KEY_ID"
-	} else if profile := os.Getenv("AWS_PROFILE"); profile != "" {
-		from = "AWS_PROFILE=" + profile
+	from := "AWS_ACCESS_KEY_ID"
+	if profile := ProfileInUse(); profile != "" {
+		from = "profile " + profile + " of ~/.aws"
 	}
 	r := &refusal{message: "AWS doesn't accept the credentials in use here, which come from " + from, Code: api.ErrorCode(), RequestID: requestID(err)}
 	return hint.New(r, "renew or unset them, or name an account: `aws-accounts whoami NAME`")
 }
 
+// ProfileInUse is the profile whose credentials an SDK would use here and now, "" for the environment's keys.
+func ProfileInUse() string {
+	if os.Getenv("AWS_ACCESS_KEY_ID") != "" {
+		return ""
+	}
+	return cmp.Or(os.Getenv("AWS_PROFILE"), os.Getenv("AWS_DEFAULT_PROFILE"), accounts.DefaultProfile)
+}
+
 // Current returns the account ID that the AWS credentials in use belong to, for a first accounts file.
 func Current(ctx context.Context) (accountID string, err error) {
-	if os.Getenv("AWS_ACCESS_KEY_ID") == "" {
-		if calls, err := profileCallsUs(cmp.Or(os.Getenv("AWS_PROFILE"), accounts.DefaultProfile)); err != nil || calls {
+	if profile := ProfileInUse(); profile != "" {
+		if calls, err := profileCallsUs(profile); err != nil || calls {
 			return "", errors.New("the profile in use calls aws-accounts itself")
 		}
 	}

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"aws-accounts/internal/hint"
+	"aws-accounts/internal/private"
 )
 
 // A command that comes back to us, and so to itself, would go round until the machine is full. This variable, which
@@ -54,7 +55,7 @@ func (a *Asker) Command(ctx context.Context, command string) (string, error) {
 		defer release()
 		defer t.keep()() // a command that is killed at its prompt leaves the echo off
 	}
-	cmd.Env = append(slices.DeleteFunc(os.Environ(), func(v string) bool {
+	cmd.Env = append(slices.DeleteFunc(private.Environment(), func(v string) bool {
 		return strings.HasPrefix(v, "AWS_PROFILE=") || strings.HasPrefix(v, "AWS_DEFAULT_PROFILE=")
 	}), commandsVariable+"="+strings.Join(append(above, mark), " "))
 

@@ -9,6 +9,8 @@ import (
 	"os/signal"
 	"strings"
 	"syscall"
+
+	"aws-accounts/internal/private"
 )
 
 // A dialog is a program of the desktop that asks for one secret and writes it to its standard output.
@@ -35,8 +37,9 @@ func onDesktop(parent context.Context, question string) (string, error) {
 			continue
 		}
 		cmd := exec.CommandContext(ctx, d.argv[0], d.argv[1:]...)
+		cmd.Env = private.Environment()
 		if d.env != "" {
-			cmd.Env = append(os.Environ(), d.env)
+			cmd.Env = append(cmd.Env, d.env)
 		}
 		alone(cmd)
 		stdout, stderr, err := run(cmd, d.stdin, nil)

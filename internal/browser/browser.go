@@ -11,9 +11,10 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"slices"
 	"strings"
 	"time"
+
+	"aws-accounts/internal/private"
 )
 
 // ErrNone means that there is no browser here that a person could see.
@@ -78,8 +79,7 @@ func named(url string) (*exec.Cmd, error) {
 // run starts cmd and leaves it to itself.
 func run(ctx context.Context, cmd *exec.Cmd) error {
 	detach(cmd)
-	// It outlives us, and so would the file keychain's passphrase in its environment.
-	cmd.Env = slices.DeleteFunc(cmd.Environ(), func(v string) bool { return strings.HasPrefix(v, "AWS_ACCOUNTS_KEYCHAIN_PASSPHRASE=") })
+	cmd.Env = private.Environment()
 	if err := cmd.Start(); err != nil {
 		return fmt.Errorf("starting %s: %w", filepath.Base(cmd.Path), err)
 	}

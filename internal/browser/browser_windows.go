@@ -8,6 +8,8 @@ import (
 	"syscall"
 
 	"golang.org/x/sys/windows"
+
+	"aws-accounts/internal/private"
 )
 
 // available refuses SSH sessions and services: session 0 has no desktop, and a browser there would run unseen.
@@ -27,6 +29,7 @@ func open(_ context.Context, url string) error {
 	if err != nil {
 		return err
 	}
+	defer private.HideVariables()()
 	return windows.ShellExecute(0, nil, address, nil, nil, windows.SW_SHOWNORMAL)
 }
 

@@ -11,6 +11,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"aws-accounts/internal/private"
 )
 
 // document is all that `process dev` writes to stdout.
@@ -199,6 +201,35 @@ func TestProgramsHeedSignals(t *testing.T) {
 		}
 		if ended, _ := os.ReadFile(filepath.Join(h.Dir, "ended")); len(ended) != (n+1)*len("ended\n") {
 			t.Errorf("%v: its pipeline didn't end", args)
+		}
+	}
+}
+
+// The passphrase opens every account: no program that this one starts is to have it.
+func TestProgramsGetNoPassphrase(t *testing.T) {
+	t.Parallel()
+	aws := startStageAWS(t, "")
+	h := NewHome(t, aws, append(FileKeychain(), "AWS_ACCOUNTS_SERVE_TOKEN="+strings.Repeat("t", 32))...)
+	h.Accounts(stageAccounts)
+	h.Write(".aws/credentials", "")
+	h.Write("show", `env >"$HOME/$1.env"`)
+	h.Write(".aws/config", "[default]\ncredential_process = sh "+h.Dir+"/show credential_process\n")
+	for program, args := range map[string][]string{
+		"credential_process":           {"aws-accounts", "process", "dev"},
+		"credential_process of whoami": {"aws-accounts", "whoami"},
+		"editor":                       {"env", "EDITOR=sh " + h.Dir + "/show editor; true", "aws-accounts", "edit"},
+	} {
+		seen := filepath.Join(h.Dir, strings.Fields(program)[0]+".env")
+		os.Remove(seen)
+		h.Run(args[0], args[1:]...)
+		environment, err := os.ReadFile(seen)
+		if err != nil || !strings.Contains(string(environment), "\nHOME=") {
+			t.Errorf("%s wasn't started, or has no environment: %v", program, err)
+		}
+		for _, name := range private.Variables {
+			if strings.Contains(string(environment), name) {
+				t.Errorf("%s has %s", program, name)
+			}
 		}
 	}
 }

@@ -11,6 +11,7 @@ import (
 	"aws-accounts/cache"
 	"aws-accounts/internal/hint"
 	"aws-accounts/internal/place"
+	"aws-accounts/internal/private"
 	"aws-accounts/process"
 )
 
@@ -59,7 +60,7 @@ func (d *Dependencies) Start(f *Flags) (*process.Start, error) {
 // firstPassphrase is passphrase where no accounts file chooses yet. A new keychain's is typed twice: nothing could open it
 // again after a slip.
 func firstPassphrase(ctx context.Context, f *Flags, command string) (string, error) {
-	if p := os.Getenv("AWS_ACCOUNTS_KEYCHAIN_PASSPHRASE"); p != "" {
+	if p := os.Getenv(private.Passphrase); p != "" {
 		return p, nil
 	}
 	if command != "" {

@@ -18,6 +18,7 @@ import (
 	"aws-accounts/internal/ask"
 	"aws-accounts/internal/hint"
 	"aws-accounts/internal/place"
+	"aws-accounts/internal/private"
 	"aws-accounts/process"
 )
 
@@ -170,7 +171,7 @@ func known(path string, err error) string {
 
 // passphrase is the file keychain's: from the environment, from the command that the accounts file names, or asked for.
 func passphrase(ctx context.Context, f *Flags, reader *accounts.Reader) (string, error) {
-	if p := os.Getenv("AWS_ACCOUNTS_KEYCHAIN_PASSPHRASE"); p != "" {
+	if p := os.Getenv(private.Passphrase); p != "" {
 		return p, nil
 	}
 	if file, err := reader.File(); err == nil && file.Keychain != nil && file.Keychain.PassphraseCommand != "" {

@@ -114,7 +114,7 @@ func stored(name, accountsFile string) *item.Session {
 
 // fromFile reads the file keychain where nothing has to be run or asked for its passphrase.
 func fromFile(key string) ([]byte, error) {
-	passphrase := os.Getenv("AWS_ACCOUNTS_KEYCHAIN_PASSPHRASE")
+	passphrase := os.Getenv(private.Passphrase)
 	dir, err := place.FileKeychain()
 	if err != nil || passphrase == "" {
 		return nil, cmp.Or(err, item.ErrUnavailable)

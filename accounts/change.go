@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io/fs"
 	"strings"
-	"time"
 
 	"aws-accounts/internal/atomicfile"
 	"aws-accounts/internal/hint"
@@ -20,13 +19,11 @@ const Empty = "{\n  \"accounts\": []\n}\n"
 // is what is there while nobody else of us can write, Empty if there is no file; what it returns is checked before it is
 // written. Locks are held in locks.
 func Change(ctx context.Context, path, locks string, edit func(old []byte) ([]byte, error)) (changed bool, err error) {
-	waiting, cancel := context.WithTimeout(ctx, 10*time.Second)
-	defer cancel()
-	if release, err := lock.Acquire(waiting, locks, "_accounts-file"); err == nil {
-		defer release()
-	} else if waiting.Err() != nil {
-		return false, hint.New(errors.New("another `aws-accounts` is changing "+showPath(path)), "wait for it to end, then try again")
+	release, err := lock.ToChange(ctx, locks, lock.AccountsFile, showPath(path))
+	if err != nil {
+		return false, err
 	}
+	defer release()
 	old, _, err := read(path)
 	created := errors.Is(err, fs.ErrNotExist)
 	if created {

@@ -2,20 +2,15 @@ package accounts
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"os"
 	"runtime"
 	"slices"
 	"strings"
-	"time"
 
-	"aws-accounts/internal/atomicfile"
 	"aws-accounts/internal/awsfiles"
 	"aws-accounts/internal/hint"
-	"aws-accounts/internal/lock"
 	"aws-accounts/internal/pattern"
 	"aws-accounts/internal/place"
 )
@@ -66,34 +61,19 @@ func (c *Setup) Run(r *Reader, program *Program, stdout io.Writer) error {
 	if err != nil {
 		return err
 	}
-	if locks, err := place.Locks(); err == nil && !c.DryRun {
-		ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
-		defer cancel()
-		release, err := lock.Acquire(ctx, locks, "_aws-config")
-		if err == nil {
-			defer release()
-		} else if ctx.Err() != nil {
-			return hint.New(errors.New("another `aws-accounts setup` is running"), "wait for it to end, then try again")
-		}
+	var edited []byte
+	var report awsfiles.Report
+	edit := func(old []byte) ([]byte, error) {
+		edited, report, err = c.edit(file, program, old)
+		return edited, err
 	}
-	old, err := readOrNothing(path)
-	if err != nil {
-		return err
-	}
-	edited, report, err := c.edit(file, program, old)
-	if err != nil {
-		return err
-	}
-
 	if c.DryRun {
-		fmt.Fprint(stdout, awsfiles.Diff(path, old, edited))
-	} else if report.Changed() {
-		if err := backUp(path, old); err != nil {
-			return err
-		}
-		if err := atomicfile.Write(path, edited, 0o600); err != nil {
-			return fmt.Errorf("writing %s: %w", path, cause(err))
-		}
+		err = showEdit(stdout, path, edit)
+	} else {
+		_, err = ChangeConfig(context.Background(), path, edit)
+	}
+	if err != nil {
+		return err
 	}
 	tell(stdout, path, report, c.DryRun)
 	if !c.Remove {
@@ -177,31 +157,14 @@ func (c *Setup) chosen(file *File) ([]*Account, error) {
 	return chosen, nil
 }
 
-// backUp keeps the file as it was before our last change.
-func backUp(path string, old []byte) error {
-	if old == nil {
-		return nil
-	}
-	if err := atomicfile.Write(path+".aws-accounts.bak", old, 0o600); err != nil {
-		return fmt.Errorf("keeping a backup of %s: %w", path, cause(err))
-	}
-	return nil
-}
-
-// readOrNothing reads a file that may be missing. Anything but a regular file is refused: AWS_CONFIG_FILE may be /dev/null,
-// which we would replace, or a pipe, which would keep us waiting.
-func readOrNothing(path string) ([]byte, error) {
-	if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() {
-		return nil, hint.New(fmt.Errorf("%s is not a regular file", path), "point AWS_CONFIG_FILE and AWS_SHARED_CREDENTIALS_FILE at ordinary files, or unset them")
-	}
-	data, err := os.ReadFile(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
-	}
+func showEdit(w io.Writer, path string, edit func([]byte) ([]byte, error)) error {
+	old, err := ReadAWS(path)
 	if err != nil {
-		return nil, fmt.Errorf("reading %s: %w", path, cause(err))
+		return err
 	}
-	return data, nil
+	edited, err := edit(old)
+	fmt.Fprint(w, awsfiles.Diff(path, old, edited))
+	return err
 }
 
 // tell says what was done, an account a line, and how many were right already.
@@ -240,7 +203,7 @@ func (c *Setup) tellCaveats(w io.Writer, file *File, config []byte) error {
 	if err != nil {
 		return err
 	}
-	credentials, err := readOrNothing(path)
+	credentials, err := ReadAWS(path)
 	if err != nil {
 		return err
 	}

@@ -101,10 +101,10 @@ func (b *beginning) read(context.Context) (err error) {
 	if b.credentialsPath, err = place.AWSCredentials(); err != nil {
 		return err
 	}
-	if b.oldConfig, err = readAWS(place.AWSConfig); err == nil {
-		b.credentials, err = readAWS(place.AWSCredentials)
+	if b.oldConfig, err = accounts.ReadAWS(b.configPath); err != nil {
+		return err
 	}
-	if err != nil {
+	if b.credentials, err = readAWS(place.AWSCredentials); err != nil {
 		return fmt.Errorf("reading ~/.aws: %w", err)
 	}
 	b.have = &accounts.File{Path: b.Accounts.Path}

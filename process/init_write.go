@@ -9,16 +9,12 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 
 	"aws-accounts/accounts"
-	"aws-accounts/internal/atomicfile"
 	"aws-accounts/internal/awsfiles"
 	"aws-accounts/internal/hint"
-	"aws-accounts/internal/lock"
-	"aws-accounts/internal/place"
 	"aws-accounts/internal/tui"
 )
 
@@ -244,7 +240,7 @@ func (b *beginning) storeKey(ctx context.Context, file *accounts.File, f account
 	if err := c.alone(file, &accounts.Account{Name: f.Name}); err != nil {
 		return key, err
 	}
-	if _, err := c.without(b.credentialsPath, key); err != nil { // before anything is stored
+	if err := c.check(b.credentialsPath, key); err != nil {
 		return key, err
 	}
 	a, err := file.Find(f.Name)
@@ -268,65 +264,28 @@ func (b *beginning) storeKey(ctx context.Context, file *accounts.File, f account
 }
 
 func (b *beginning) writeConfig(ctx context.Context) error {
-	if bytes.Equal(b.newConfig, b.oldConfig) {
-		return nil
-	}
-	release, err := b.lock(ctx, "aws-config")
-	if err != nil {
+	backup, err := accounts.ChangeConfig(ctx, b.configPath, func(now []byte) ([]byte, error) {
+		if !bytes.Equal(now, b.oldConfig) {
+			return nil, changedMeanwhile(b.configPath, "init")
+		}
+		return b.newConfig, nil
+	})
+	if err != nil || bytes.Equal(b.newConfig, b.oldConfig) {
 		return err
 	}
-	defer release()
-	now, err := readAWS(place.AWSConfig)
-	if err != nil {
-		return fmt.Errorf("reading %s: %w", b.configPath, err)
-	}
-	if !bytes.Equal(now, b.oldConfig) {
-		return changedMeanwhile(b.configPath, "init")
-	}
-	if now != nil {
-		if err := atomicfile.Write(b.configPath+".aws-accounts.bak", now, 0o600); err != nil {
-			return fmt.Errorf("keeping a backup of %s: %w", b.configPath, err)
-		}
-	}
-	if err := atomicfile.Write(b.configPath, b.newConfig, 0o600); err != nil {
-		return fmt.Errorf("writing %s: %w", b.configPath, err)
-	}
 	fmt.Fprintf(b.out, "changed  %s\n", short(b.configPath))
-	if now != nil {
-		fmt.Fprintf(b.out, "backup   %s\n", short(b.configPath+".aws-accounts.bak"))
+	if backup != "" {
+		fmt.Fprintf(b.out, "backup   %s\n", short(backup))
 	}
 	return nil
 }
 
-// dropKey takes the key out of the credentials file, now that nobody needs it there. No backup: it would hold what was to go.
 func (b *beginning) dropKey(ctx context.Context, f accounts.FoundAccount, key aws.Credentials) error {
-	release, err := b.lock(ctx, "aws-credentials")
-	if err != nil {
+	if _, err := (&KeysImport{Profile: f.From}).take(ctx, b.credentialsPath, key); err != nil {
 		return err
-	}
-	defer release()
-	edited, err := (&KeysImport{Profile: f.From}).without(b.credentialsPath, key)
-	if err != nil {
-		return err
-	}
-	if err := atomicfile.Write(b.credentialsPath, edited, 0o600); err != nil {
-		return hint.New(fmt.Errorf("the key is stored, but couldn't be taken out of %s: %w", b.credentialsPath, err), "take the lines of [%s] out by hand", f.From)
 	}
 	fmt.Fprintf(b.out, "removed  access key %s from %s\n", f.KeyID, short(b.credentialsPath))
 	return nil
-}
-
-func (b *beginning) lock(ctx context.Context, name string) (release func(), err error) {
-	waiting, cancel := context.WithTimeout(ctx, 10*time.Second)
-	defer cancel()
-	release, err = lock.Acquire(waiting, b.Locks, name)
-	switch {
-	case err == nil:
-		return release, nil
-	case waiting.Err() != nil:
-		return nil, hint.New(errors.New("another `aws-accounts` is changing the files"), "wait for it to end, then run `aws-accounts init` again")
-	}
-	return func() {}, nil // this place can hold no locks; nor can anybody else's process
 }
 
 // short is a path as people write it, with ~ for their home.

@@ -5,18 +5,14 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"strings"
-	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 
 	"aws-accounts/accounts"
 	"aws-accounts/cache"
-	"aws-accounts/internal/atomicfile"
 	"aws-accounts/internal/awsfiles"
 	"aws-accounts/internal/hint"
-	"aws-accounts/internal/lock"
 	"aws-accounts/internal/place"
 )
 
@@ -69,7 +65,7 @@ func (c *KeysImport) Run(r *Resolver, stdout io.Writer) error {
 		if err := c.alone(file, a); err != nil {
 			return err
 		}
-		if _, err := c.without(path, key); err != nil {
+		if err := c.check(path, key); err != nil {
 			return err
 		}
 	}
@@ -186,12 +182,29 @@ func (c *KeysImport) alone(file *accounts.File, a *accounts.Account) error {
 	return nil
 }
 
-// without returns the credentials file without the key, if it still holds that key.
-func (c *KeysImport) without(path string, key aws.Credentials) ([]byte, error) {
-	data, err := os.ReadFile(path)
-	if err != nil {
-		return nil, err
+// check tells whether take can succeed, before anything is stored.
+func (c *KeysImport) check(path string, key aws.Credentials) error {
+	data, err := accounts.ReadAWS(path)
+	if err == nil {
+		_, err = c.without(path, data, key)
 	}
+	return err
+}
+
+// take takes the key out of the credentials file, now that nobody needs it there.
+func (c *KeysImport) take(ctx context.Context, path string, key aws.Credentials) (edited []byte, err error) {
+	err = accounts.ChangeCredentials(ctx, path, func(now []byte) ([]byte, error) {
+		edited, err = c.without(path, now, key)
+		return edited, err
+	})
+	if err != nil && hint.Of(err) == "" {
+		err = hint.New(fmt.Errorf("the key is stored, but couldn't be taken out of %s: %w", path, err), "take the lines of [%s] out by hand", c.Profile)
+	}
+	return edited, err
+}
+
+// without returns the credentials file without the key, if it still holds that key.
+func (c *KeysImport) without(path string, data []byte, key aws.Credentials) ([]byte, error) {
 	id, secret, _, err := awsfiles.Keys(data, c.Profile)
 	if err != nil || id != key.AccessKeyID || secret != key.SecretAccessKey {
 		return nil, hint.New(fmt.Errorf("%s: [%s] has changed meanwhile and stays as it is", path, c.Profile), "try again")
@@ -205,20 +218,9 @@ func (c *KeysImport) without(path string, key aws.Credentials) ([]byte, error) {
 }
 
 func (c *KeysImport) remove(ctx context.Context, r *Resolver, stdout io.Writer, path string, key aws.Credentials, a *accounts.Account, stored *cache.Keys) error {
-	waiting, cancel := context.WithTimeout(ctx, 10*time.Second)
-	defer cancel()
-	if release, err := lock.Acquire(waiting, r.Sessions.Dir, "_aws-credentials"); err == nil {
-		defer release()
-	} else if waiting.Err() != nil {
-		return hint.New(fmt.Errorf("another `aws-accounts` is changing %s", path), "wait for it to end, then try again")
-	}
-	edited, err := c.without(path, key)
+	edited, err := c.take(ctx, path, key)
 	if err != nil {
 		return err
-	}
-	// No backup: it would hold what was to go.
-	if err := atomicfile.Write(path, edited, 0o600); err != nil {
-		return hint.New(fmt.Errorf("%s: the key is stored, but couldn't be taken out of %s: %w", a.Name, path, err), "take the lines of [%s] out by hand", c.Profile)
 	}
 	fmt.Fprintf(stdout, "%s: access key %s taken out of [%s]\n", path, stored.Current.ID, c.Profile)
 	if users := c.users(edited); len(users) > 0 {

@@ -12,14 +12,17 @@ import (
 	"time"
 )
 
-// Write replaces the content of the file at path. A new file gets mode, whatever the umask; so do its missing folders,
-// with the bits to enter them.
+// Write replaces the content of the file at path, and nothing but a file. A new one gets mode, whatever the umask. Missing
+// folders are made with it, too, and the bits to enter them, as far as the umask lets them have it.
 func Write(path string, data []byte, mode fs.FileMode) error {
 	path, err := Target(path)
 	if err != nil {
 		return err
 	}
 	if info, err := os.Stat(path); err == nil {
+		if !info.Mode().IsRegular() { // a device or a pipe would be gone
+			return &fs.PathError{Op: "replace", Path: path, Err: errors.New("not a regular file")}
+		}
 		mode = info.Mode().Perm()
 	} else if !errors.Is(err, fs.ErrNotExist) {
 		return err

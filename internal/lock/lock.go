@@ -14,6 +14,8 @@ import (
 	"time"
 
 	"github.com/gofrs/flock"
+
+	"aws-accounts/internal/hint"
 )
 
 const (
@@ -44,6 +46,30 @@ func Acquire(ctx context.Context, dir, name string) (release func(), err error) 
 		}
 	}
 	return nil, ErrStuck
+}
+
+// What somebody holds who changes a file that people edit, too.
+const (
+	AccountsFile   = "_accounts-file"
+	AWSConfig      = "_aws-config"
+	AWSCredentials = "_aws-credentials"
+)
+
+// ToChange is Acquire for one of those, which is the file at path, and waits ten seconds at most. A place that can hold no
+// locks keeps nobody from changing it: no other process holds one there.
+func ToChange(ctx context.Context, dir, name, path string) (release func(), err error) {
+	waiting, cancel := context.WithTimeout(ctx, 10*time.Second)
+	defer cancel()
+	release, err = Acquire(waiting, dir, name)
+	switch {
+	case err == nil:
+		return release, nil
+	case ctx.Err() != nil:
+		return nil, ctx.Err()
+	case waiting.Err() != nil:
+		return nil, hint.New(errors.New("another `aws-accounts` is changing "+path), "wait for it to end, then try again")
+	}
+	return func() {}, nil
 }
 
 // Try returns the lock if nobody holds it.

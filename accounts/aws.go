@@ -1,0 +1,86 @@
+package accounts
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+
+	"aws-accounts/internal/atomicfile"
+	"aws-accounts/internal/hint"
+	"aws-accounts/internal/lock"
+	"aws-accounts/internal/place"
+)
+
+// ReadAWS reads a file of ~/.aws that is to be changed: nil if it's missing. Anything but a regular file is refused:
+// AWS_CONFIG_FILE may be /dev/null, which we would replace, or a pipe, which would keep us waiting.
+func ReadAWS(path string) ([]byte, error) {
+	if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() {
+		return nil, hint.New(fmt.Errorf("%s is not a regular file", path), "point AWS_CONFIG_FILE and AWS_SHARED_CREDENTIALS_FILE at ordinary files, or unset them")
+	}
+	data, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("reading %s: %w", path, cause(err))
+	}
+	return data, nil
+}
+
+// ChangeConfig replaces ~/.aws/config by what edit makes of it, nil if there is none, while no other process of ours
+// changes it. What was there is kept in the file backup, which is "" if there was nothing to keep.
+func ChangeConfig(ctx context.Context, path string, edit func(old []byte) ([]byte, error)) (backup string, err error) {
+	release, err := toChange(ctx, lock.AWSConfig, path)
+	if err != nil {
+		return "", err
+	}
+	defer release()
+	old, err := ReadAWS(path)
+	if err != nil {
+		return "", err
+	}
+	edited, err := edit(old)
+	if err != nil || bytes.Equal(edited, old) {
+		return "", err
+	}
+	if old != nil {
+		backup = path + ".aws-accounts.bak"
+		if err := atomicfile.Write(backup, old, 0o600); err != nil {
+			return "", fmt.Errorf("keeping a backup of %s: %w", path, cause(err))
+		}
+	}
+	if err := atomicfile.Write(path, edited, 0o600); err != nil {
+		return "", fmt.Errorf("writing %s: %w", path, cause(err))
+	}
+	return backup, nil
+}
+
+// ChangeCredentials is ChangeConfig for ~/.aws/credentials. It keeps no backup, which would hold the key that was to go.
+func ChangeCredentials(ctx context.Context, path string, edit func(old []byte) ([]byte, error)) error {
+	release, err := toChange(ctx, lock.AWSCredentials, path)
+	if err != nil {
+		return err
+	}
+	defer release()
+	old, err := ReadAWS(path)
+	if err != nil {
+		return err
+	}
+	edited, err := edit(old)
+	if err != nil || bytes.Equal(edited, old) {
+		return err
+	}
+	return atomicfile.Write(path, edited, 0o600)
+}
+
+// toChange takes the lock, where there is a place for one.
+func toChange(ctx context.Context, name, path string) (release func(), err error) {
+	locks, err := place.Locks()
+	if err != nil {
+		return func() {}, nil
+	}
+	return lock.ToChange(ctx, locks, name, path)
+}

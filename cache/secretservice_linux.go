@@ -437,11 +437,16 @@ func (s *secretService) answer(ctx context.Context, prompt dbus.ObjectPath) erro
 // show waits for what comes of a prompt, as long as ctx allows.
 func (s *secretService) show(ctx context.Context, prompt dbus.ObjectPath) (result dbus.Variant, err error) {
 	// GNOME Keyring tells us alone that it's completed, KeePassXC whoever has said that he wants to know.
-	match := "type='signal',interface='org.freedesktop.Secret.Prompt',member='Completed',path='" + string(prompt) + "'"
-	if err := s.conn.BusObject().CallWithContext(ctx, "org.freedesktop.DBus.AddMatch", 0, match).Err; err != nil {
-		return result, endOf(ctx, err)
+	// And nobody completes it when the service has ended.
+	for _, match := range []string{
+		"type='signal',interface='org.freedesktop.Secret.Prompt',member='Completed',path='" + string(prompt) + "'",
+		"type='signal',interface='org.freedesktop.DBus',member='NameOwnerChanged',arg0='" + secretsName + "'",
+	} {
+		if err := s.conn.BusObject().CallWithContext(ctx, "org.freedesktop.DBus.AddMatch", 0, match).Err; err != nil {
+			return result, endOf(ctx, err)
+		}
+		defer s.conn.BusObject().Go("org.freedesktop.DBus.RemoveMatch", dbus.FlagNoReplyExpected, nil, match)
 	}
-	defer s.conn.BusObject().Go("org.freedesktop.DBus.RemoveMatch", dbus.FlagNoReplyExpected, nil, match)
 	signals := make(chan *dbus.Signal, 16)
 	s.conn.Signal(signals)
 	defer s.conn.RemoveSignal(signals)
@@ -456,6 +461,9 @@ func (s *secretService) show(ctx context.Context, prompt dbus.ObjectPath) (resul
 		case signal, open := <-signals:
 			if !open {
 				return result, io.EOF
+			}
+			if signal != nil && signal.Name == "org.freedesktop.DBus.NameOwnerChanged" && len(signal.Body) == 3 && signal.Body[0] == secretsName {
+				return result, fmt.Errorf("%w: the Secret Service has ended", ErrUnavailable)
 			}
 			if signal == nil || signal.Path != prompt || signal.Name != iPrompt+".Completed" {
 				continue

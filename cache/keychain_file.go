@@ -160,7 +160,13 @@ func (s *fileStore) secret(ctx context.Context) (string, error) {
 		if s.ask == nil {
 			return "", fmt.Errorf("%w: it needs a passphrase", ErrLocked)
 		}
-		passphrase, err := s.ask(ctx)
+		asking, cancel := answerTime(ctx)
+		defer cancel()
+		passphrase, err := s.ask(asking)
+		if err != nil && asking.Err() != nil && ctx.Err() == nil {
+			return "", hint.New(fmt.Errorf("%w: no passphrase within %s", ErrUnavailable, passphraseTime),
+				"set AWS_ACCOUNTS_KEYCHAIN_PASSPHRASE, or see what keeps the \"passphrase_command\" of the accounts file")
+		}
 		if err != nil {
 			return "", fmt.Errorf("%w: asking for the passphrase: %w", ErrLocked, err)
 		}
@@ -170,6 +176,17 @@ func (s *fileStore) secret(ctx context.Context) (string, error) {
 		s.passphrase = passphrase
 	}
 	return s.passphrase, nil
+}
+
+// passphraseTime is how long whoever has to come to an end waits for a passphrase, be it a person's or a command's: credentials
+// are to be had without it, and that takes time, too.
+const passphraseTime = 25 * time.Second
+
+func answerTime(ctx context.Context) (context.Context, context.CancelFunc) {
+	if _, ends := ctx.Deadline(); !ends {
+		return context.WithCancel(ctx)
+	}
+	return context.WithTimeout(ctx, passphraseTime)
 }
 
 func (s *fileStore) config(dir string) keyring.Config {

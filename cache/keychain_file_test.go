@@ -13,6 +13,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"aws-accounts/cache/item"
@@ -162,6 +163,33 @@ func TestFileAsksOnce(t *testing.T) {
 	if _, err := failing.Get(t.Context(), "session/1"); !errors.Is(err, ErrLocked) || hint.Of(err) != "run it there" {
 		t.Error(err, hint.Of(err))
 	}
+}
+
+// Nobody gives the passphrase, or the command hangs: that takes its share of a call's time, once, and not what AWS needs.
+func TestFileNoPassphrase(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	if err := openFile(dir, "x").Set(t.Context(), "session/dev", []byte("x")); err != nil {
+		t.Fatal(err)
+	}
+	synctest.Test(t, func(t *testing.T) {
+		k := OpenKeychain(KeychainConfig{Backend: "file", Dir: dir, Passphrase: func(ctx context.Context) (string, error) {
+			<-ctx.Done()
+			return "", ctx.Err()
+		}})
+		ctx, cancel := context.WithTimeout(t.Context(), 52*time.Second)
+		defer cancel()
+		began := time.Now()
+		if _, err := k.Get(ctx, "session/dev"); !errors.Is(err, ErrUnavailable) || !strings.Contains(err.Error(), "no passphrase within 25s") || hint.Of(err) == "" {
+			t.Errorf("%v (%s)", err, hint.Of(err))
+		}
+		if took := time.Since(began); took != passphraseTime {
+			t.Errorf("reading took %v", took)
+		}
+		if err := k.Set(ctx, "session/dev", []byte("y")); !errors.Is(err, ErrUnavailable) || time.Since(began) != passphraseTime {
+			t.Errorf("%v after %v", err, time.Since(began))
+		}
+	})
 }
 
 func TestFileDamage(t *testing.T) {

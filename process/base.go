@@ -209,6 +209,10 @@ func profileConfig(ctx context.Context, file *accounts.File, base *accounts.Acco
 
 	slog.Debug("beginning with a profile", "profile", profile)
 	cfg, err := loadConfig(ctx, profile, region)
+	if role := sharedConfig(cfg).RoleARN; err == nil && cfg.Region == "" && role != "" {
+		// The SDK assumes it itself, and asks nobody where: AWS would take the signature for a wrong one.
+		cfg, err = loadConfig(ctx, profile, regionIn(partitionOf(&accounts.Account{RoleARN: role}), ""))
+	}
 	if _, missing := errors.AsType[config.SharedConfigProfileNotExistError](err); missing {
 		return cfg, hint.New(fmt.Errorf("%s%w: there is no profile %q in ~/.aws", of(base), errNoCredentials, profile),
 			"%s", elsewhere(profile, file))
@@ -290,13 +294,19 @@ var quiet = logging.LoggerFunc(func(class logging.Classification, format string,
 // hasCredentials reports whether the loaded profile says where its credentials come from. Without that the SDK goes on to
 // container and instance metadata, which only an account that asks for it may use.
 func hasCredentials(cfg aws.Config) bool {
+	s := sharedConfig(cfg)
+	return s.Credentials.HasKeys() || s.Source != nil || s.CredentialSource != "" || s.CredentialProcess != "" ||
+		s.WebIdentityTokenFile != "" || s.LoginSession != "" || s.SSOAccountID != ""
+}
+
+// sharedConfig is what the files say of the profile that was loaded.
+func sharedConfig(cfg aws.Config) config.SharedConfig {
 	for _, source := range cfg.ConfigSources {
 		if s, ok := source.(config.SharedConfig); ok {
-			return s.Credentials.HasKeys() || s.Source != nil || s.CredentialSource != "" || s.CredentialProcess != "" ||
-				s.WebIdentityTokenFile != "" || s.LoginSession != "" || s.SSOAccountID != ""
+			return s
 		}
 	}
-	return false
+	return config.SharedConfig{}
 }
 
 // profileCallsUs reads ~/.aws as it is now.

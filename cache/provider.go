@@ -94,7 +94,10 @@ func (p *Provider) Retrieve(ctx context.Context) (aws.Credentials, error) {
 	switch {
 	case err == nil:
 		defer release()
-		stored, _ = p.load(ctx, trouble)
+		// What is in hand is worth more than a keychain that has come into trouble since.
+		if now, err := p.load(ctx, trouble); err == nil || errors.Is(err, ErrNotFound) {
+			stored = now
+		}
 	case errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled):
 		return p.fallBack(stored, spare, hint.New(
 			fmt.Errorf("%s: another process has been getting these credentials for %s", p.Account, p.Now().Sub(began).Round(time.Second)),

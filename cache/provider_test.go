@@ -2,6 +2,7 @@ package cache
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"path/filepath"
@@ -147,6 +148,36 @@ func TestStaleIfError(t *testing.T) {
 	}
 	s.err = nil
 	s.want(t, p, s.fetches.Load()+1, time.Hour)
+}
+
+// dyingStore gives what it has once, and then nothing any more.
+type dyingStore struct {
+	mapStore
+	gets int
+}
+
+func (s *dyingStore) get(ctx context.Context, key string) ([]byte, error) {
+	if s.gets++; s.gets > 1 {
+		return nil, fmt.Errorf("%w: it died", ErrUnavailable)
+	}
+	return s.mapStore.get(ctx, key)
+}
+
+func TestASessionInHandOutlivesTheKeychain(t *testing.T) {
+	s := newScene(t)
+	lives := 0
+	dying := &dyingStore{mapStore: mapStore{items: map[string][]byte{}, dies: &lives}}
+	s.Keychain = OpenKeychain(KeychainConfig{})
+	s.Keychain.open = func(KeychainConfig) (store, error) { return dying, nil }
+	data, err := json.Marshal(newSession("Dev", "f", "", aws.Credentials{AccessKeyID: "ASIAEXAMPLE", SecretAccessKey: "secret",
+		SessionToken: "token", CanExpire: true, Expires: s.now.Add(time.Hour)}, s.now))
+	if err != nil {
+		t.Fatal(err)
+	}
+	dying.items[item.Prefix+item.SessionKey("Dev")] = data
+	s.pass(50 * time.Minute)
+	s.err = errors.New("no network")
+	s.want(t, s.provider("f", ""), 1, 10*time.Minute)
 }
 
 func TestWhoRenewsGetsANewSession(t *testing.T) {

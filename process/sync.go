@@ -80,7 +80,7 @@ func (s *syncing) once(do func() error) error {
 }
 
 func (s *syncing) note() string {
-	data, err := json.Marshal([]any{s.Accounts.Path, reflect.TypeOf(s.what).String(), s.what})
+	data, err := json.Marshal([]any{s.Accounts.Path, s.what})
 	if err != nil {
 		panic(err) // flags are strings
 	}

@@ -13,20 +13,21 @@ var keyLine = pattern.New(`(?i)^\s*(?:aws_secret_access_key|aws_session_token|aw
 // Diff is the unified diff of a file called name, "" if nothing changes. Keys that stand in it are blotted out, their
 // continuation lines too: the diff is for people, not for patch(1), and may end in a terminal's log.
 func Diff(name string, old, new []byte) string {
-	lines := strings.SplitAfter(udiff.Unified(name, name, string(old), string(new)), "\n")
+	return udiff.Unified(name, name, blotted(old), blotted(new))
+}
+
+// blotted works on the whole file: a part of it, as a diff shows, may begin in the middle of a key.
+func blotted(file []byte) string {
+	lines := strings.SplitAfter(string(file), "\n")
 	inKey := false
 	for i, l := range lines {
-		if l == "" || strings.HasPrefix(l, "@@") {
-			inKey = false
-			continue
-		}
-		text := strings.TrimRight(l[1:], "\r\n")
-		end := l[1+len(text):]
+		text := strings.TrimRight(l, "\r\n")
+		end := l[len(text):]
 		switch m := keyLine.FindString(text); {
 		case m != "":
-			lines[i], inKey = l[:1]+m+" ****"+end, true
+			lines[i], inKey = m+" ****"+end, true
 		case inKey && strings.TrimLeft(text, " \t") != text:
-			lines[i] = l[:1] + "    ****" + end
+			lines[i] = "    ****" + end
 		default:
 			inKey = false
 		}

@@ -119,8 +119,8 @@ func (s *Server) serve() {
 
 func (s *Server) exchange(conn net.Conn) {
 	defer conn.Close()
-	stop := context.AfterFunc(s.ctx, func() { conn.SetReadDeadline(time.Unix(1, 0)) })
 	conn.SetReadDeadline(time.Now().Add(requestTime))
+	stop := context.AfterFunc(s.ctx, func() { conn.SetReadDeadline(time.Unix(1, 0)) })
 	request, err := http.ReadRequest(bufio.NewReader(io.LimitReader(conn, requestSize)))
 	stop()
 	if err != nil {

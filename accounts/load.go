@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"reflect"
+	"time"
 
 	"aws-accounts/accounts/version"
 	"aws-accounts/internal/atomicfile"
@@ -131,7 +132,7 @@ func readOnce(path string) ([]byte, version.Stamp, error) {
 	if before.String() != after.String() {
 		return nil, version.Stamp{}, errChanged
 	}
-	return data, after, nil
+	return data, after.Of(data, time.Now()), nil
 }
 
 // notFound says once which file, and what to do if there is none.

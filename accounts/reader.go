@@ -43,8 +43,7 @@ func (r *Reader) Again() *Reader { return NewReader(r.Path, r.dir) }
 // File returns the accounts file, loaded once.
 func (r *Reader) File() (*File, error) { return r.load() }
 
-// Stamp identifies this version of the file, and of the shared one that it names. It is "" if that can't be told for sure,
-// as when a file has just been written.
+// Stamp identifies this version of the file, and of the shared one that it names. It is "" if that can't be told for sure.
 func (r *Reader) Stamp() string {
 	l := r.first()
 	if l.Noted != nil || !l.Settled() {
@@ -60,6 +59,9 @@ func (r *Reader) Stamp() string {
 	}
 	return l.StampWith(f.noted(), theirs)
 }
+
+// Changed reports whether the file has changed between the look that Stamp is of and the reading of f.
+func (r *Reader) Changed(f *File) bool { return !r.first().Saw(f.Stamp) }
 
 // Backend returns the keychain that the file chooses, "" for the platform's own.
 func (r *Reader) Backend() (string, error) {

@@ -55,7 +55,7 @@ func (r *Resolver) plan(file *accounts.File, a *accounts.Account) (cache.Plan, e
 	}
 	return cache.Plan{
 		Fingerprint: fingerprint(file, a),
-		Volatile:    beginsInEnvironment(file.Chain(a)[0]) || file.Outdated(),
+		Volatile:    beginsInEnvironment(file.Chain(a)[0]) || file.Outdated() || r.Accounts.Changed(file),
 		Fetch: func(ctx context.Context, hurry bool) (aws.Credentials, error) {
 			return r.fetch(ctx, file, a, hurry)
 		},

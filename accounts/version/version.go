@@ -1,5 +1,5 @@
-// Package version tells which versions of the files are there that a session depends on, without reading them: of the accounts
-// file, of the shared one that it names, and of AWS's config and credentials files.
+// Package version tells which versions of the files are there that a session depends on, and reads only those that have just
+// been changed: the accounts file, the shared one that it names, and AWS's config and credentials files.
 //
 // It is on the way of a warm `process`, before the rest of the program is initialised, and so needs little.
 package version
@@ -8,6 +8,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"os"
 	"time"
 
 	"aws-accounts/internal/note"
@@ -19,16 +20,46 @@ import (
 type Stamp struct {
 	id      string
 	changed time.Time
+	content bool // is part of the id
 }
 
 // String is short and opaque, for keeping and comparing.
 func (s Stamp) String() string { return s.id }
 
-// Settled reports whether the file had been left alone long enough when it was stamped, at now, for any later change to
-// give another stamp. File systems keep times in steps, of a clock tick (1 to 10 ms) on most and of 2 s on the coarsest
-// (FAT), and a second change within a step can go unseen. A change in the future isn't settled either.
+// Settled reports whether any later change gives another stamp: the content is part of it, or the file had been left alone
+// long enough when it was stamped, at now. File systems keep times in steps, of a clock tick (1 to 10 ms) on most and of 2 s on
+// the coarsest (FAT), and a second change within a step can go unseen. A change in the future isn't settled either.
 func (s Stamp) Settled(now time.Time) bool {
-	return s.id != "" && now.Sub(s.changed) >= 2*time.Second
+	return s.id != "" && (s.content || now.Sub(s.changed) >= 2*time.Second)
+}
+
+// Of returns the stamp of a file with that content, which tells versions apart as long as nothing else does.
+func (s Stamp) Of(content []byte, now time.Time) Stamp {
+	if s.id == "" || s.Settled(now) {
+		return s
+	}
+	sum := sha256.Sum256(content)
+	return Stamp{s.id + "#" + hex.EncodeToString(sum[:16]), s.changed, true}
+}
+
+// most is the size in bytes of the largest file that is looked into, as it is of those that package accounts reads.
+const most = 32 << 20
+
+// look stamps the file that path leads to, and reads it if it has just been changed.
+func look(path string, now time.Time) (Stamp, error) {
+	s, err := Stat(path)
+	if err != nil || s.Settled(now) {
+		return s, err
+	}
+	info, err := os.Stat(path)
+	if err != nil || !info.Mode().IsRegular() || info.Size() > most {
+		return s, err
+	}
+	content, err := os.ReadFile(path)
+	if err != nil {
+		return s, nil // it is there, and whoever needs it says why it can't be read
+	}
+	return s.Of(content, now), nil
 }
 
 func stamp(changed time.Time, parts ...any) Stamp {
@@ -39,7 +70,7 @@ func stamp(changed time.Time, parts ...any) Stamp {
 		}
 		id += fmt.Sprintf("%x", p)
 	}
-	return Stamp{id, changed}
+	return Stamp{id: id, changed: changed}
 }
 
 // Noted is what a process needs to know of the accounts file before it reads the keychain. It holds nothing secret, and
@@ -62,12 +93,12 @@ type Look struct {
 // At looks at the accounts file at path, of which a note may be in dir.
 func At(path, dir string, now time.Time) *Look {
 	l := &Look{at: now}
-	l.own, _ = Stat(path)
+	l.own, _ = look(path, now)
 	var n Noted
 	if l.own != (Stamp{}) && note.Read(dir, noteName(path), &n) && n.Stamp == l.own.String() {
 		l.Noted = &n
 		if n.Shared != "" {
-			l.theirs, _ = Stat(n.Shared) // none is no version
+			l.theirs, _ = look(n.Shared, now) // none is no version
 		}
 	}
 	return l
@@ -82,7 +113,7 @@ func (l *Look) Note(path, dir string, n Noted) {
 }
 
 // Stamp identifies the version of the accounts file and of the shared one. It is "" if that can't be told for sure, as when
-// one has just been written or there is no note.
+// there is no note.
 func (l *Look) Stamp() string {
 	if l.Noted == nil {
 		return ""
@@ -106,6 +137,9 @@ func (l *Look) StampWith(n Noted, theirs Stamp) string {
 // Settled reports whether the accounts file's own stamp is.
 func (l *Look) Settled() bool { return l.own.Settled(l.at) }
 
+// Saw reports whether the accounts file had that stamp.
+func (l *Look) Saw(s Stamp) bool { return l.own.id == s.id }
+
 // WithAWSFiles adds the versions of the AWS config and credentials files to a stamp: of both, since either can hold the key that
 // an account begins with. What is not known for sure stays so.
 func WithAWSFiles(stamp string, now time.Time) string {
@@ -114,7 +148,7 @@ func WithAWSFiles(stamp string, now time.Time) string {
 		if stamp == "" || err != nil {
 			return ""
 		}
-		file, err := Stat(path)
+		file, err := look(path, now)
 		switch {
 		case err != nil:
 			stamp += " none " + path

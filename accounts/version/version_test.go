@@ -43,7 +43,7 @@ func TestStamp(t *testing.T) {
 	}
 
 	changed := time.Unix(1000, 0)
-	s := Stamp{"x", changed}
+	s := Stamp{id: "x", changed: changed}
 	for after, want := range map[time.Duration]bool{-time.Hour: false, 0: false, 2*time.Second - 1: false, 2 * time.Second: true} {
 		if s.Settled(changed.Add(after)) != want {
 			t.Errorf("settled %s after the change: %v", after, !want)
@@ -92,8 +92,16 @@ func TestWithAWSFiles(t *testing.T) {
 		}
 		look()
 	}
-	if s := WithAWSFiles("stamp", time.Now()); s != "" {
-		t.Errorf("a file that has just been written gives %q", s)
+	// What has just been written is told by its content, too.
+	just := WithAWSFiles("stamp", time.Now())
+	if just == "" || just != WithAWSFiles("stamp", time.Now()) {
+		t.Errorf("a file that has just been written gives %q", just)
+	}
+	if err := os.WriteFile(credentials, []byte("AKIATRE"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if s := WithAWSFiles("stamp", time.Now()); s == just || s == WithAWSFiles("stamp", later) {
+		t.Errorf("%q, as before the change, or as when it is settled", s)
 	}
 	if s := WithAWSFiles("", later); s != "" {
 		t.Errorf("no stamp becomes %q", s)

@@ -3,6 +3,7 @@ package stage
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -41,6 +42,20 @@ func warmOnKeyring(t *testing.T) (h *Home, aws *standin.Server, keyring *GNOMEKe
 	return h, aws, keyring, h.MustRun("aws-accounts", "process", "dev")
 }
 
+// tooLate says which packages were initialised that a warm call needs none of, "" if there are none.
+func tooLate(packages []string) string {
+	for _, p := range packages {
+		if strings.HasPrefix(p, "github.com/99designs") || strings.HasPrefix(p, "github.com/alecthomas") ||
+			strings.Contains(p, "aws-sdk-go-v2/service/") || p == "net/http" {
+			return p + " is initialised"
+		}
+	}
+	if n := len(packages); n < 10 || n > 80 {
+		return fmt.Sprintf("%d packages are initialised", n)
+	}
+	return ""
+}
+
 // A warm call ends before anything of AWS's SDK, kong or the keyring library is initialised, and says what the way says that
 // other commands take.
 func TestWarmCallsNeedNoSDK(t *testing.T) {
@@ -65,14 +80,8 @@ func TestWarmCallsNeedNoSDK(t *testing.T) {
 				if answer != first {
 					t.Errorf("%q: %s", args, answer)
 				}
-				for _, p := range packages {
-					if strings.HasPrefix(p, "github.com/99designs") || strings.HasPrefix(p, "github.com/alecthomas") ||
-						strings.Contains(p, "aws-sdk-go-v2/service/") || p == "net/http" {
-						t.Errorf("%q: %s is initialised", args, p)
-					}
-				}
-				if n := len(packages); n < 10 || n > 80 {
-					t.Errorf("%q: %d packages are initialised", args, n)
+				if late := tooLate(packages); late != "" {
+					t.Errorf("%q: %s", args, late)
 				}
 			}
 			if n := aws.Calls("AssumeRole"); n != 1 {
@@ -80,6 +89,34 @@ func TestWarmCallsNeedNoSDK(t *testing.T) {
 			}
 		})
 	}
+}
+
+// Within the step of the file system's clock that hides a change, the content tells: whoever has just written the files waits
+// for no parsing of them either, and is never given what was right before.
+func TestWarmRightAfterAChange(t *testing.T) {
+	t.Parallel()
+	aws := startStageAWS(t, "")
+	h := NewHome(t, aws, FileKeychain()...)
+	elsewhere := strings.ReplaceAll(stageAccounts, DevAccount, ProdAccount)
+	for range 10 {
+		began := time.Now()
+		h.Accounts(stageAccounts)
+		first := h.MustRun("aws-accounts", "process", "dev")
+		answer, packages := h.initialised("process", "dev")
+		soon := time.Since(began) < 1900*time.Millisecond
+		h.Accounts(elsewhere)
+		if other := h.MustRun("aws-accounts", "process", "dev"); !strings.Contains(other, ProdAccount) {
+			t.Fatal("a changed accounts file hands out the old session")
+		}
+		if !soon { // on a busy machine
+			continue
+		}
+		if late := tooLate(packages); answer != first || late != "" {
+			t.Errorf("it answers %v as before; %s", answer == first, late)
+		}
+		return
+	}
+	t.Error("this machine is too slow to see it")
 }
 
 // Where the note says that a session lies, something else may lie by now, or nothing. It's found all the same, and noted anew.

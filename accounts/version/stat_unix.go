@@ -32,5 +32,5 @@ func stampOf(op, path string, stat func(*unix.Stat_t) error) (Stamp, error) {
 		return Stamp{}, &fs.PathError{Op: op, Path: path, Err: err}
 	}
 	changed := time.Unix(st.Ctim.Unix())
-	return stamp(changed, uint64(st.Dev), st.Ino, st.Size, st.Mtim.Nano(), st.Ctim.Nano()), nil
+	return stamp(changed, st.Size, st.Mode&unix.S_IFMT == unix.S_IFREG, uint64(st.Dev), st.Ino, st.Size, st.Mtim.Nano(), st.Ctim.Nano()), nil
 }

@@ -26,5 +26,5 @@ func StatOpen(f *os.File) (Stamp, error) {
 // stampOf has no file number and no change time to go by, which Windows tells only of an open file.
 func stampOf(path string, info os.FileInfo) (Stamp, error) {
 	abs, err := filepath.Abs(path)
-	return stamp(info.ModTime(), abs, info.Size(), info.ModTime().UnixNano()), err
+	return stamp(info.ModTime(), info.Size(), info.Mode().IsRegular(), abs, info.Size(), info.ModTime().UnixNano()), err
 }

@@ -1,5 +1,6 @@
-// Package version tells which versions of the files are there that a session depends on, and reads only those that have just
-// been changed: the accounts file, the shared one that it names, and AWS's config and credentials files.
+// Package version tells which versions of the files are there that a session depends on: of the accounts file, of the shared one
+// that it names, and of AWS's config and credentials files. Small files are told apart by their content, large ones without
+// reading them, but those that have just been changed.
 //
 // It is on the way of a warm `process`, before the rest of the program is initialised, and so needs little.
 package version
@@ -20,7 +21,8 @@ import (
 type Stamp struct {
 	id      string
 	changed time.Time
-	content bool // is part of the id
+	size    int64 // in bytes, -1 of what is no file
+	content bool  // is part of the id
 }
 
 // String is short and opaque, for keeping and comparing.
@@ -33,26 +35,31 @@ func (s Stamp) Settled(now time.Time) bool {
 	return s.id != "" && (s.content || now.Sub(s.changed) >= 2*time.Second)
 }
 
-// Of returns the stamp of a file with that content, which tells versions apart as long as nothing else does.
-func (s Stamp) Of(content []byte, now time.Time) Stamp {
-	if s.id == "" || s.Settled(now) {
-		return s
-	}
-	sum := sha256.Sum256(content)
-	return Stamp{s.id + "#" + hex.EncodeToString(sum[:16]), s.changed, true}
+const (
+	// small files are always looked into: that costs less than a file's time is worth.
+	small = 64 << 10
+	// most is looked into, in bytes, as package accounts reads no larger file.
+	most = 32 << 20
+)
+
+// byContent reports whether the content has to be looked at.
+func (s Stamp) byContent(now time.Time) bool {
+	return s.size >= 0 && s.size <= most && (s.size <= small || !s.Settled(now))
 }
 
-// most is the size in bytes of the largest file that is looked into, as it is of those that package accounts reads.
-const most = 32 << 20
+// Of is the stamp that a look at now gives the file, of which content was read.
+func (s Stamp) Of(content []byte, now time.Time) Stamp {
+	if s.byContent(now) {
+		sum := sha256.Sum256(content)
+		s.id, s.content = s.id+"#"+hex.EncodeToString(sum[:16]), true
+	}
+	return s
+}
 
-// look stamps the file that path leads to, and reads it if it has just been changed.
+// look stamps the file that path leads to.
 func look(path string, now time.Time) (Stamp, error) {
 	s, err := Stat(path)
-	if err != nil || s.Settled(now) {
-		return s, err
-	}
-	info, err := os.Stat(path)
-	if err != nil || !info.Mode().IsRegular() || info.Size() > most {
+	if err != nil || !s.byContent(now) {
 		return s, err
 	}
 	content, err := os.ReadFile(path)
@@ -62,7 +69,10 @@ func look(path string, now time.Time) (Stamp, error) {
 	return s.Of(content, now), nil
 }
 
-func stamp(changed time.Time, parts ...any) Stamp {
+func stamp(changed time.Time, size int64, regular bool, parts ...any) Stamp {
+	if !regular {
+		size = -1
+	}
 	id := ""
 	for i, p := range parts {
 		if i > 0 {
@@ -70,7 +80,7 @@ func stamp(changed time.Time, parts ...any) Stamp {
 		}
 		id += fmt.Sprintf("%x", p)
 	}
-	return Stamp{id: id, changed: changed}
+	return Stamp{id: id, changed: changed, size: size}
 }
 
 // Noted is what a process needs to know of the accounts file before it reads the keychain. It holds nothing secret, and

@@ -65,7 +65,7 @@ func World() standin.Config {
 	}
 }
 
-// Settling is how long the accounts file has to be left alone until a session is kept as of that version: see version.Stamp.
+// Settling is how long a large file has to be left alone until it is told by its times alone: see version.Stamp.
 const Settling = 2*time.Second + 100*time.Millisecond
 
 // stateDir is where a home keeps log, locks and the file keychain.

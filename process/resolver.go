@@ -1,4 +1,5 @@
-// Package process turns an account into credentials, and credentials into what callers read.
+// Package process turns an account into credentials, and credentials into what callers read: the core of it is resolver.go,
+// base.go, fingerprint.go, sts.go and mfa.go. The commands that need credentials are here too, each in a file of its name.
 //
 // Invariant: credentials of an account come from that account's own entry alone. They never come through a profile that
 // calls us, and never belong to another AWS account than the entry says.

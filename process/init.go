@@ -144,7 +144,9 @@ func (b *beginning) inUse() string {
 func (b *beginning) chooseKeychain(ctx context.Context) error {
 	switch {
 	case b.Chosen != "":
+		// What is put there is to be found by programs that have no such variable, too.
 		b.keychain = accounts.Keychain{Backend: b.Chosen, PassphraseCommand: b.PassphraseCommand}
+		b.writeKeychain = b.have.Keychain == nil && b.Chosen != b.Own || b.Init.Keychain == b.Chosen
 	case b.Init.Keychain != "":
 		b.keychain = accounts.Keychain{Backend: b.Init.Keychain, PassphraseCommand: b.PassphraseCommand}
 		b.writeKeychain = b.keychain.Backend != b.Own || b.have.Keychain != nil

@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -15,12 +16,12 @@ import (
 
 // LogCommand is `aws-accounts log`: reads the access log.
 type LogCommand struct {
-	Since   time.Duration `help:"Only entries of the last so long." placeholder:"2h"`
-	Account string        `help:"Only entries of this account." placeholder:"NAME"`
-	Failed  bool          `help:"Only what went wrong."`
-	Follow  bool          `short:"f" help:"Go on with what is logged from now on, until Ctrl-C." xor:"form"`
-	Stats   bool          `help:"Sum up by account: calls, failures, time." xor:"form"`
-	JSON    bool          `name:"json" help:"Write the entries as they are, one JSON object a line."`
+	Since   Past   `help:"Only entries of the last so long." placeholder:"2h"`
+	Account string `help:"Only entries of this account." placeholder:"NAME"`
+	Failed  bool   `help:"Only what went wrong."`
+	Follow  bool   `short:"f" help:"Go on with what is logged from now on, until Ctrl-C." xor:"form"`
+	Stats   bool   `help:"Sum up by account: calls, failures, time." xor:"form"`
+	JSON    bool   `name:"json" help:"Write the entries as they are, one JSON object a line."`
 
 	shown []Entry // the last of them, which those that follow are aligned with
 }
@@ -33,8 +34,27 @@ obtained. There is never a secret in the log.
   aws-accounts log --since 2h
   aws-accounts log --failed --account dev      # why it doesn't work
   aws-accounts log --follow                    # watch what Terraform asks for
-  aws-accounts log --stats --since 24h         # calls, failures, time
+  aws-accounts log --stats --since 7d          # calls, failures, time
   aws-accounts log --json | jq -r .caller | sort | uniq -c`
+}
+
+// Past is how long ago something may be: a Go duration, or days as in 7d.
+type Past time.Duration
+
+// UnmarshalText makes it a flag's type.
+func (p *Past) UnmarshalText(text []byte) error {
+	if days, ok := strings.CutSuffix(string(text), "d"); ok {
+		if n, err := strconv.ParseUint(days, 10, 16); err == nil {
+			*p = Past(n) * Past(24*time.Hour)
+			return nil
+		}
+	}
+	d, err := time.ParseDuration(string(text))
+	if err != nil || d < 0 {
+		return fmt.Errorf("%q: write one like 2h or 7d", text)
+	}
+	*p = Past(d)
+	return nil
 }
 
 // How often --follow looks. People don't see a fifth of a second.
@@ -80,7 +100,7 @@ func (c *LogCommand) run(ctx context.Context, log *AccessLog, stdout io.Writer) 
 }
 
 func (c *LogCommand) matches(e *Entry, now time.Time) bool {
-	return (c.Since <= 0 || now.Sub(e.Time) <= c.Since) && (c.Account == "" || strings.EqualFold(c.Account, e.Account)) &&
+	return (c.Since <= 0 || now.Sub(e.Time) <= time.Duration(c.Since)) && (c.Account == "" || strings.EqualFold(c.Account, e.Account)) &&
 		(!c.Failed || e.Outcome != OutcomeOK)
 }
 

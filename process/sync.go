@@ -37,11 +37,11 @@ type Sync struct {
 
 // SyncOptions are what both ways to fill the accounts file have.
 type SyncOptions struct {
-	Prune       bool          `help:"Remove the entries whose accounts are gone, with their profiles and sessions. Never one that you made yourself."`
-	Setup       bool          `help:"Write the profiles of the new accounts as well."`
-	Yes         bool          `short:"y" help:"Don't ask."`
-	DryRun      bool          `help:"Show all that would change, and change nothing."`
-	IfOlderThan time.Duration `help:"Do nothing if the last time is not so long ago, as in a shell's profile." placeholder:"24h"`
+	Prune       bool `help:"Remove the entries whose accounts are gone, with their profiles and sessions. Never one that you made yourself."`
+	Setup       bool `help:"Write the profiles of the new accounts as well."`
+	Yes         bool `short:"y" help:"Don't ask."`
+	DryRun      bool `help:"Show all that would change, and change nothing."`
+	IfOlderThan Past `help:"Do nothing if the last time is not so long ago, as in a shell's profile." placeholder:"24h"`
 }
 
 // syncing is one run of either way.
@@ -66,7 +66,7 @@ func (s *syncing) once(do func() error) error {
 	debug.SetMemoryLimit(enoughMemory)
 	var last time.Time
 	if s.IfOlderThan > 0 && note.Read(s.Sessions.Dir, s.note(), &last) {
-		if age := s.Sessions.Now().Sub(last); 0 <= age && age < s.IfOlderThan {
+		if age := s.Sessions.Now().Sub(last); 0 <= age && age < time.Duration(s.IfOlderThan) {
 			return nil
 		}
 	}

@@ -23,7 +23,7 @@ import (
 
 // SyncShared is `aws-accounts sync shared`: fetches the accounts file that a team shares.
 type SyncShared struct {
-	IfOlderThan time.Duration `help:"Do nothing while the copy is younger, as in a shell's profile." placeholder:"24h"`
+	IfOlderThan Past `help:"Do nothing while the copy is younger, as in a shell's profile." placeholder:"24h"`
 }
 
 // Help is shown by `sync shared -h`.
@@ -48,7 +48,7 @@ func (c *SyncShared) Run(reader *accounts.Reader, resolving Resolving, stdout io
 	case from.URL == "":
 		_, err := fmt.Fprintf(stdout, "%s is read where it is: nothing to fetch\n", from)
 		return err
-	case c.IfOlderThan > 0 && time.Since(from.Fetched()) < c.IfOlderThan:
+	case c.IfOlderThan > 0 && time.Since(from.Fetched()) < time.Duration(c.IfOlderThan):
 		return nil
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), deadline.Attempt)

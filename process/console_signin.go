@@ -8,13 +8,11 @@ import (
 	"io"
 	"net/http"
 	"net/url"
-	"os"
 	"strconv"
 	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 
 	"aws-accounts/accounts"
 	"aws-accounts/internal/hint"
@@ -52,24 +50,11 @@ func newConsoleSite(partition, region, service string) *consoleSite {
 		service = "console"
 	}
 	s.destination += service + "/home?region=" + url.QueryEscape(region)
-	if endpoint := signinEndpoint(); endpoint != "" {
+	if endpoint := configuredEndpoint("SIGNIN"); endpoint != "" {
 		s.federation = endpoint
 	}
 	s.federation += "/federation"
 	return s
-}
-
-// signinEndpoint is another one than AWS's, as SDKs have it for a service: whoever points all of AWS elsewhere would not
-// want these credentials sent to AWS.
-func signinEndpoint() string {
-	if ignore, _ := strconv.ParseBool(os.Getenv("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS")); ignore {
-		return ""
-	}
-	endpoint := os.Getenv("AWS_ENDPOINT_URL_SIGNIN")
-	if endpoint == "" {
-		endpoint = os.Getenv("AWS_ENDPOINT_URL")
-	}
-	return strings.TrimSuffix(endpoint, "/")
 }
 
 // signinLink exchanges a's session for a link that signs in to the console, for 15 minutes, and says until when one then
@@ -136,17 +121,11 @@ var errNotFederated = errors.New("AWS doesn't accept the session for the console
 
 // signinToken asks by POST: an address, in which a GET would have the session, is what proxies and servers write down.
 func signinToken(ctx context.Context, federation string, form url.Values) (string, error) {
-	cfg, err := loadConfig(ctx, noProfile, "")
+	client, err := httpClient(ctx, staysThere)
 	if err != nil {
 		return "", err
 	}
-	client := http.Client{
-		Timeout:       2 * callTimeout,
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }, // nobody else gets the session
-	}
-	if b, ok := cfg.HTTPClient.(*awshttp.BuildableClient); ok { // it knows about AWS_CA_BUNDLE and proxies
-		client.Transport = b.GetTransport()
-	}
+	client.Timeout = 2 * callTimeout
 	request, err := http.NewRequestWithContext(ctx, http.MethodPost, federation, strings.NewReader(form.Encode()))
 	if err != nil {
 		return "", err

@@ -8,12 +8,12 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"os"
 	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/aws/signer/v4"
+	"github.com/aws/aws-sdk-go-v2/service/sts"
 	"github.com/aws/smithy-go/encoding/httpbinding"
 
 	"aws-accounts/accounts"
@@ -64,12 +64,15 @@ func (c *SyncShared) Run(reader *accounts.Reader, resolving Resolving, stdout io
 	if err == nil && from.Signature() != "" {
 		signature, err = get(ctx, from.Signature())
 	}
-	if err != nil {
+	if err != nil && hint.Of(err) == "" {
 		stays := ""
 		if !from.Fetched().IsZero() {
 			stays = "; the copy fetched before stays in use"
 		}
-		return hint.New(err, "correct \"accounts_from\" in %s, or try again later%s", reader.Path, stays)
+		err = hint.New(err, "correct \"accounts_from\" in %s, or try again later%s", reader.Path, stays)
+	}
+	if err != nil {
+		return err
 	}
 	added, changed, gone, err := from.Keep(content, signature)
 	if err != nil {
@@ -100,13 +103,24 @@ func getHTTPS(ctx context.Context, address string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	client := &http.Client{CheckRedirect: staysHTTPS}
+	client, err := httpClient(ctx, staysHTTPS)
+	if err != nil {
+		return nil, err
+	}
 	response, err := client.Do(request)
 	if err != nil {
-		return nil, fmt.Errorf("fetching %s: %s", address, plain(err))
+		return nil, notReached(address, err)
 	}
 	defer response.Body.Close()
 	return wholeBody(address, response)
+}
+
+func notReached(address string, err error) error {
+	failed := fmt.Errorf("fetching %s: %s", address, plain(err))
+	if isCertificate(err) {
+		return hint.New(failed, "if a proxy inspects TLS here, set AWS_CA_BUNDLE to its CA certificate")
+	}
+	return failed
 }
 
 // staysHTTPS follows no redirection away from https, but within this machine, where tests listen without.
@@ -166,7 +180,11 @@ func gettingS3(ctx context.Context, name string, resolving Resolving) (func(cont
 // getS3 gets the object at address, s3://BUCKET/KEY. If S3 knows the bucket in another region, that is returned with the error.
 func getS3(ctx context.Context, address, region string, credentials aws.Credentials) (content []byte, there string, err error) {
 	path := httpbinding.EscapePath(strings.TrimPrefix(address, "s3:/"), false) // as it is signed: + and blanks too
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, s3Endpoint(region)+path, nil)
+	endpoint, err := s3Endpoint(ctx, region)
+	if err != nil {
+		return nil, "", err
+	}
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, endpoint+path, nil)
 	if err != nil {
 		return nil, "", err
 	}
@@ -177,26 +195,28 @@ func getS3(ctx context.Context, address, region string, credentials aws.Credenti
 	if err := signer.SignHTTP(ctx, credentials, request, hash, "s3", region, time.Now()); err != nil {
 		return nil, "", err
 	}
-	client := &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	client, err := httpClient(ctx, staysThere)
+	if err != nil {
+		return nil, "", err
+	}
 	response, err := client.Do(request)
 	if err != nil {
-		return nil, "", fmt.Errorf("fetching %s: %s", address, plain(err))
+		return nil, "", notReached(address, err)
 	}
 	defer response.Body.Close()
 	content, err = wholeBody(address, response)
 	return content, response.Header.Get("X-Amz-Bucket-Region"), err
 }
 
-// s3Endpoint is where S3 answers in a region, or what the variables say that SDKs obey.
-func s3Endpoint(region string) string {
-	for _, variable := range []string{"AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL"} {
-		if endpoint := os.Getenv(variable); endpoint != "" {
-			return strings.TrimSuffix(endpoint, "/")
-		}
+// s3Endpoint is where S3 answers in a region, or what the variables say that SDKs obey. The partitions' domains are known to
+// the SDK's STS client, which is in the program anyway.
+func s3Endpoint(ctx context.Context, region string) (string, error) {
+	if endpoint := configuredEndpoint("S3"); endpoint != "" {
+		return endpoint, nil
 	}
-	suffix := "amazonaws.com"
-	if partitionOfRegion(region) == "aws-cn" {
-		suffix = "amazonaws.com.cn"
+	at, err := sts.NewDefaultEndpointResolverV2().ResolveEndpoint(ctx, sts.EndpointParameters{Region: &region})
+	if err != nil {
+		return "", err
 	}
-	return "https://s3." + region + "." + suffix
+	return at.URI.Scheme + "://s3" + strings.TrimPrefix(at.URI.Host, "sts"), nil
 }

@@ -8,6 +8,7 @@ import (
 	"net/http/httptest"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -88,6 +89,68 @@ func TestLostAnswerIsNotRepeated(t *testing.T) {
 				t.Error("the sign-in was dropped")
 			}
 		})
+	}
+}
+
+// The token that a confirmed code brings comes once as well: if its answer gets lost, the person signs in again, and nothing
+// is wrong with the accounts file.
+func TestLostAnswerToADeviceCode(t *testing.T) {
+	s, dir := startAWS(t), t.TempDir()
+	c := newCenter(t, s, dir, nil)
+	c.Config.Retryer = func() aws.Retryer { return retry.NewStandard() }
+	var first sync.Once
+	c.Config.BaseEndpoint = aws.String(lateAWS(t, s, func() { first.Do(func() { panic(http.ErrAbortHandler) }) }))
+	c.Person = shower(s.ApproveDevice)
+	_, err := c.Credentials(t.Context(), account, "ReadOnly")
+	wantNeedsSignIn(t, err, "AWS's answer to the sign-in to corp got lost")
+	wantCalls(t, s, "CreateToken", 2)
+}
+
+// It is kept for who has left before it came.
+func TestADeviceCodeOutlivesWhoLeaves(t *testing.T) {
+	s, dir := startAWS(t), t.TempDir()
+	ctx, leave := context.WithCancel(t.Context())
+	c := newCenter(t, s, dir, nil)
+	c.Config.BaseEndpoint = aws.String(lateAWS(t, s, leave))
+	c.Person = shower(s.ApproveDevice)
+	if _, err := c.Credentials(ctx, account, "ReadOnly"); !errors.Is(err, context.Canceled) {
+		t.Errorf("got error %v", err)
+	}
+	must(t, newCenter(t, s, dir, nil))
+	wantCalls(t, s, "CreateToken", 1)
+}
+
+// The person confirms after AWS was asked the first time.
+func TestDeviceCodePending(t *testing.T) {
+	s, dir := startAWS(t), t.TempDir()
+	c := newCenter(t, s, dir, nil)
+	var shown string
+	c.Person = shower(func(code string) error { shown = code; return nil })
+	var first sync.Once
+	c.Config.BaseEndpoint = aws.String(lateAWS(t, s, func() {
+		first.Do(func() {
+			if err := s.ApproveDevice(shown); err != nil {
+				t.Error(err)
+			}
+		})
+	}))
+	must(t, c)
+	wantCalls(t, s, "CreateToken", 2)
+}
+
+// While the person hasn't confirmed yet, a few questions that get lost end nothing.
+func TestDeviceCodeOverABadNetwork(t *testing.T) {
+	for lost, want := range map[int]int{2: 3, 3: 3} {
+		s := startAWS(t)
+		c := newCenter(t, s, t.TempDir(), nil)
+		c.Config.Retryer = func() aws.Retryer { return retry.NewStandard() }
+		c.Person = shower(s.ApproveDevice)
+		s.Fault(standin.Fault{Operation: "CreateToken", Kind: standin.Reset, Count: lost})
+		_, err := c.Credentials(t.Context(), account, "ReadOnly")
+		if (err == nil) != (lost < 3) || Misconfigured(err) {
+			t.Errorf("%d lost: %v", lost, err)
+		}
+		wantCalls(t, s, "CreateToken", want)
 	}
 }
 

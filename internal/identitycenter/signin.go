@@ -210,6 +210,8 @@ func (c *Center) byCode(ctx, person context.Context) (*token, error) {
 	if interval <= 0 {
 		interval = defaultInterval
 	}
+	retryer := c.oidc().Options().Retryer
+	lost := 0 // how many answers in a row
 	for {
 		select {
 		case <-time.After(interval):
@@ -217,7 +219,7 @@ func (c *Center) byCode(ctx, person context.Context) (*token, error) {
 			return nil, c.late()
 		}
 		asked := c.Now()
-		out, err := c.oidc().CreateToken(ctx, &ssooidc.CreateTokenInput{
+		out, err := c.createOnce(ctx, &ssooidc.CreateTokenInput{
 			ClientId: &t.ClientID, ClientSecret: &t.ClientSecret, GrantType: aws.String(grantDevice), DeviceCode: device.DeviceCode,
 		})
 		if err == nil {
@@ -225,14 +227,23 @@ func (c *Center) byCode(ctx, person context.Context) (*token, error) {
 		}
 		switch code(err) {
 		case "AuthorizationPendingException":
+			lost = 0
 		case "SlowDownException":
+			lost = 0
 			interval += slowDown
 		case "ExpiredTokenException":
 			return nil, c.late()
 		case "AccessDeniedException":
 			return nil, c.declined()
-		default:
+		case "InvalidGrantException":
+			if lost > 0 { // the one before had the token
+				return nil, needsSignIn("AWS's answer to the sign-in to %s got lost", c.Name)
+			}
 			return nil, err
+		default:
+			if lost++; lost >= retryer.MaxAttempts() || !retryer.IsErrorRetryable(err) {
+				return nil, err
+			}
 		}
 	}
 }

@@ -99,8 +99,8 @@ func (c *Center) Credentials(ctx context.Context, accountID, role string) (*sso.
 	}
 	out, err = get(t)
 	if refusesToken(err) {
-		c.forget(ctx)
-		return nil, c.ended()
+		c.forgetRefused(ctx, t.AccessToken)
+		return nil, c.nobody()
 	}
 	return out, err
 }
@@ -109,7 +109,7 @@ func (c *Center) Credentials(ctx context.Context, accountID, role string) (*sso.
 func (c *Center) Roles(ctx context.Context, accountID string) ([]string, error) {
 	t := c.load(ctx)
 	if t == nil || !t.valid(c.Now()) {
-		return nil, c.ended()
+		return nil, c.nobody()
 	}
 	return roles(ctx, c.portal(), t.AccessToken, accountID)
 }
@@ -186,9 +186,7 @@ func (c *Center) token(ctx context.Context, refused string) (*token, error) {
 	if good(t) {
 		return t, nil
 	}
-	nobody := needsSignIn("not signed in to %s", c.Name)
 	if t != nil {
-		nobody = c.ended()
 		if t.renewable(c.Now()) {
 			renewed, err := c.renew(ctx, t)
 			if !errors.Is(err, errSpent) {
@@ -198,7 +196,7 @@ func (c *Center) token(ctx context.Context, refused string) (*token, error) {
 		c.forget(ctx)
 	}
 	if c.Person.Browser == nil && c.Person.Show == nil {
-		return nil, nobody
+		return nil, c.nobody()
 	}
 	if err := c.lastFailure(); err != nil {
 		return nil, err
@@ -210,7 +208,8 @@ func (c *Center) token(ctx context.Context, refused string) (*token, error) {
 	return t, nil
 }
 
-func (c *Center) ended() error { return needsSignIn("the sign-in to %s has ended", c.Name) }
+// nobody is the same whether there was a sign-in that has ended or none: who asks next finds none.
+func (c *Center) nobody() error { return needsSignIn("not signed in to %s", c.Name) }
 
 // errSpent means that a refresh token is of no more use.
 var errSpent = errors.New("the refresh token is spent")

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"path/filepath"
 	"strings"
@@ -225,12 +226,80 @@ func TestEnded(t *testing.T) {
 			end(s)
 			c := newCenter(t, s, dir, nil)
 			_, err := c.Credentials(t.Context(), account, "ReadOnly")
-			wantNeedsSignIn(t, err, "the sign-in to corp has ended")
+			wantNeedsSignIn(t, err, "not signed in to corp")
 			if _, err := c.read(t.Context()); !errors.Is(err, ErrNotFound) {
 				t.Errorf("the token was not dropped: %v", err)
 			}
 			must(t, newCenter(t, s, dir, &someone{visit: signsIn}))
 		})
+	}
+}
+
+// refusing is s, which refuses the access token of the calls to path, and what happens before the second answer arrives.
+func refusing(t *testing.T, s *standin.Server, path string, meanwhile func()) string {
+	var calls atomic.Int32
+	front := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path != path {
+			s.ServeHTTP(w, r)
+			return
+		}
+		if calls.Add(1) == 2 {
+			meanwhile()
+		}
+		w.Header().Set("X-Amzn-Errortype", "UnauthorizedException")
+		w.WriteHeader(http.StatusUnauthorized)
+		io.WriteString(w, "{}")
+	}))
+	t.Cleanup(front.Close)
+	return front.URL
+}
+
+// What is dropped when AWS refuses even the renewed token is that token's sign-in, not one that came meanwhile; and while
+// somebody is signing in, nothing is.
+func TestRefusedForGood(t *testing.T) {
+	list := func(c *Center) error {
+		_, err := c.Assigned(t.Context(), func(int, int) {})
+		return err
+	}
+	credentials := func(c *Center) error {
+		_, err := c.Credentials(t.Context(), account, "ReadOnly")
+		return err
+	}
+	for _, ask := range []struct {
+		path string
+		do   func(*Center) error
+	}{{"/federation/credentials", credentials}, {"/assignment/accounts", list}} {
+		for name, meanwhile := range map[string]struct {
+			do    func(*Center)
+			stays bool
+		}{
+			"nothing": {func(*Center) {}, false},
+			"another sign-in": {func(c *Center) {
+				if _, err := c.SignIn(t.Context()); err != nil {
+					t.Error(err)
+				}
+			}, true},
+			"somebody is at it": {func(c *Center) {
+				release, err := c.lock(t.Context())
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				t.Cleanup(release)
+			}, true},
+		} {
+			t.Run(ask.path+" "+name, func(t *testing.T) {
+				s, dir := startAWS(t), t.TempDir()
+				other := newCenter(t, s, dir, &someone{visit: signsIn})
+				must(t, other)
+				c := newCenter(t, s, dir, nil)
+				c.Config.BaseEndpoint = aws.String(refusing(t, s, ask.path, func() { meanwhile.do(other) }))
+				wantNeedsSignIn(t, ask.do(c), "not signed in to corp")
+				if got := c.load(t.Context()); (got != nil) != meanwhile.stays {
+					t.Errorf("there is a sign-in: %v", got != nil)
+				}
+			})
+		}
 	}
 }
 

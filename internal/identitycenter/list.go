@@ -156,8 +156,8 @@ func (b *bearer) use(ctx context.Context, call func(token string) error) error {
 		return err
 	}
 	if err = call(t); refusesToken(err) {
-		b.center.forget(ctx)
-		return b.center.ended()
+		b.center.forgetRefused(ctx, t)
+		return b.center.nobody()
 	}
 	return err
 }

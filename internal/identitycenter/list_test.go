@@ -66,7 +66,7 @@ func TestAssignedWhileTheTokenEnds(t *testing.T) {
 
 	s.EndSSOSessions()
 	all, err = c.Assigned(t.Context(), func(int, int) {})
-	wantNeedsSignIn(t, err, "the sign-in to corp has ended")
+	wantNeedsSignIn(t, err, "not signed in to corp")
 	if all != nil {
 		t.Errorf("%d", len(all))
 	}

@@ -11,6 +11,8 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ssooidc"
+
+	"aws-accounts/internal/lock"
 )
 
 // layout is the version of token as it is stored. An item of another version is as good as none.
@@ -120,10 +122,22 @@ func (c *Center) keep(ctx context.Context, t *token) {
 	}
 }
 
-// forget drops a sign-in that AWS has ended.
+// forget drops a sign-in that AWS has ended, while the lock is held.
 func (c *Center) forget(ctx context.Context) {
 	if err := c.Store.Remove(context.WithoutCancel(ctx), c.key()); err != nil && !errors.Is(err, ErrNotFound) {
 		c.Report(fmt.Errorf("forgetting the sign-in to %s: %w", c.Name, err))
+	}
+}
+
+// forgetRefused drops the sign-in whose access token AWS has refused, unless there is another by now, or somebody at it.
+func (c *Center) forgetRefused(ctx context.Context, refused string) {
+	release, ok := lock.Try(c.Locks, c.lockName())
+	if !ok {
+		return
+	}
+	defer release()
+	if t := c.load(ctx); t != nil && t.AccessToken == refused {
+		c.forget(ctx)
 	}
 }
 

@@ -46,11 +46,30 @@ func beginInKeychain(path string, data []byte, name, accountID string) ([]byte, 
 	return edited, nil
 }
 
-// BeginAtSSO puts an Identity Center that the file at path doesn't have into it. Locks are held in dir.
+// BeginAtSSO puts an Identity Center into the file at path, unless it is there. Locks are held in dir.
 func BeginAtSSO(ctx context.Context, path, dir string, s SSOSession) error {
-	_, err := Change(ctx, path, dir, func(old []byte) ([]byte, error) {
-		edited, err := AddSSOSession(path, old, s)
-		return edited, refused(err)
-	})
+	_, err := Change(ctx, path, dir, func(old []byte) ([]byte, error) { return beginAtSSO(path, old, s) })
 	return err
+}
+
+// CanBeginAtSSO is what BeginAtSSO would have against it, and writes nothing.
+func CanBeginAtSSO(path string, s SSOSession) error {
+	old, _, err := read(path)
+	if err != nil {
+		return err
+	}
+	_, err = beginAtSSO(path, old, s)
+	return err
+}
+
+func beginAtSSO(path string, data []byte, s SSOSession) ([]byte, error) {
+	file, err := Parse(path, data)
+	if err != nil {
+		return nil, err
+	}
+	if have := file.SSOSession(s.Name); have != nil && have.StartURL == s.StartURL && have.Region == s.Region {
+		return data, nil
+	}
+	edited, err := AddSSOSession(path, data, s)
+	return edited, refused(err)
 }

@@ -95,3 +95,32 @@ func FuzzBeginInKeychain(f *testing.F) {
 		}
 	})
 }
+
+// What is asked for before the sign-in holds after it, unless the file has changed meanwhile.
+func TestBeginAtSSO(t *testing.T) {
+	s := SSOSession{Name: "corp", StartURL: "https://corp.awsapps.com/start", Region: "eu-west-1"}
+	for old, ok := range map[string]bool{
+		Empty: true,
+		`{"accounts": [], "sso_sessions": [{"name": "Corp", "start_url": "https://corp.awsapps.com/start", "region": "eu-west-1"}]}`: true,
+		`{"accounts": [], "sso_sessions": [{"name": "Corp", "start_url": "https://corp.awsapps.com/start", "region": "eu-west-2"}]}`: false,
+		`{"accounts": [], "sso_sessions": [{"name": "corp", "start_url": "https://lab.awsapps.com/start", "region": "eu-west-1"}]}`:  false,
+	} {
+		path := filepath.Join(t.TempDir(), "accounts.json")
+		if err := os.WriteFile(path, []byte(old), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		err := CanBeginAtSSO(path, s)
+		if data, _ := os.ReadFile(path); string(data) != old {
+			t.Errorf("asked only, and it is %s", data)
+		}
+		if (err == nil) != ok {
+			t.Errorf("%s: %v", old, err)
+		}
+		if err := BeginAtSSO(t.Context(), path, t.TempDir(), s); (err == nil) != ok {
+			t.Errorf("%s: %v", old, err)
+		}
+		if f, err := Load(path); err != nil || len(f.SSOSessions) != 1 {
+			t.Errorf("%s: %v", old, err)
+		}
+	}
+}

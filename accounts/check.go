@@ -125,7 +125,7 @@ func (c *check) ssoSessions() {
 		}
 		if s.StartURL == "" {
 			c.missing(v, "start_url", `the SSO session has no "start_url": it is shown in the AWS access portal, like "https://corp.awsapps.com/start"`)
-		} else if !isStartURL(s.StartURL) {
+		} else if !IsStartURL(s.StartURL) {
 			c.at(v, "start_url", `start_url %s is not an https URL, like "https://corp.awsapps.com/start"`, quote(s.StartURL))
 		}
 		if s.Region == "" {
@@ -141,8 +141,8 @@ func (c *check) ssoSessions() {
 	}
 }
 
-// isStartURL takes http only on this machine, where tests listen.
-func isStartURL(s string) bool {
+// IsStartURL takes http only on this machine, where tests listen.
+func IsStartURL(s string) bool {
 	u, err := url.Parse(s)
 	if err != nil || u.Hostname() == "" || u.User != nil {
 		return false

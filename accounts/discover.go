@@ -297,7 +297,7 @@ func (d *discovery) sso(profile string) (string, error) {
 		s.Name, _, _ = strings.Cut(host, ".")
 		s.Name = cleanName(s.Name)
 	}
-	if !isStartURL(s.StartURL) || s.Name == "" {
+	if !IsStartURL(s.StartURL) || s.Name == "" {
 		return "", errors.New("its sso_start_url is missing, or no address")
 	}
 	a := Account{AccountID: d.get(profile, "sso_account_id"), Region: d.get(profile, "region"), SSO: &SSO{RoleName: d.get(profile, "sso_role_name")}}

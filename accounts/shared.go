@@ -293,7 +293,7 @@ func (c *check) accountsFrom() bool {
 		}
 	case from.File != "" && from.URL != "":
 		c.at(v, "url", `"accounts_from" has both "file" and "url": it is one of them`)
-	case from.URL != "" && !isS3 && !isStartURL(from.URL):
+	case from.URL != "" && !isS3 && !IsStartURL(from.URL):
 		c.at(v, "url", `url %s is neither https://… nor s3://BUCKET/KEY`, quote(from.URL))
 	case isS3 && from.Account == "":
 		c.missing(v, "account", `"accounts_from" at S3 needs an "account": whose credentials fetch it`)

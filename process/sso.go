@@ -145,7 +145,7 @@ func explainSSO(err error, file *accounts.File, session *accounts.SSOSession, a 
 		a = &accounts.Account{Name: session.Name} // for explain, which names it
 	}
 	if needs, ok := errors.AsType[*identitycenter.NeedsSignIn](err); ok {
-		return hint.New(&refusal{message: who + needs.Error(), RequestID: requestID(err)}, "run `aws-accounts sso login %s`", session.Name)
+		return hint.New(&refusal{message: who + needs.Error(), RequestID: requestID(err)}, "run `%s`", signInCommand(file, session))
 	}
 	if identitycenter.Misconfigured(err) {
 		r := &refusal{message: fmt.Sprintf("%sIdentity Center in %s doesn't accept the sign-in to %s", who, session.Region, session.StartURL),
@@ -154,6 +154,9 @@ func explainSSO(err error, file *accounts.File, session *accounts.SSOSession, a 
 			r.Code = api.ErrorCode() // its message is empty: this API has another member for it
 		} else {
 			r.message += ": " + err.Error()
+		}
+		if !describes(file, session) {
+			return hint.New(r, "check --start-url and --region: the access portal shows both under \"Access keys\"")
 		}
 		return hint.New(r, "check \"start_url\" and \"region\" of %s in %s", session.Name, file.Path)
 	}

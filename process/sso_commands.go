@@ -43,16 +43,13 @@ allows.`
 
 // Run signs in, whether or not there is a sign-in, and says how long the new one holds.
 func (c *SSOLogin) Run(r *Resolver, stdout io.Writer) error {
-	if err := c.describe(r, stdout); err != nil {
-		return err
-	}
-	file, session, err := r.ssoSession(c.Session)
+	file, session, err := c.session(r)
 	if err != nil {
 		return err
 	}
 	if r.SSO.Asker.Never {
 		return hint.New(fmt.Errorf("not signed in to %s: signing in needs a person, and --no-input forbids asking", session.Name),
-			"run `aws-accounts sso login %s`", session.Name)
+			"run `%s`", signInCommand(file, session))
 	}
 	ctx := context.Background()
 	center, err := r.center(ctx, session, false)
@@ -64,6 +61,12 @@ func (c *SSOLogin) Run(r *Resolver, stdout io.Writer) error {
 	if err != nil {
 		return explainSSO(err, file, session, nil)
 	}
+	if !describes(file, session) {
+		if err := accounts.BeginAtSSO(ctx, file.Path, r.Sessions.Dir, *session); err != nil {
+			return fmt.Errorf("signed in to %s, but %w", session.Name, err)
+		}
+		fmt.Fprintf(stdout, "added the SSO session %s to %s\n", session.Name, file.Path)
+	}
 	_, err = fmt.Fprintf(stdout, "signed in to %s until %s (%s); it is renewed without you while Identity Center allows it\n",
 		session.Name, expires.Local().Format("15:04"), accounts.Left(expires.Sub(r.Sessions.Now())))
 	if c.StartURL != "" && err == nil {
@@ -72,34 +75,48 @@ func (c *SSOLogin) Run(r *Resolver, stdout io.Writer) error {
 	return err
 }
 
-// describe puts the SSO session that --start-url gives into the accounts file, and makes it the one to sign in to.
-func (c *SSOLogin) describe(r *Resolver, stdout io.Writer) error {
+// session is the SSO session to sign in to. One that --start-url gives is written down when the sign-in has succeeded: a
+// wrong address would stay, and no command removes it.
+func (c *SSOLogin) session(r *Resolver) (*accounts.File, *accounts.SSOSession, error) {
+	if c.StartURL == "" && c.Region == "" {
+		return r.ssoSession(c.Session, "sso login")
+	}
+	const example = "`aws-accounts sso login --start-url=https://corp.awsapps.com/start --region=eu-west-1`: the access portal shows both under \"Access keys\""
 	switch {
-	case c.StartURL == "" && c.Region == "":
-		return nil
 	case c.StartURL == "" || c.Region == "":
-		return hint.Usage(errors.New("--start-url and --region go together"), "`aws-accounts sso login --start-url=https://corp.awsapps.com/start --region=eu-west-1`: the access portal shows both under \"Access keys\"")
+		return nil, nil, hint.Usage(errors.New("--start-url and --region go together"), example)
+	case !accounts.IsStartURL(c.StartURL):
+		return nil, nil, hint.Usage(fmt.Errorf("--start-url %q is not an https URL", c.StartURL), example)
 	}
 	file, err := r.Accounts.File()
 	if err != nil {
-		return err
+		return nil, nil, err
 	}
-	for _, s := range file.SSOSessions {
+	for i := range file.SSOSessions {
+		s := &file.SSOSessions[i]
 		if strings.TrimRight(s.StartURL, "/#") == strings.TrimRight(c.StartURL, "/#") && (c.Session == "" || strings.EqualFold(c.Session, s.Name)) {
-			c.Session = s.Name // it is described already
-			return nil
+			return file, s, nil
 		}
 	}
-	if c.Session == "" {
-		c.Session, _, _ = strings.Cut(strings.TrimPrefix(c.StartURL, "https://"), ".")
+	s := &accounts.SSOSession{Name: c.Session, StartURL: c.StartURL, Region: c.Region}
+	if s.Name == "" {
+		s.Name, _, _ = strings.Cut(strings.TrimPrefix(c.StartURL, "https://"), ".")
 	}
-	s := accounts.SSOSession{Name: c.Session, StartURL: c.StartURL, Region: c.Region}
-	if err := accounts.BeginAtSSO(context.Background(), r.Accounts.Path, r.Sessions.Dir, s); err != nil {
-		return err
+	return file, s, accounts.CanBeginAtSSO(file.Path, *s)
+}
+
+// describes reports whether the accounts file has the session, and not only the command line.
+func describes(file *accounts.File, session *accounts.SSOSession) bool {
+	have := file.SSOSession(session.Name)
+	return have != nil && have.StartURL == session.StartURL
+}
+
+func signInCommand(file *accounts.File, session *accounts.SSOSession) string {
+	command := "aws-accounts sso login " + session.Name
+	if !describes(file, session) {
+		command += " --start-url=" + hint.Word(session.StartURL) + " --region=" + hint.Word(session.Region)
 	}
-	r.Accounts = r.Accounts.Again()
-	_, err = fmt.Fprintf(stdout, "added the SSO session %s to %s\n", c.Session, r.Accounts.Path)
-	return err
+	return command
 }
 
 // person reads what the command writes.
@@ -138,7 +155,7 @@ func (*SSOLogout) Help() string {
 // Run ends the sign-in with AWS, and removes it here together with every session that began with it: who signs out
 // expects to have no more access from here.
 func (c *SSOLogout) Run(r *Resolver, stdout io.Writer) error {
-	file, session, err := r.ssoSession(c.Session)
+	file, session, err := r.ssoSession(c.Session, "sso logout")
 	if err != nil {
 		return err
 	}
@@ -186,8 +203,8 @@ func (r *Resolver) forgetSessions(ctx context.Context, file *accounts.File, sess
 	return nil
 }
 
-// ssoSession finds the SSO session called name, or the only one if it's "".
-func (r *Resolver) ssoSession(name string) (*accounts.File, *accounts.SSOSession, error) {
+// ssoSession finds the SSO session called name, or the only one if it's "", for command.
+func (r *Resolver) ssoSession(name, command string) (*accounts.File, *accounts.SSOSession, error) {
 	file, err := r.Accounts.File()
 	if err != nil {
 		return nil, nil, err
@@ -203,7 +220,7 @@ func (r *Resolver) ssoSession(name string) (*accounts.File, *accounts.SSOSession
 	case name == "" && len(names) == 1:
 		return file, &file.SSOSessions[0], nil
 	case name == "":
-		return nil, nil, hint.New(fmt.Errorf("which SSO session? there are %s", all), "for example `aws-accounts sso login %s`", names[0])
+		return nil, nil, hint.New(fmt.Errorf("which SSO session? there are %s", all), "for example `aws-accounts %s %s`", command, names[0])
 	case session == nil:
 		return nil, nil, hint.New(fmt.Errorf("no SSO session %q in %s", name, file.Path), "the SSO sessions there are %s", all)
 	default:

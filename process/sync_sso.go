@@ -44,7 +44,7 @@ func (c *SyncSSO) Run(r *Resolver, asker *ask.Asker, locks accounts.Locks, progr
 	return s.once(func() error {
 		ctx, stop := interruptible()
 		defer stop()
-		file, session, err := r.ssoSession(c.Session)
+		file, session, err := r.ssoSession(c.Session, "sync sso")
 		if err != nil {
 			return err
 		}

@@ -203,7 +203,8 @@ func TestSSODeviceCode(t *testing.T) {
 	}
 }
 
-// Ctrl-C while the browser is open leaves nothing behind, and the next sign-in isn't kept waiting.
+// Ctrl-C while the browser is open leaves nothing behind, not even another SSO session to choose from, and the next sign-in
+// isn't kept waiting.
 func TestSSOInterrupted(t *testing.T) {
 	t.Parallel()
 	aws := standin.Start(t, World())
@@ -211,7 +212,7 @@ func TestSSOInterrupted(t *testing.T) {
 	h.Accounts(ssoAccounts())
 	variable, _ := h.browser("")
 	h.Env = append(h.Env, variable)
-	cmd := h.Command("aws-accounts", "sso", "login")
+	cmd := h.Command("aws-accounts", "sso", "login", "--start-url=https://lab.awsapps.com/start", "--region=eu-west-1")
 	stdout, err := cmd.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)

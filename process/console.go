@@ -84,8 +84,11 @@ func (c *Console) Run(r *Resolver, stdout io.Writer) error {
 	if err := openHidden(link, func(address string) error { return open(context.Background(), dress(address)) }); err != nil {
 		return hint.New(err, "`aws-accounts console %s --print` prints the link", a.Name)
 	}
-	_, err = fmt.Fprintf(stdout, "%s: the console is open in the browser, until %s (%s)\n", a.Name, until.Local().Format("15:04"),
-		accounts.Left(until.Sub(r.Sessions.Now())))
+	end := ""
+	if !until.IsZero() { // a profile may have a session without saying how long it lasts
+		end = fmt.Sprintf(", until %s (%s)", until.Local().Format("15:04"), accounts.Left(until.Sub(r.Sessions.Now())))
+	}
+	_, err = fmt.Fprintf(stdout, "%s: the console is open in the browser%s\n", a.Name, end)
 	return err
 }
 

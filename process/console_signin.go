@@ -58,7 +58,7 @@ func newConsoleSite(partition, region, service string) *consoleSite {
 }
 
 // signinLink exchanges a's session for a link that signs in to the console, for 15 minutes, and says until when one then
-// is. The link is a secret.
+// is, the zero time if that isn't known. The link is a secret.
 //
 // Source: https://docs.aws.amazon.com/IAM/latest/UserGuide/id_roles_providers_enable-console-custom-url.html
 func (r *Resolver) signinLink(ctx context.Context, file *accounts.File, a *accounts.Account, site *consoleSite, duration time.Duration) (string, time.Time, error) {

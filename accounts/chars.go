@@ -66,28 +66,3 @@ func (a arn) name(kind string, longest int) (string, bool) {
 	_, oddPath := firstNot(path, func(r rune) bool { return '!' <= r && r <= '~' })
 	return name, ok && name != "" && len(name) <= longest && !odd && !oddPath && len(path) <= 512
 }
-
-// partitions beside aws, by the prefix of their regions.
-var partitions = [...]struct{ prefix, name string }{
-	{"cn-", "aws-cn"}, {"us-gov-", "aws-us-gov"}, {"us-iso-", "aws-iso"}, {"us-isob-", "aws-iso-b"},
-	{"eu-isoe-", "aws-iso-e"}, {"us-isof-", "aws-iso-f"}, {"eusc-", "aws-eusc"},
-}
-
-// regionPartition is the partition that a region's name tells. A partition that is newer than this list seems to be aws.
-func regionPartition(region string) string {
-	for _, p := range partitions {
-		if strings.HasPrefix(region, p.prefix) {
-			return p.name
-		}
-	}
-	return "aws"
-}
-
-func knownPartition(name string) bool {
-	for _, p := range partitions {
-		if p.name == name {
-			return true
-		}
-	}
-	return name == "aws"
-}

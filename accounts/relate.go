@@ -3,6 +3,8 @@ package accounts
 import (
 	"strings"
 	"time"
+
+	"aws-accounts/internal/partitions"
 )
 
 // What check.source holds besides an account's number.
@@ -175,7 +177,8 @@ func (c *check) chain(i int) {
 		if a.Region == "" {
 			tail = `: give this account a "region" of its own`
 		}
-		if r := regionPartition(region); r != p.partition && (r != "aws" || knownPartition(p.partition)) {
+		_, known := partitions.Called(p.partition)
+		if r := partitions.Of(region); r != p.partition && (r != "aws" || known) {
 			c.at(v, "region", "region %s is in partition %s, but the role is in %s%s", quote(region), r, p.partition, tail)
 		}
 	}

@@ -12,6 +12,7 @@ import (
 	"aws-accounts/accounts"
 	"aws-accounts/internal/browser"
 	"aws-accounts/internal/hint"
+	"aws-accounts/internal/partitions"
 	"aws-accounts/internal/pattern"
 	"aws-accounts/process/deadline"
 )
@@ -102,7 +103,7 @@ func (c *Console) site(file *accounts.File, a *accounts.Account) (*consoleSite, 
 		if a.SSO != nil {
 			region = file.SSOSession(a.SSO.Session).Region
 		}
-		partition = partitionOfRegion(region)
+		partition = partitions.Of(region)
 	}
 	region := regionIn(partition, file.EffectiveRegion(a))
 	if c.Region != "" {

@@ -16,6 +16,7 @@ import (
 
 	"aws-accounts/accounts"
 	"aws-accounts/internal/hint"
+	"aws-accounts/internal/partitions"
 )
 
 // consoleSite is where a partition's console is, and where one signs in to it.
@@ -24,28 +25,15 @@ type consoleSite struct {
 	destination string
 }
 
-// newConsoleSite knows the partitions' domains from the endpoint rules of AWS Sign-In. The newer partitions have sign-in
-// hosts by region alone.
+// newConsoleSite has it in the console of a region. The newer partitions have sign-in hosts by region alone.
 func newConsoleSite(partition, region, service string) *consoleSite {
-	signin, console := "signin.", "console."
-	domain := "aws.amazon.com"
-	switch partition {
-	case "aws-cn":
-		domain = "amazonaws.cn"
-	case "aws-us-gov":
-		domain = "amazonaws-us-gov.com"
-	case "aws-eusc":
-		domain, signin = "amazonaws-eusc.eu", region+".signin."
-	case "aws-iso":
-		domain, signin = "c2shome.ic.gov", region+".signin."
-	case "aws-iso-b":
-		domain, signin = "sc2shome.sgov.gov", region+".signin."
-	case "aws-iso-e":
-		domain, signin = "csphome.adc-e.uk", region+".signin."
-	case "aws-iso-f":
-		domain, signin = "csphome.hci.ic.gov", region+".signin."
+	p, _ := partitions.Called(partition)
+	signin := region + ".signin."
+	switch p.Name {
+	case "aws", "aws-cn", "aws-us-gov":
+		signin = "signin."
 	}
-	s := &consoleSite{"https://" + signin + domain, "https://" + console + domain + "/"}
+	s := &consoleSite{"https://" + signin + p.Console, "https://console." + p.Console + "/"}
 	if service == "" {
 		service = "console"
 	}

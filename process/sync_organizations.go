@@ -16,6 +16,7 @@ import (
 	"aws-accounts/internal/ask"
 	"aws-accounts/internal/hint"
 	"aws-accounts/internal/organization"
+	"aws-accounts/internal/partitions"
 	"aws-accounts/internal/pattern"
 	"aws-accounts/internal/tui"
 )
@@ -143,7 +144,7 @@ func (c *SyncOrganizations) list(ctx context.Context, s *syncing, file *accounts
 	}
 	partition := partitionOf(with)
 	if partition == "" {
-		partition = partitionOfRegion(file.EffectiveRegion(with))
+		partition = partitions.Of(file.EffectiveRegion(with))
 	}
 	region := organizationRegion(partition)
 	cfg, err := loadConfig(ctx, noProfile, region, config.WithCredentialsProvider(static(credentials)))

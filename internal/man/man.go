@@ -131,7 +131,7 @@ func (p *printer) detail(text string) {
 			p.WriteString(".PP\n.RS 2\n.nf\n")
 		case indented && blank:
 			p.WriteString(".sp\n")
-		case verbatim:
+		case verbatim && !indented:
 			p.WriteString(".fi\n.RE\n.PP\n")
 		case blank:
 			p.WriteString(".PP\n")

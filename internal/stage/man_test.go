@@ -17,15 +17,23 @@ func TestManualPage(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	cmd := exec.Command(groff, "-ww", "-man", "-Tutf8", "-P-c", "-rLL=80n")
-	cmd.Stdin = strings.NewReader(string(page))
-	var warnings strings.Builder
-	cmd.Stderr = &warnings
-	shown, err := cmd.Output()
-	if err != nil || warnings.Len() > 0 {
-		t.Errorf("%v\n%s", err, &warnings)
+	rendered := func(width string) string {
+		cmd := exec.Command(groff, "-ww", "-man", "-Tutf8", "-P-c", "-rLL="+width)
+		cmd.Stdin = strings.NewReader(string(page))
+		var warnings strings.Builder
+		cmd.Stderr = &warnings
+		shown, err := cmd.Output()
+		if err != nil || warnings.Len() > 0 {
+			t.Errorf("%v\n%s", err, &warnings)
+		}
+		return plain(string(shown))
 	}
-	text := strings.Join(strings.Fields(plain(string(shown))), " ")
+	text := strings.Join(strings.Fields(rendered("80n")), " ")
+	lines := map[string]bool{}
+	for line := range strings.SplitSeq(rendered("200n"), "\n") {
+		lines[strings.TrimRight(line, " ")] = true
+	}
+	examples := 0
 	help, err := exec.Command(Binary(t), "--help").Output()
 	if err != nil {
 		t.Fatal(err)
@@ -43,9 +51,24 @@ func TestManualPage(t *testing.T) {
 		if !strings.Contains(text, "aws-accounts "+name) {
 			t.Errorf("%q isn't in it", name)
 		}
+		help, err := exec.Command(Binary(t), append(strings.Fields(name), "--help")...).Output()
+		if err != nil {
+			t.Fatal(err)
+		}
+		detail, _, _ := strings.Cut(string(help), "\nFlags:\n")
+		detail, _, _ = strings.Cut(detail, "\nArguments:\n")
+		for line := range strings.SplitSeq(detail, "\n") {
+			if !strings.HasPrefix(line, "    ") {
+				continue
+			}
+			const codeAt = "         " // a paragraph of a command's begins two columns before
+			if examples++; !lines[codeAt+strings.TrimRight(line[4:], " ")] {
+				t.Errorf("%s: the example %q isn't a line of it", name, strings.TrimSpace(line))
+			}
+		}
 	}
-	if found < 20 {
-		t.Errorf("--help has only %d commands", found)
+	if found < 20 || examples < 60 {
+		t.Errorf("--help has only %d commands, with %d lines of examples", found, examples)
 	}
 	for _, want := range []string{"aws-accounts exec -- aws sts get-caller-identity # choose the account", "eval \"$(aws-accounts env dev)\"", "[profile dev]", "ARGUMENT…"} {
 		if !strings.Contains(text, want) {

@@ -8,6 +8,7 @@ import (
 	"aws-accounts/accounts"
 	"aws-accounts/cache"
 	"aws-accounts/internal/hint"
+	"aws-accounts/internal/tui"
 	"aws-accounts/process/deadline"
 )
 
@@ -31,8 +32,8 @@ MFA question before they start, or a session that lasts longer.
   aws-accounts assume dev --refresh          # after its policies changed`
 }
 
-// Run gets the session and says when it expires.
-func (c *Assume) Run(r *Resolver, stdout io.Writer) error {
+// Run gets the session and says when it expires, and what has SDKs use another.
+func (c *Assume) Run(r *Resolver, program *accounts.Program, flags hint.Flags, stdout io.Writer, stderr tui.Stderr) error {
 	file, a, err := r.account(c.Name)
 	if err != nil {
 		return err
@@ -76,6 +77,16 @@ func (c *Assume) Run(r *Resolver, stdout io.Writer) error {
 	if session.Unkept != nil {
 		fmt.Fprintf(stdout, "warning: the session is not kept, so every command gets one of its own: %s\n", session.Unkept)
 	}
-	fmt.Fprintf(stdout, "\n  export AWS_PROFILE=%s\n", file.ProfileName(a))
+	profile, inTheWay := (&checkup{program: program, file: file, only: a}).usable()
+	if _, err := fmt.Fprintf(stdout, "\n  export AWS_PROFILE=%s\n", profile); err != nil {
+		return err
+	}
+	for _, f := range inTheWay {
+		next := ""
+		if f.Hint != "" {
+			next = "; hint: " + flags.In(f.Hint)
+		}
+		fmt.Fprintf(stderr, "warning: AWS_PROFILE=%s isn't enough: %s%s\n", profile, f.Text, next)
+	}
 	return nil
 }

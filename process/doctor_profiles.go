@@ -376,15 +376,38 @@ func effect(s awsfiles.Shadow) string {
 	return strings.Join(slices.DeleteFunc(parts, func(p string) bool { return p == "" }), ", ")
 }
 
+// usable returns the profile by which programs get the session of the account looked at, and what keeps them from it.
+func (d *checkup) usable() (profile string, inTheWay []Finding) {
+	a := &area{}
+	profile = d.file.ProfileName(d.only)
+	files, err := readAWSFiles()
+	var s *stanzas
+	if err == nil {
+		s, err = d.stanzas(files)
+	}
+	if err != nil {
+		a.failed(StatusFail, "aws-files", "", err)
+	} else {
+		ours := d.ours(files)
+		switch {
+		case s.none > 0 || slices.ContainsFunc(ours, func(p *awsfiles.Profile) bool { return p.Name == profile }):
+		case len(ours) > 0: // as after setup --profile-prefix
+			profile = ours[0].Name
+		default:
+			s.tell(a)
+		}
+		d.checkShadows(a, files)
+	}
+	d.checkKeys(a)
+	return profile, slices.DeleteFunc(a.findings, func(f Finding) bool { return f.Status == StatusOK })
+}
+
 // checkEnvironment finds variables that win over the profiles. It names them and shows no value but names.
 func (d *checkup) checkEnvironment() *area {
 	a := &area{title: "Environment"}
 	d.checkKeys(a)
 	for _, name := range []string{"AWS_PROFILE", "AWS_DEFAULT_PROFILE"} {
 		d.checkProfileVariable(a, name)
-	}
-	if os.Getenv("AWS_WEB_IDENTITY_TOKEN_FILE") != "" && os.Getenv("AWS_ROLE_ARN") != "" {
-		a.add(StatusWarn, "environment", "", "`unset AWS_WEB_IDENTITY_TOKEN_FILE AWS_ROLE_ARN`", "AWS_WEB_IDENTITY_TOKEN_FILE is set: the AWS CLI and SDKs use it instead of AWS_PROFILE")
 	}
 	for _, name := range []string{"AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"} {
 		if os.Getenv(name) != "" {
@@ -401,14 +424,22 @@ func (d *checkup) checkEnvironment() *area {
 	return a
 }
 
+// checkKeys finds the variables that SDKs prefer to AWS_PROFILE.
 func (d *checkup) checkKeys(a *area) {
+	if os.Getenv("AWS_WEB_IDENTITY_TOKEN_FILE") != "" && os.Getenv("AWS_ROLE_ARN") != "" {
+		a.add(StatusWarn, "environment", "", "`unset AWS_WEB_IDENTITY_TOKEN_FILE AWS_ROLE_ARN`", "AWS_WEB_IDENTITY_TOKEN_FILE is set: the AWS CLI and SDKs use it instead of AWS_PROFILE")
+	}
 	if os.Getenv("AWS_ACCESS_KEY_ID") == "" {
 		return
 	}
 	if d.file != nil {
 		for _, base := range d.basesOf() {
 			if base.Credentials != nil && base.Credentials.Environment {
-				a.add(StatusNote, "environment", "", "", "AWS_ACCESS_KEY_ID is set, where %s begins; programs use it instead of AWS_PROFILE", base.Name)
+				next := ""
+				if d.only != nil {
+					next = fmt.Sprintf("`aws-accounts exec %s -- COMMAND` gives the command its session", d.only.Name)
+				}
+				a.add(StatusNote, "environment", "", next, "AWS_ACCESS_KEY_ID is set, where %s begins; programs use it instead of AWS_PROFILE", base.Name)
 				return
 			}
 		}

@@ -21,15 +21,16 @@ import (
 )
 
 // StatusLine is `aws-accounts status [NAME…]`: which account is in use and how long its session lasts, for a shell's prompt.
-// It reads the stanza and one keychain item, asks nobody, and waits for nothing.
+// It reads the stanza and one keychain item at most, asks nobody, and waits for nothing.
 type StatusLine struct {
-	Names  []string `arg:"" optional:"" name:"name" help:"The accounts (default: the one whose profile is in AWS_PROFILE)."`
+	Names  []string `arg:"" optional:"" name:"name" help:"The accounts (default: the one that SDKs use here)."`
 	Format string   `help:"What to write for each." default:"{{.Name}} {{.Left}}" placeholder:"TEMPLATE"`
 }
 
 // Help is what --help says besides the flags.
 func (*StatusLine) Help() string {
-	return `Without NAME it is about AWS_PROFILE, and writes nothing where that isn't set or isn't one of ours.
+	return `Without NAME it is about what SDKs use here: the account of exec or env where AWS_ACCESS_KEY_ID is set, else that of
+AWS_PROFILE. It writes nothing where they use none of ours.
 
   aws-accounts status --format '{{.Name}} {{.Left}}'      # dev 43m
 
@@ -56,6 +57,14 @@ func (c *StatusLine) Run(resolving Resolving, stdout io.Writer) error {
 		found = append(found, status{Name: name})
 	}
 	if len(c.Names) == 0 {
+		if os.Getenv("AWS_ACCESS_KEY_ID") != "" { // SDKs then take no notice of AWS_PROFILE
+			var s status
+			if !s.fromEnvironment(time.Now()) {
+				return nil
+			}
+			_, err := io.WriteString(stdout, s.fill(c.Format)+"\n")
+			return err
+		}
 		s, ok := inUse()
 		if !ok {
 			return nil
@@ -146,17 +155,32 @@ func (s *status) look(ctx context.Context, sessions *cache.Sessions) {
 		if s.AccountID == "" {
 			s.AccountID = session.AccountID
 		}
-		left := session.Expiration.Sub(now)
-		s.Expires = session.Expiration.UTC().Format(time.RFC3339)
-		s.State, s.Left = "active", strings.TrimSuffix(accounts.Left(left), " left")
-		switch {
-		case left <= 0:
-			s.State = "expired"
-		case left < time.Minute:
-			s.Left = "<1m"
-		}
-		s.Minutes = max(0, int(left.Minutes()))
+		s.until(session.Expiration, now)
 	}
+}
+
+// fromEnvironment is what exec and env have set.
+func (s *status) fromEnvironment(now time.Time) bool {
+	expires, err := time.Parse(time.RFC3339, os.Getenv("AWS_CREDENTIAL_EXPIRATION"))
+	if s.Name = os.Getenv("AWS_ACCOUNTS_NAME"); s.Name == "" || err != nil {
+		return false
+	}
+	s.Name, s.AccountID = tui.Harmless(s.Name), tui.Harmless(os.Getenv("AWS_ACCOUNT_ID"))
+	s.until(expires, now)
+	return true
+}
+
+func (s *status) until(expires, now time.Time) {
+	left := expires.Sub(now)
+	s.Expires = expires.UTC().Format(time.RFC3339)
+	s.State, s.Left = "active", strings.TrimSuffix(accounts.Left(left), " left")
+	switch {
+	case left <= 0:
+		s.State = "expired"
+	case left < time.Minute:
+		s.Left = "<1m"
+	}
+	s.Minutes = max(0, int(left.Minutes()))
 }
 
 // field is {{.Name}} and the like, as in Go's templates; conditions are left to the shell, which costs less than linking them in.

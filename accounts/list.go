@@ -21,7 +21,8 @@ type List struct {
 
 // Help is what --help says besides the flags.
 func (*List) Help() string {
-	return `It reads the sessions of accounts that were used here, and asks nobody but the keychain.
+	return `It reads the sessions of accounts that were used here, and asks nobody but the keychain. A session from before a change
+of the account isn't handed out any more, and shows as none.
 
   aws-accounts list                     # all accounts
   aws-accounts list prod                # by name, number or description
@@ -31,7 +32,7 @@ func (*List) Help() string {
 A session that is about to be renewed shows yellow on a terminal.`
 }
 
-// States tells, for those of the accounts that have a session, when it expires. The keychain may be out of reach: then
+// States tells, for those of the accounts that have a session which is still handed out, when it expires. The keychain may be out of reach: then
 // the error says why, and the accounts are listed all the same.
 type States func(names []string) (map[string]time.Time, error)
 

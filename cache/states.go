@@ -9,11 +9,14 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"aws-accounts/cache/item"
 )
 
-// States returns, for those of the accounts that have a session, when it expires. Only accounts that a lock file says to
+// States returns, for those of the accounts that have a session, when it expires. A valid one that isn't current is none, as
+// it is never handed out again. Only accounts that a lock file says to
 // have been refreshed here are looked up: nothing lists the keychain, and 10,000 accounts cost what their sessions cost.
-func (s *Sessions) States(ctx context.Context, names []string) (map[string]time.Time, error) {
+func (s *Sessions) States(ctx context.Context, names []string, current func(*item.Session) bool) (map[string]time.Time, error) {
 	var mu sync.Mutex
 	var trouble error
 	states := map[string]time.Time{}
@@ -25,8 +28,9 @@ func (s *Sessions) States(ctx context.Context, names []string) (map[string]time.
 				session, err := s.Load(ctx, name)
 				mu.Lock()
 				switch {
-				case err == nil:
+				case err == nil && (!session.Valid(s.Now()) || current(session)):
 					states[name] = session.Expiration
+				case err == nil:
 				case !errors.Is(err, ErrNotFound) && !errors.Is(err, ErrCorrupt):
 					trouble = err
 				}

@@ -187,7 +187,7 @@ func (r *Resolver) forgetSessions(ctx context.Context, file *accounts.File, sess
 			names = append(names, a.Name)
 		}
 	}
-	stored, err := r.Sessions.States(ctx, names)
+	stored, err := r.Sessions.States(ctx, names, func(*item.Session) bool { return true })
 	if err != nil {
 		return err
 	}

@@ -90,7 +90,7 @@ func (c *StatusLine) Run(resolving Resolving, stdout io.Writer) error {
 			}
 			s.Name, s.Profile, s.AccountID = a.Name, file.ProfileName(a), a.AccountID
 		}
-		s.look(ctx, r.Sessions)
+		s.look(ctx, r)
 		b.WriteString(s.fill(c.Format) + "\n")
 	}
 	_, err = io.WriteString(stdout, b.String())
@@ -144,9 +144,13 @@ type status struct {
 	Minutes                  int
 }
 
-func (s *status) look(ctx context.Context, sessions *cache.Sessions) {
-	session, err := sessions.Load(ctx, s.Name)
-	switch now := sessions.Now(); {
+func (s *status) look(ctx context.Context, r *Resolver) {
+	session, err := r.Sessions.Load(ctx, s.Name)
+	now := r.Sessions.Now()
+	if err == nil && session.Valid(now) && !HandedOut(r.Accounts)(session) {
+		err = cache.ErrNotFound
+	}
+	switch {
 	case errors.Is(err, cache.ErrNotFound), errors.Is(err, cache.ErrCorrupt): // the next call gets one in either case
 		s.State, s.Left = "none", "-"
 	case err != nil:

@@ -94,7 +94,10 @@ func New(f *Flags) *Dependencies {
 		if err != nil {
 			return nil, err
 		}
-		return func(names []string) (map[string]time.Time, error) { return s.States(context.Background(), names) }, nil
+		r, err := d.Reader()
+		return func(names []string) (map[string]time.Time, error) {
+			return s.States(context.Background(), names, process.HandedOut(r))
+		}, err
 	}
 	d.Program = func() (*accounts.Program, error) { return newProgram(f) }
 	d.Asker = func() (*ask.Asker, error) { return newAsker(f), nil }

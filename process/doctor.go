@@ -15,7 +15,9 @@ import (
 )
 
 // Doctor is `aws-accounts doctor [NAME]`: looks at the whole way from a profile to AWS, and says what to do about what it
-// finds. It changes no session, asks nobody for an MFA code, and writes nothing but what --fix is for.
+// finds. It asks nobody for an MFA code, leaves the account's own session as it is, and changes files only with --fix. But
+// what the account comes through it uses as any call would: the session of a role's source that isn't fresh is got, logged
+// and kept, and a sign-in renewed.
 type Doctor struct {
 	Name string `arg:"" optional:"" help:"The account to look at more closely, by its name in the accounts file."`
 	Fix  bool   `help:"Repair what is safe to repair: permissions of your files, stanzas, leftovers."`
@@ -32,7 +34,8 @@ stanzas in ~/.aws/config and what wins over them, and says what to type about ea
   aws-accounts doctor --fix    # repairs what is safe, and says what it did
   aws-accounts doctor --json | jq '.findings[] | select(.status == "fail")'
 
-With NAME it assumes the account's role once and throws the session away. The session in the keychain stays as it is.
+With NAME it assumes the account's role once and throws the session away. The session in the keychain stays as it is;
+what a chained role's source lacks is got and kept, as by any call.
 
 The exit status is 0 unless something fails (marked ✗ or FAIL). Notes and warnings don't change it.`
 }

@@ -16,6 +16,7 @@ import (
 
 	"aws-accounts/accounts"
 	"aws-accounts/internal/hint"
+	"aws-accounts/internal/identitycenter"
 )
 
 func (d *checkup) checkKeychain(watched bool) *area {
@@ -173,7 +174,57 @@ func (d *checkup) checkBases() *area {
 		}
 		d.checkBase(a, base)
 	}
+	if d.resolver != nil {
+		d.checkSignIns(a)
+	}
 	return a
+}
+
+// checkSignIns looks at the sign-ins that accounts begin with, in the keychain alone. The account looked at tries its own.
+func (d *checkup) checkSignIns(a *area) {
+	used := map[*accounts.SSOSession]bool{}
+	if d.only != nil && d.only.SSO == nil {
+		if first := d.file.Chain(d.only)[0]; first.SSO != nil {
+			used[d.file.SSOSession(first.SSO.Session)] = true
+		}
+	}
+	for i := range d.file.Accounts {
+		if sso := d.file.Accounts[i].SSO; sso != nil && d.only == nil {
+			used[d.file.SSOSession(sso.Session)] = true
+		}
+	}
+	ctx, cancel := patient()
+	defer cancel()
+	for i := range d.file.SSOSessions {
+		if session := &d.file.SSOSessions[i]; used[session] {
+			d.checkSignIn(ctx, a, session)
+		}
+	}
+}
+
+func (d *checkup) checkSignIn(ctx context.Context, a *area, session *accounts.SSOSession) {
+	const check = "sign-in"
+	center, err := d.resolver.center(ctx, session, false)
+	if err != nil {
+		a.failed(StatusWarn, check, "", err)
+		return
+	}
+	now := d.resolver.Sessions.Now()
+	until, renewed, err := center.SignedIn(ctx)
+	_, needs := errors.AsType[*identitycenter.NeedsSignIn](err)
+	switch {
+	case needs:
+		a.failed(StatusWarn, check, "", explainSSO(err, d.file, session, nil))
+	case err != nil:
+		a.add(StatusWarn, check, "", "", "whether you are signed in to %s can't be told: %s", session.Name, err)
+	case until.Before(now):
+		a.ok(check, "", "signed in to %s; the next call renews it, if Identity Center still allows", session.Name)
+	case renewed:
+		a.ok(check, "", "signed in to %s until %s (%s); it is renewed without you while Identity Center allows it",
+			session.Name, until.Local().Format("15:04"), accounts.Left(until.Sub(now)))
+	default:
+		a.ok(check, "", "signed in to %s until %s (%s)", session.Name, until.Local().Format("15:04"), accounts.Left(until.Sub(now)))
+	}
 }
 
 // basesOf are the base accounts, or the one where the account looked at begins.

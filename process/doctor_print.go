@@ -106,12 +106,14 @@ func (p *printer) end(count map[Status]int) error {
 			parts = append(parts, fmt.Sprintf("%d %s", n, c.many))
 		}
 	}
-	verdict := "All is well"
-	if count[StatusFail] > 0 {
-		verdict = "Not well"
-	}
-	if len(parts) > 0 {
-		verdict += ": " + strings.Join(parts, ", ")
+	verdict := strings.Join(parts, ", ")
+	switch {
+	case count[StatusFail] > 0:
+		verdict = "Not well: " + verdict
+	case len(parts) == 0:
+		verdict = "All is well"
+	case count[StatusWarn] == 0:
+		verdict = "All is well: " + verdict
 	}
 	p.line("\n%s", p.screen.Paint(tui.Bold, verdict))
 	return p.err

@@ -114,6 +114,25 @@ func (c *Center) Roles(ctx context.Context, accountID string) ([]string, error) 
 	return roles(ctx, c.portal(), t.AccessToken, accountID)
 }
 
+// SignedIn is what the stored sign-in promises, without asking AWS: until when its token is good, which may be over if it is
+// renewed. NeedsSignIn if there is none, or none that AWS would still take.
+func (c *Center) SignedIn(ctx context.Context) (until time.Time, renewed bool, err error) {
+	var trouble error
+	look := *c
+	look.Report = func(err error) { trouble = err }
+	t := look.load(ctx)
+	switch now := c.Now(); {
+	case trouble != nil:
+		return time.Time{}, false, trouble
+	case t == nil:
+		return time.Time{}, false, needsSignIn("not signed in to %s", c.Name)
+	case !t.valid(now) && !t.renewable(now):
+		return time.Time{}, false, c.ended()
+	default:
+		return t.Expires, t.renewable(now), nil
+	}
+}
+
 // SignIn signs the person in, even if the stored sign-in is good, and returns when the token that came of it expires. If
 // another process does it while this one waits for its turn, that is as good.
 func (c *Center) SignIn(ctx context.Context) (expires time.Time, err error) {

@@ -310,6 +310,32 @@ func TestNobody(t *testing.T) {
 	wantCalls(t, s, "*", 0)
 }
 
+// What is stored tells it, and AWS isn't asked.
+func TestSignedIn(t *testing.T) {
+	s, dir := startAWS(t), t.TempDir()
+	c := newCenter(t, s, dir, &someone{visit: signsIn})
+	_, _, err := c.SignedIn(t.Context())
+	wantNeedsSignIn(t, err, "not signed in to corp")
+	must(t, c)
+	asked := s.Calls("*")
+	first, renewed, err := c.SignedIn(t.Context())
+	if left := first.Sub(s.Now()); err != nil || !renewed || left < 59*time.Minute || left > time.Hour {
+		t.Errorf("%s left, renewed %v, %v", left, renewed, err)
+	}
+	s.Advance(2 * time.Hour)
+	if until, renewed, err := c.SignedIn(t.Context()); err != nil || !renewed || !until.Equal(first) {
+		t.Errorf("until %s, renewed %v, %v", until, renewed, err)
+	}
+	s.Advance(91 * 24 * time.Hour)
+	_, _, err = c.SignedIn(t.Context())
+	wantNeedsSignIn(t, err, "the sign-in to corp has ended")
+	wantCalls(t, s, "*", asked)
+	c.Store = inFile(dir, func(context.Context) (string, error) { return "wrong", nil })
+	if _, _, err := c.SignedIn(t.Context()); err == nil || errors.As(err, new(*NeedsSignIn)) {
+		t.Errorf("a keychain that doesn't open: %v", err)
+	}
+}
+
 func TestOtherIdentityCenter(t *testing.T) {
 	s, dir := startAWS(t), t.TempDir()
 	must(t, newCenter(t, s, dir, &someone{visit: signsIn}))

@@ -114,7 +114,7 @@ func run(args []string, stdout, stderr io.Writer) int {
 		kong.BindToProvider(deps.Asker),
 		kong.BindToProvider(deps.Locks),
 		kong.BindToProvider(deps.Forget),
-		kong.BindToProvider(deps.Unknown),
+		kong.BindToProvider(deps.Spelling),
 		kong.BindToProvider(func() (hint.Flags, error) { return g.Given(), nil }),
 		kong.BindToProvider(func() (*process.Start, error) { return deps.Start(&g.Flags) }),
 	)

@@ -29,12 +29,13 @@ func (*Clear) Help() string {
   aws-accounts clear --all`
 }
 
-// Unknown is an error for what is no account's name, which may have been a slip of the pen. It is nil where that can't be
-// told.
-type Unknown func(name string) error
+// Spelling is an account's name as the accounts file has it. The error is for what is no account's name, which may have been
+// a slip of the pen; it is nil where that can't be told.
+type Spelling func(name string) (string, error)
 
-// Run removes the items and says which. An account without a session is as good as cleared.
-func (c *Clear) Run(s *Sessions, unknown Unknown, stdout io.Writer) error {
+// Run removes the items and says which. An account without a session is as good as cleared; what is neither an account's
+// name nor a session's fails in the end.
+func (c *Clear) Run(s *Sessions, spelling Spelling, stdout io.Writer) error {
 	ctx := context.Background()
 	names := c.Names
 	switch {
@@ -54,6 +55,7 @@ func (c *Clear) Run(s *Sessions, unknown Unknown, stdout io.Writer) error {
 		}
 	}
 	cleared := 0
+	var unknown []error
 	for _, name := range names {
 		if c.Expired {
 			// What can't be read is of no use either.
@@ -64,24 +66,24 @@ func (c *Clear) Run(s *Sessions, unknown Unknown, stdout io.Writer) error {
 			}
 		}
 		err := s.Keychain.Remove(ctx, item.SessionKey(name))
-		if errors.Is(err, ErrNotFound) {
-			why := ""
-			if err := unknown(name); err != nil {
-				why = ": there is " + err.Error()
-			}
-			fmt.Fprintf(stdout, "%s: no session%s\n", tui.Harmless(name), tui.Harmless(why))
-			continue
-		}
-		if err != nil {
+		if err != nil && !errors.Is(err, ErrNotFound) {
 			return err
 		}
-		cleared++
-		fmt.Fprintf(stdout, "%s: forgotten\n", name)
+		name, mistaken := spelling(name)
+		switch {
+		case err == nil:
+			cleared++
+			fmt.Fprintf(stdout, "%s: forgotten\n", tui.Harmless(name))
+		case mistaken != nil:
+			unknown = append(unknown, mistaken)
+		default:
+			fmt.Fprintf(stdout, "%s: no session\n", tui.Harmless(name))
+		}
 	}
 	if len(c.Names) == 0 && cleared == 0 {
 		fmt.Fprintln(stdout, "nothing to forget")
 	}
-	return nil
+	return errors.Join(unknown...)
 }
 
 // Forget removes the sessions of the accounts, of which some may have none, and returns whose it has removed.

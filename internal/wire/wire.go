@@ -46,7 +46,7 @@ type Dependencies struct {
 	Asker    func() (*ask.Asker, error)
 	Locks    func() (accounts.Locks, error)
 	Forget   func() (accounts.Forget, error)
-	Unknown  func() (cache.Unknown, error)
+	Spelling func() (cache.Spelling, error)
 }
 
 // New returns the dependencies as f asks for them. f is read when they are made.
@@ -102,15 +102,18 @@ func New(f *Flags) *Dependencies {
 	d.Program = func() (*accounts.Program, error) { return newProgram(f) }
 	d.Asker = func() (*ask.Asker, error) { return newAsker(f), nil }
 	d.Locks = func() (accounts.Locks, error) { return accounts.Locks(known(place.Locks())), nil }
-	d.Unknown = func() (cache.Unknown, error) {
+	d.Spelling = func() (cache.Spelling, error) {
 		r, err := d.Reader()
-		return func(name string) error {
+		return func(name string) (string, error) {
 			file, broken := r.File()
 			if broken != nil {
-				return nil
+				return name, nil
 			}
-			_, err := file.Find(name)
-			return err
+			a, err := file.Find(name)
+			if err != nil {
+				return name, err
+			}
+			return a.Name, nil
 		}, err
 	}
 	d.Forget = func() (accounts.Forget, error) {

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"slices"
 
 	"aws-accounts/internal/hint"
@@ -29,11 +30,14 @@ func (*Env) Help() string {
   eval "$(aws-accounts env --unset)"                  # and away again
 
 It also takes out what would have SDKs use other credentials, such as AWS_PROFILE. The variables end with the session,
-which AWS_CREDENTIAL_EXPIRATION shows. The output is a secret: it belongs in no file that others read.`
+which AWS_CREDENTIAL_EXPIRATION shows. The output is a secret: it belongs in no file that others read.
+
+An account's region goes into AWS_REGION and AWS_DEFAULT_REGION. --unset takes them out too where they still have that
+region; what they were before doesn't come back.`
 }
 
 // Run writes one statement per variable. What it unsets and sets is the same for every account of a kind, whatever the
-// environment it runs in, as the output may be meant for another shell.
+// environment it runs in, as the output may be meant for another shell. Only --unset looks whether the region here is ours.
 func (c *Env) Run(r *Resolver, stdout io.Writer, stderr tui.Stderr) error {
 	write, err := c.writer()
 	if err != nil {
@@ -43,7 +47,7 @@ func (c *Env) Run(r *Resolver, stdout io.Writer, stderr tui.Stderr) error {
 	case c.Unset && (c.JSON || c.Dotenv):
 		return hint.Usage(errors.New("--unset is for shells: neither JSON nor a dotenv file can take a variable out"), "leave out --json or --dotenv")
 	case c.Unset:
-		return write(stdout, slices.Concat(given, rivals), nil)
+		return write(stdout, slices.Concat(given, rivals, regionGiven(r)), nil)
 	}
 	session, err := r.open(c.Name)
 	if err != nil {
@@ -61,4 +65,23 @@ func (c *Env) Run(r *Resolver, stdout io.Writer, stderr tui.Stderr) error {
 		fmt.Fprintf(stderr, "\nhint: %s\n", c.usage("aws-accounts env "+session.name))
 	}
 	return nil
+}
+
+// regionGiven are the variables that have the region of the account whose variables this process has.
+func regionGiven(r *Resolver) (names []string) {
+	name := os.Getenv("AWS_ACCOUNTS_NAME")
+	file, err := r.Accounts.File()
+	if name == "" || err != nil {
+		return nil
+	}
+	a, err := file.Find(name)
+	if err != nil {
+		return nil
+	}
+	for _, v := range regionVariables(file.EffectiveRegion(a)) {
+		if os.Getenv(v.name) == v.value {
+			names = append(names, v.name)
+		}
+	}
+	return names
 }

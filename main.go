@@ -30,6 +30,7 @@ import (
 
 type grammar struct {
 	wire.Flags
+	ShowVersion versionFlag `name:"version" hidden:""` // beside the command, which --help shows
 
 	Init       process.Init           `cmd:"" help:"Begin: take over what is in ~/.aws, and move plaintext keys into the keychain."`
 	List       accounts.List          `cmd:"" firstuse:"" help:"Show the accounts and how long their sessions last."`
@@ -201,6 +202,15 @@ func firstUse(reader *accounts.Reader, stderr io.Writer) error {
 	}
 	fmt.Fprintf(stderr, "created %s with %s\nnext: `aws-accounts init` takes over what is in ~/.aws; `aws-accounts add` adds an account\n\n", reader.Path, with)
 	return nil
+}
+
+type versionFlag bool
+
+// BeforeReset answers as kong's own --help does, whatever else is on the command line.
+func (versionFlag) BeforeReset(app *kong.Kong) error {
+	err := versionCommand{}.Run(app.Stdout)
+	app.Exit(0)
+	return err
 }
 
 type versionCommand struct{}

@@ -64,7 +64,7 @@ type grammar struct {
 
 func main() {
 	private.Process()
-	out := &output{File: os.Stdout}
+	out := &output{file: os.Stdout}
 	status := run(os.Args[1:], out, os.Stderr)
 	if status == 0 && out.err != nil {
 		status = fail(os.Stderr, fmt.Errorf("writing the output: %w", out.err), "", 1)
@@ -74,12 +74,15 @@ func main() {
 
 // output remembers that a write has failed, as on a full disk: half an output is no success, whoever wrote it.
 type output struct {
-	*os.File
-	err error
+	file *os.File
+	err  error
 }
 
+// Fd is for who asks whether it is a terminal.
+func (o *output) Fd() uintptr { return o.file.Fd() }
+
 func (o *output) Write(p []byte) (int, error) {
-	n, err := o.File.Write(p)
+	n, err := o.file.Write(p)
 	if err != nil && o.err == nil {
 		o.err = err
 	}

@@ -124,10 +124,8 @@ func (c *Center) SignedIn(ctx context.Context) (until time.Time, renewed bool, e
 	switch now := c.Now(); {
 	case trouble != nil:
 		return time.Time{}, false, trouble
-	case t == nil:
-		return time.Time{}, false, needsSignIn("not signed in to %s", c.Name)
-	case !t.valid(now) && !t.renewable(now):
-		return time.Time{}, false, c.ended()
+	case t == nil, !t.valid(now) && !t.renewable(now):
+		return time.Time{}, false, c.nobody()
 	default:
 		return t.Expires, t.renewable(now), nil
 	}

@@ -328,7 +328,7 @@ func TestSignedIn(t *testing.T) {
 	}
 	s.Advance(91 * 24 * time.Hour)
 	_, _, err = c.SignedIn(t.Context())
-	wantNeedsSignIn(t, err, "the sign-in to corp has ended")
+	wantNeedsSignIn(t, err, "not signed in to corp")
 	wantCalls(t, s, "*", asked)
 	c.Store = inFile(dir, func(context.Context) (string, error) { return "wrong", nil })
 	if _, _, err := c.SignedIn(t.Context()); err == nil || errors.As(err, new(*NeedsSignIn)) {

@@ -33,19 +33,19 @@ type grammar struct {
 	ShowVersion versionFlag `name:"version" hidden:""` // beside the command, which --help shows
 
 	Init       process.Init           `cmd:"" help:"Begin: take over what is in ~/.aws, and move plaintext keys into the keychain."`
-	List       accounts.List          `cmd:"" firstuse:"" help:"Show the accounts and how long their sessions last."`
+	List       accounts.List          `cmd:"" firstuse:"named" help:"Show the accounts and how long their sessions last."`
 	Whoami     process.Whoami         `cmd:"" firstuse:"" help:"Show whom the current credentials, or an account's, belong to."`
 	Assume     process.Assume         `cmd:"" firstuse:"" help:"Get a session now and say how to use it."`
 	Exec       process.Exec           `cmd:"" firstuse:"" help:"Run a command with an account's credentials."`
 	Env        process.Env            `cmd:"" help:"Write an account's credentials as variables for a shell."`
 	Console    process.Console        `cmd:"" firstuse:"" help:"Open the web console, signed in to an account."`
 	Serve      process.Serve          `cmd:"" help:"Serve an account's credentials to IDEs and containers, on this machine alone."`
-	Add        accounts.AddCommand    `cmd:"" firstuse:"" help:"Add an account to the accounts file."`
+	Add        accounts.AddCommand    `cmd:"" firstuse:"named" help:"Add an account to the accounts file."`
 	Edit       accounts.Edit          `cmd:"" firstuse:"" help:"Change an account, or the accounts file in an editor."`
 	Remove     accounts.RemoveCommand `cmd:"" help:"Take accounts out, with their stanzas and sessions."`
 	Setup      accounts.Setup         `cmd:"" firstuse:"" help:"Write the [profile …] stanzas into ~/.aws/config."`
 	Sync       process.Sync           `cmd:"" help:"Fill the accounts file from AWS Organizations or Identity Center, or fetch a team's."`
-	Validate   accounts.Validate      `cmd:"" firstuse:"" help:"Check the accounts file."`
+	Validate   accounts.Validate      `cmd:"" help:"Check the accounts file."`
 	Schema     accounts.SchemaCommand `cmd:"" help:"Show the JSON Schema of the accounts file, for editors."`
 	Keys       process.Keys           `cmd:"" help:"Long-term access keys in the keychain."`
 	Keychain   process.Keychain       `cmd:"" help:"Move to another keychain."`
@@ -142,7 +142,7 @@ func run(args []string, stdout, stderr io.Writer) int {
 	default:
 		g.Person = true
 	}
-	if command.Selected().Tag.Has("firstuse") {
+	if tag := command.Selected().Tag; tag.Has("firstuse") && (g.Given() == "" || tag.Get("firstuse") == "named") {
 		if _, err := command.Call(func(r *accounts.Reader) error { return firstUse(r, stderr) }); err != nil {
 			return fail(stderr, err, g.Given(), 1)
 		}
@@ -182,6 +182,7 @@ func fail(stderr io.Writer, err error, flags hint.Flags, status int) int {
 }
 
 // firstUse makes the accounts file for a person who has none yet, with the account that the current credentials belong to.
+// One that --accounts-file names is made by commands tagged firstuse:"named" alone: for all others it is a slip of the pen.
 func firstUse(reader *accounts.Reader, stderr io.Writer) error {
 	if _, err := os.Lstat(reader.Path); !errors.Is(err, fs.ErrNotExist) {
 		return nil

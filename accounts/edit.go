@@ -41,6 +41,9 @@ func (c *Edit) Run(r *Reader, asker *ask.Asker, locks Locks, stdout io.Writer) e
 	if c.Name == "" {
 		return hint.New(errors.New("which account?"), "name it: `aws-accounts edit NAME --description=TEXT`")
 	}
+	if _, err := r.File(); err != nil { // which Change would make
+		return err
+	}
 	var before, after []byte
 	changed, err := Change(context.Background(), r.Path, string(locks), func(old []byte) ([]byte, error) {
 		file, err := Parse(r.Path, old)

@@ -110,9 +110,8 @@ func TestInitKilled(t *testing.T) {
 				}
 			}
 			cmd.Wait()
-			h.Write("none.json", `{"accounts": []}`) // or whoami would make an accounts file
 			for _, profile := range []string{"dev", "default", "onward"} {
-				cmd := h.Command("aws-accounts", "--accounts-file=none.json", "whoami")
+				cmd := h.Command("aws-accounts", "--accounts-file=none.json", "whoami") // which makes none, where it is named
 				cmd.Env = append(cmd.Env, "AWS_PROFILE="+profile)
 				if out, err := cmd.CombinedOutput(); err != nil {
 					t.Errorf("%s: %v\n%s", profile, err, out)

@@ -36,31 +36,44 @@ type Locks string
 // Run adds the account and shows what it wrote.
 func (c *AddCommand) Run(r *Reader, asker *ask.Asker, locks Locks, program *Program, stdout io.Writer) error {
 	ctx := context.Background()
-	if err := c.complete(ctx, asker); err != nil {
+	file, err := r.File()
+	if err != nil {
 		return err
 	}
-	if file, err := r.File(); err != nil {
+	if err := c.complete(ctx, asker, file); err != nil {
 		return err
-	} else if a, err := file.Find(c.Name); err == nil && a.From == "" {
-		return hint.New(fmt.Errorf("there is an account %s already", quote(a.Name)), "`aws-accounts edit %s` changes it; another name adds another", a.Name)
 	}
 	list, err := c.list(&Account{})
 	if err != nil {
 		return err
 	}
-	var written string
+	e := newAccount(c.Name, list)
+	var base string
+	var told []string
 	_, err = Change(ctx, r.Path, string(locks), func(old []byte) ([]byte, error) {
-		edited, err := addFields(r.Path, old, c.Name, list)
+		now, err := Parse(r.Path, old)
 		if err != nil {
-			return nil, refused(err)
+			return nil, err
 		}
-		written, err = spoken(r.Path, edited, c.Name)
-		return edited, err
+		edits := []func(*tree) error{func(t *tree) error { return t.append("accounts", e) }}
+		if !c.isRole() && value(c.SSOSession, "") == "" {
+			var roles []int
+			base, roles = now.implied()
+			for _, i := range roles {
+				told = append(told, now.Accounts[i].Name)
+			}
+			edits = append(edits, keepSources)
+		}
+		edited, err := rewrite(r.Path, old, edits...)
+		return edited, refused(err)
 	})
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(stdout, "added to %s:\n%s", showPath(r.Path), written)
+	fmt.Fprintf(stdout, "added to %s:\n  {\n    %s\n  }\n", showPath(r.Path), strings.Join(e, ",\n    "))
+	if len(told) > 0 {
+		fmt.Fprintf(stdout, "wrote \"source\": %s into %s, which had it as the only base account\n", quote(base), quoteAll(told))
+	}
 	if c.Setup {
 		return (&Setup{Names: []string{c.Name}}).Run(r.Again(), program, stdout)
 	}
@@ -69,14 +82,17 @@ func (c *AddCommand) Run(r *Reader, asker *ask.Asker, locks Locks, program *Prog
 }
 
 // complete asks for the name and what it is, as far as the flags don't say.
-func (c *AddCommand) complete(ctx context.Context, asker *ask.Asker) (err error) {
+func (c *AddCommand) complete(ctx context.Context, asker *ask.Asker, file *File) (err error) {
 	if c.Name == "" {
 		if c.Name, err = asker.Line(ctx, "Name of the account, like dev"); err != nil {
 			return hint.New(fmt.Errorf("which account? %w", err), "name it: `aws-accounts add NAME --role-arn=ARN`")
 		}
 	}
+	if a, err := file.Find(c.Name); err == nil && a.From == "" {
+		return hint.New(fmt.Errorf("there is an account %s already", quote(a.Name)), "`aws-accounts edit %s` changes it; another name adds another", a.Name)
+	}
 	if c.beginsSomewhere() {
-		return nil
+		return c.askSource(ctx, asker, file)
 	}
 	answer, err := asker.Line(ctx, "Role to assume (its ARN), or the profile of ~/.aws that it begins with")
 	if err != nil {
@@ -87,6 +103,9 @@ func (c *AddCommand) complete(ctx context.Context, asker *ask.Asker) (err error)
 		c.RoleARN = &answer
 	} else {
 		c.CredentialsProfile = &answer
+	}
+	if err := c.askSource(ctx, asker, file); err != nil {
+		return err
 	}
 	if c.Description == nil {
 		switch text, err := asker.Line(ctx, "Description"); {
@@ -99,8 +118,33 @@ func (c *AddCommand) complete(ctx context.Context, asker *ask.Asker) (err error)
 	return nil
 }
 
-// addFields is Add from single fields.
-func addFields(path string, data []byte, name string, list []Field) ([]byte, error) {
+// askSource asks where a role is assumed from, if there is more than one base account.
+func (c *AddCommand) askSource(ctx context.Context, asker *ask.Asker, file *File) error {
+	var bases []string
+	for i := range file.Accounts {
+		if a := &file.Accounts[i]; a.IsBase() {
+			bases = append(bases, a.Name)
+		}
+	}
+	if !c.isRole() || value(c.Source, "") != "" || len(bases) < 2 {
+		return nil
+	}
+	answer, err := asker.Line(ctx, "Account to assume the role from: "+quoteAll(bases)+", or another")
+	if err != nil {
+		return hint.New(fmt.Errorf("%s: --source is missing, and there is more than one base account, %s", quote(c.Name), quoteAll(bases)),
+			"name the account to assume the role from: --source=%s", bases[0])
+	}
+	c.Source = &answer
+	return nil
+}
+
+// isRole: the flags say that it is one.
+func (c *AddCommand) isRole() bool {
+	return value(c.RoleARN, "") != "" && c.WebIdentityTokenFile == nil
+}
+
+// newAccount is a new entry of single fields.
+func newAccount(name string, list []Field) entry {
 	e := entry{`"name": ` + jsonString(name)}
 	for _, known := range fieldOrder {
 		for _, field := range list {
@@ -109,5 +153,5 @@ func addFields(path string, data []byte, name string, list []Field) ([]byte, err
 			}
 		}
 	}
-	return rewrite(path, data, func(t *tree) error { return t.append("accounts", e) })
+	return e
 }

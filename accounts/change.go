@@ -47,10 +47,15 @@ func Change(ctx context.Context, path, locks string, edit func(old []byte) ([]by
 
 // refused is what is wrong with a file that was never written, so that its lines would mean nothing to anybody.
 func refused(err error) error {
-	if _, ok := errors.AsType[*Problems](err); !ok {
+	problems, ok := errors.AsType[*Problems](err)
+	if !ok {
 		return err
 	}
-	return hint.New(fmt.Errorf("nothing was written: %w", withoutLines(err)), "correct that and try again; `aws-accounts schema` describes every field")
+	step := "correct that and try again; `aws-accounts schema` describes every field"
+	if problems.doubt != "" {
+		step = fmt.Sprintf("`aws-accounts %s` first, and so for each role without one", problems.doubt)
+	}
+	return hint.New(fmt.Errorf("nothing was written: %w", withoutLines(err)), "%s", step)
 }
 
 func withoutLines(err error) error {

@@ -409,31 +409,16 @@ func (d *discovery) sources() {
 	}
 }
 
-// AddFound puts an account into the file, and keeps the sources of those that are there: a second base account would leave
-// roles without a source in doubt, so that they are told the one that they have.
+// AddFound puts an account into the file, and keeps the sources of those that are there.
 func AddFound(path string, data []byte, a Account) ([]byte, error) {
-	file, err := Parse(path, data)
+	e, err := newEntry(a)
 	if err != nil {
 		return nil, err
 	}
+	edits := []func(*tree) error{func(t *tree) error { return t.append("accounts", e) }}
 	if a.IsBase() {
-		only := ""
-		for i := range file.Accounts {
-			if file.Accounts[i].IsBase() {
-				only = file.Accounts[i].Name
-			}
-		}
-		for i := range file.Accounts {
-			if b := &file.Accounts[i]; only != "" && b.RoleARN != "" && b.Source == "" {
-				if data, err = Set(path, data, b.Name, Field{"source", jsonString(only)}); err != nil {
-					return nil, withoutLines(err)
-				}
-			}
-		}
+		edits = append(edits, keepSources)
 	}
-	added, err := Add(path, data, a)
-	if err != nil {
-		return nil, withoutLines(err)
-	}
-	return added, nil
+	edited, err := rewrite(path, data, edits...)
+	return edited, withoutLines(err)
 }

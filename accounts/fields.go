@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
-	"strings"
 
 	"aws-accounts/internal/hint"
 )
@@ -177,21 +176,4 @@ func jsonString(s string) string {
 		panic(err) // no string does that
 	}
 	return string(data)
-}
-
-// spoken is a field list as an object for people to read: what was written, or would be.
-func spoken(path string, data []byte, name string) (string, error) {
-	f, err := Parse(path, data)
-	if err != nil {
-		return "", err
-	}
-	a, err := f.Find(name)
-	if err != nil {
-		return "", err
-	}
-	e, err := newEntry(a)
-	if err != nil {
-		return "", err
-	}
-	return "  {\n    " + strings.Join(e, ",\n    ") + "\n  }\n", nil
 }

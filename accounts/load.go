@@ -71,7 +71,7 @@ func problemsError(path string, r *report) error {
 	if len(list) == 0 {
 		return nil
 	}
-	return hint.New(&Problems{path, list}, "correct the file, then run `aws-accounts validate`")
+	return hint.New(&Problems{path, list, r.doubt}, "correct the file, then run `aws-accounts validate`")
 }
 
 // read returns the content together with the stamp of just that content.

@@ -21,6 +21,8 @@ type Problem struct {
 type Problems struct {
 	Path string
 	List []Problem
+
+	doubt string // the command that tells a role its source, if a second base account left one in doubt
 }
 
 // shownProblems keeps a file that isn't an accounts file at all from filling the screen.
@@ -47,6 +49,7 @@ type report struct {
 	data  []byte
 	list  []finding
 	lines []int // where lines end, once somebody asked
+	doubt string
 }
 
 type finding struct {

@@ -1,6 +1,7 @@
 package accounts
 
 import (
+	"fmt"
 	"strings"
 	"time"
 
@@ -111,6 +112,9 @@ func (c *check) sources() {
 			c.source[i] = unknown
 		case len(bases) > 1:
 			c.source[i] = unknown
+			if c.doubt == "" && a.Name != "" && c.f.Accounts[i].From == "" {
+				c.doubt = fmt.Sprintf("edit %s --source=%s", a.Name, bases[0])
+			}
 			c.add(v.StartOffset, `account %s needs a "source", since there is more than one base account: %s`, quote(a.Name), quoteAll(bases))
 		default:
 			c.source[i] = base

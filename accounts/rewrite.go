@@ -107,6 +107,38 @@ var fieldOrder = func() []string {
 	return order
 }()
 
+// implied are the roles whose source is the only base account without their saying so.
+func (f *File) implied() (base string, roles []int) {
+	for i := range f.Accounts {
+		switch a := &f.Accounts[i]; {
+		case a.IsBase():
+			base = a.Name
+		case a.RoleARN != "" && a.Source == "":
+			roles = append(roles, i)
+		}
+	}
+	if base == "" {
+		return "", nil
+	}
+	return base, roles
+}
+
+// keepSources is for a second base account, which would leave roles without a source in doubt: they are told the one that
+// they have.
+func keepSources(t *tree) error {
+	base, roles := t.file.implied()
+	nodes := elements(member(&t.root, "accounts"))
+	for _, i := range roles {
+		if a := &t.file.Accounts[i]; a.From != "" {
+			return onlyRead(a)
+		}
+		if err := t.set(&nodes[i], "source", jsonString(base), fieldOrder); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // tree is a file that is being edited: its syntax, and the pieces that change.
 type tree struct {
 	data []byte

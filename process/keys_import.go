@@ -80,7 +80,11 @@ func (c *KeysImport) Run(r *Resolver, stdout io.Writer) error {
 		return err
 	}
 	if !c.Remove {
-		fmt.Fprintf(stdout, "next: `aws-accounts keys import %s --remove` takes it out of %s, where anybody's program can read it\n", c.Profile, path)
+		which := ""
+		if c.Account != "" {
+			which = " --account " + a.Name
+		}
+		fmt.Fprintf(stdout, "next: `aws-accounts keys import %s%s --remove` takes it out of %s, where anybody's program can read it\n", hint.Word(c.Profile), which, path)
 		return nil
 	}
 	return c.remove(ctx, r, stdout, path, key, a, stored)
@@ -134,8 +138,8 @@ func (c *KeysImport) noKeys(path string, credentials []byte) error {
 	return hint.New(none, "`aws-accounts keys add NAME` asks for one")
 }
 
-// account is the one named, else the base account that begins with the profile, else the one in whose AWS account the key is,
-// as after an import that was interrupted.
+// account is the one named, else the base account that begins with the profile, else the one that has the key in the keychain,
+// as after an import without --remove, else the one in whose AWS account the key is.
 func (c *KeysImport) account(ctx context.Context, r *Resolver, file *accounts.File, key aws.Credentials) (*accounts.Account, error) {
 	if c.Account != "" {
 		return keysAccount(file, c.Account)
@@ -153,6 +157,15 @@ func (c *KeysImport) account(ctx context.Context, r *Resolver, file *accounts.Fi
 	}
 	found := choose(func(a *accounts.Account) bool { return a.Way().Profile == c.Profile })
 	if len(found) == 0 {
+		found = choose(func(a *accounts.Account) bool {
+			if !a.Way().Keychain {
+				return false
+			}
+			stored, err := r.Sessions.Keychain.LoadKeys(ctx, a.Name)
+			return err == nil && stored.Current.ID == key.AccessKeyID
+		})
+	}
+	if len(found) == 0 {
 		who, err := r.owner(ctx, file, &accounts.Account{Name: "profile " + c.Profile}, key)
 		if refused, ok := errors.AsType[*refusal](err); ok && refused.definite {
 			return nil, hint.New(err, "run `aws configure --profile %s` with a valid key, then try again", hint.Word(c.Profile))
@@ -164,11 +177,15 @@ func (c *KeysImport) account(ctx context.Context, r *Resolver, file *accounts.Fi
 			return a.AccountID == who.AccountID && (a.Way().Keychain || a.Credentials == nil)
 		})
 	}
-	if len(found) == 1 {
+	switch len(found) {
+	case 0:
+		return nil, hint.New(fmt.Errorf("no account in %s begins with profile %q", file.Path, c.Profile),
+			"`aws-accounts add NAME --credentials-profile=%s` adds one; --account NAME has one that is there begin with the key", hint.Word(c.Profile))
+	case 1:
 		return found[0], nil
 	}
 	return nil, hint.New(fmt.Errorf("%d accounts in %s could begin with the key of profile %q", len(found), file.Path, c.Profile),
-		"say which with --account NAME")
+		"say which: --account %s or --account %s", found[0].Name, found[1].Name)
 }
 
 // alone refuses to take the key away from another account.

@@ -84,6 +84,7 @@ type beginning struct {
 	credentials                 []byte
 	configPath, credentialsPath string
 	identity                    Identity
+	nobody                      bool              // there are no credentials in use
 	keychain                    accounts.Keychain // the choice; an empty backend is the platform's own
 	writeKeychain               bool
 	resolver                    *Resolver
@@ -124,6 +125,10 @@ func (b *beginning) who(ctx context.Context) error {
 	defer cancel()
 	who, _, err := currentIdentity(ctx)
 	if err != nil {
+		if b.nobody = errors.Is(err, errNoneInUse); b.nobody {
+			fmt.Fprintf(b.out, "There are %s.\n", err)
+			return nil
+		}
 		fmt.Fprintf(b.out, "AWS doesn't say who you are: %s\n", err)
 		return nil
 	}

@@ -171,9 +171,9 @@ func (b *beginning) confirm(ctx context.Context) error {
 		fmt.Fprintf(b.out, "left     [profile %s] in line %d: %s\n", c.Profile, c.Line, c.Reason)
 	}
 	if diff == "" {
-		fmt.Fprintln(b.out, "Nothing to do: all is as it should be.")
+		fmt.Fprintln(b.out, "Nothing to write: all files are as they should be.")
 		b.over = true
-		b.tellNext()
+		b.tellNext(ctx)
 		return nil
 	}
 	fmt.Fprint(b.out, diff, "\n")
@@ -226,7 +226,7 @@ func (b *beginning) write(ctx context.Context) error {
 			return err
 		}
 	}
-	b.tellNext()
+	b.tellNext(ctx)
 	return nil
 }
 
@@ -302,7 +302,7 @@ func changedMeanwhile(path, command string) error {
 }
 
 // tellNext ends with what to type.
-func (b *beginning) tellNext() {
+func (b *beginning) tellNext(ctx context.Context) {
 	file, err := accounts.Parse(b.Accounts.Path, b.newAccounts)
 	if err != nil {
 		return
@@ -322,9 +322,41 @@ func (b *beginning) tellNext() {
 			try = a
 		}
 	}
+	if try == nil && b.nobody && len(signIn) == 0 {
+		fmt.Fprintf(b.out, "next: `aws configure`, then `aws-accounts init` again; or `aws-accounts keys add main`; or `%s`\n", firstSignIn)
+		return
+	}
 	if try == nil {
 		fmt.Fprintf(b.out, "next: `aws-accounts add NAME --role-arn=ARN --setup` adds an account\n")
 		return
 	}
+	if b.tellMissing(ctx, file, try) {
+		return
+	}
 	fmt.Fprintf(b.out, "\nTry:\n\n  aws s3 ls --profile %s\n", file.ProfileName(try))
+}
+
+const firstSignIn = "aws-accounts sso login --start-url=URL --region=REGION"
+
+// tellMissing says that there are no credentials to begin with on the way to a, and what to do.
+func (b *beginning) tellMissing(ctx context.Context, file *accounts.File, a *accounts.Account) bool {
+	base := file.Chain(a)[0]
+	if base.SSO != nil {
+		return false
+	}
+	_, err := b.resolver.baseConfig(ctx, file, base, file.EffectiveRegion(base))
+	if err == nil {
+		return false
+	}
+	step := hint.Of(err)
+	switch way := base.Way(); {
+	case base.Name == "":
+		step = "`aws configure`"
+	case errors.Is(err, errNoCredentials) && way.Profile == accounts.DefaultProfile:
+		step = fmt.Sprintf("`aws configure`, `aws-accounts keys add %s`, or `%s`", base.Name, firstSignIn)
+	case errors.Is(err, errNoCredentials):
+		step = fmt.Sprintf("`aws configure --profile %s`, `aws-accounts keys add %s`, or `%s`", hint.Word(way.Profile), base.Name, firstSignIn)
+	}
+	fmt.Fprintf(b.out, "Nothing to try yet: %s\nnext: %s\n", tui.Harmless(err.Error()), step)
+	return true
 }

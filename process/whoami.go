@@ -100,6 +100,8 @@ func (r *Resolver) identity(ctx context.Context, name string) (Identity, aws.Cre
 	return who, credentials, explain(err, file, a)
 }
 
+var errNoneInUse = errors.New("no AWS credentials in use here")
+
 // currentIdentity asks who the credentials belong to that an SDK would use here and now.
 func currentIdentity(ctx context.Context) (Identity, aws.Credentials, error) {
 	cfg, err := config.LoadDefaultConfig(ctx, config.WithEC2IMDSClientEnableState(imds.ClientDisabled), config.WithLogger(quiet))
@@ -118,9 +120,12 @@ func currentIdentity(ctx context.Context) (Identity, aws.Credentials, error) {
 	credentials, err := c.credentials(ctx)
 	restore()
 	if err != nil {
-		if requestID(err) == "" && host(err) == "" {
-			err = hint.New(fmt.Errorf("no AWS credentials in use here: %s", plain(err)),
-				"name an account (`aws-accounts whoami NAME`), or set AWS_PROFILE")
+		last, ok := errors.AsType[*smithy.OperationError](err)
+		switch {
+		case ok && last.Service() == imds.ServiceID: // which isn't asked: the SDK has found no credentials before
+			err = hint.New(errNoneInUse, "name an account (`aws-accounts whoami NAME`), or set AWS_PROFILE")
+		case requestID(err) == "" && host(err) == "":
+			err = hint.New(fmt.Errorf("%w: %s", errNoneInUse, plain(err)), "name an account (`aws-accounts whoami NAME`), or set AWS_PROFILE")
 		}
 		return Identity{}, credentials, explainCurrent(err)
 	}

@@ -292,7 +292,7 @@ func (d *checkup) checkBase(a *area, base *accounts.Account) {
 	}
 	a.ok(check, name, "%s, as %s", origin(base), who.ARN)
 	if credentials.SessionToken == "" && base.MFASerial == "" && base.Session != accounts.SessionNone && base.Name != "" {
-		a.add(StatusNote, "base-session", name, fmt.Sprintf("set \"mfa_serial\" for %s, or \"session\": \"none\", in %s", base.Name, tilde(d.file.Path)),
+		a.add(StatusNote, "base-session", name, fmt.Sprintf("`aws-accounts edit %s --session=none` hands out the key itself, --mfa-serial=ARN a session with MFA", base.Name),
 			"callers get a session without MFA, with which AWS refuses IAM calls")
 	}
 }

@@ -177,6 +177,12 @@ func (b *beginning) confirm(ctx context.Context) error {
 		return nil
 	}
 	fmt.Fprint(b.out, diff, "\n")
+	for _, f := range b.imports {
+		if f.MFASerial == "" && f.Session != accounts.SessionNone {
+			fmt.Fprintf(b.out, "note: profile %s hands out a session then, with which AWS refuses IAM calls and GetSessionToken; `aws-accounts edit %s --session=none` has it hand out the key itself\n",
+				tui.Harmless(f.From), f.Name)
+		}
+	}
 	if b.DryRun {
 		fmt.Fprintln(b.out, "Nothing was written (--dry-run).")
 		b.over = true

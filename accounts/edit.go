@@ -30,7 +30,8 @@ func (*Edit) Help() string {
   aws-accounts edit                       # opens $VISUAL or $EDITOR
 
 The editor works on a copy, which is checked before it takes the file's place; where something is wrong you
-may go on editing, and until all is right the file stays as it was.`
+may go on editing, and until all is right the file stays as it was. It needs a
+terminal; text that isn't saved in the end is kept, and it says where.`
 }
 
 // Run sets the fields given, or opens the editor where none is.
@@ -73,61 +74,72 @@ func (c *Edit) Run(r *Reader, asker *ask.Asker, locks Locks, stdout io.Writer) e
 	return nil
 }
 
-// editInEditor is visudo for the accounts file.
+// editInEditor is visudo for the accounts file. Text that isn't saved in the end stays in the copy.
 func editInEditor(path string, asker *ask.Asker, locks string, stdout io.Writer) error {
 	ctx := context.Background()
 	old, _, err := read(path)
 	if err != nil {
 		return err
 	}
+	if err := asker.Attended(ctx); err != nil {
+		return hint.New(fmt.Errorf("no editor can be used here: %w", err), "`aws-accounts edit NAME --description=TEXT` changes an account by flags")
+	}
 	dir, err := os.MkdirTemp("", "aws-accounts-edit-")
 	if err != nil {
 		return fmt.Errorf("making a copy to edit: %w", err)
 	}
-	keep := false
-	defer func() {
-		if !keep {
-			os.RemoveAll(dir)
-		}
-	}()
 	copied := filepath.Join(dir, "accounts.json")
 	if err := os.WriteFile(copied, old, 0o600); err != nil {
+		os.RemoveAll(dir)
 		return fmt.Errorf("making a copy to edit: %w", err)
 	}
-	var edited []byte
+	edited, err := editCopy(ctx, path, copied, old, asker, stdout)
+	if err == nil && !bytes.Equal(edited, old) {
+		_, err = Change(ctx, path, locks, func(now []byte) ([]byte, error) {
+			if !bytes.Equal(now, old) {
+				return nil, fmt.Errorf("%s has changed meanwhile and stays as it is", showPath(path))
+			}
+			return edited, nil
+		})
+	}
+	if text, unread := os.ReadFile(copied); err != nil && unread == nil && !bytes.Equal(text, old) {
+		return hint.New(err, "your text is in %s; `aws-accounts edit` begins again", copied)
+	}
+	os.RemoveAll(dir)
+	switch {
+	case err != nil:
+		return err
+	case bytes.Equal(edited, old):
+		fmt.Fprintf(stdout, "%s: unchanged\n", showPath(path))
+	default:
+		fmt.Fprintf(stdout, "%s: saved\n", showPath(path))
+	}
+	return nil
+}
+
+// editCopy has the copy edited until what it says is right.
+func editCopy(ctx context.Context, path, copied string, old []byte, asker *ask.Asker, stdout io.Writer) ([]byte, error) {
 	for {
 		if err := runEditor(copied); err != nil {
-			return err
+			return nil, err
 		}
-		if edited, err = os.ReadFile(copied); err != nil {
-			return fmt.Errorf("reading what was edited: %w", err)
+		edited, err := os.ReadFile(copied)
+		if err != nil {
+			return nil, fmt.Errorf("reading what was edited: %w", err)
 		}
 		if bytes.Equal(edited, old) {
-			fmt.Fprintf(stdout, "%s: unchanged\n", showPath(path))
-			return nil
+			return edited, nil
 		}
 		_, wrong := Parse(path, edited)
 		if wrong == nil {
-			break
+			return edited, nil
 		}
 		fmt.Fprintln(stdout, wrong)
 		again, err := asker.Confirm(ctx, "Go on editing? (No leaves the file as it was.)", true)
 		if err != nil || !again {
-			return hint.New(errors.New("the file stays as it was: what was edited is not right"), "`aws-accounts edit` begins again; `aws-accounts schema` describes every field")
+			return nil, errors.New("the file stays as it was: what was edited is not right")
 		}
 	}
-	_, err = Change(ctx, path, locks, func(now []byte) ([]byte, error) {
-		if !bytes.Equal(now, old) {
-			keep = true
-			return nil, hint.New(fmt.Errorf("%s has changed meanwhile and stays as it is", showPath(path)), "your text is in %s; begin again with `aws-accounts edit`", copied)
-		}
-		return edited, nil
-	})
-	if err != nil {
-		return err
-	}
-	fmt.Fprintf(stdout, "%s: saved\n", showPath(path))
-	return nil
 }
 
 func runEditor(path string) error {

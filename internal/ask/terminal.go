@@ -31,6 +31,15 @@ func (a *Asker) terminal(ctx context.Context) (t *terminal, done func(), err err
 	return t, func() { release(); t.close() }, nil
 }
 
+// Attended is nil where a person can be asked at a terminal, and says why not elsewhere.
+func (a *Asker) Attended(ctx context.Context) error {
+	_, done, err := a.terminal(ctx)
+	if err == nil {
+		done()
+	}
+	return err
+}
+
 // atTerminal asks for a line. ErrNobody means that nothing was shown.
 func (a *Asker) atTerminal(ctx context.Context, prompt string, echo bool) (string, error) {
 	t, done, err := a.terminal(ctx)

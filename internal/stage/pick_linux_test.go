@@ -75,3 +75,32 @@ func TestNobodyToChooseAnAccount(t *testing.T) {
 		}
 	}
 }
+
+// What was typed into an editor isn't lost where it isn't saved. Without a terminal there is no editor.
+func TestEditorsTextIsKept(t *testing.T) {
+	t.Parallel()
+	for answer, want := range map[string]string{"n": "stays as it was", "y": ": unchanged"} {
+		h := pickHome(t)
+		h.Env = append(h.Env, "VISUAL=sed -i -e s/role_arm/role_arn/ -e t -e s/role_arn/role_arm/")
+		cmd := h.Command("aws-accounts", "edit")
+		var both bytes.Buffer
+		cmd.Stdout, cmd.Stderr = &both, &both
+		terminal := onTerminal(t, cmd)
+		terminal.answer(t, "Go on editing? (No leaves the file as it was.) [Y/n] ", answer)
+		cmd.Wait()
+		if !strings.Contains(both.String(), want) {
+			t.Errorf("%q: %v\n%s", answer, cmd.ProcessState, &both)
+		}
+		_, rest, kept := strings.Cut(both.String(), "hint: your text is in ")
+		if file, _, _ := strings.Cut(rest, ";"); kept != (answer != "y") || kept && !strings.Contains(h.MustRun("cat", file), "role_arm") {
+			t.Errorf("%q: the text is not in %q\n%s", answer, file, &both)
+		}
+	}
+	h := pickHome(t)
+	h.Env = append(h.Env, "VISUAL=echo started")
+	cmd := h.Command("aws-accounts", "edit")
+	alone(cmd)
+	if out, err := cmd.CombinedOutput(); err == nil || !strings.HasPrefix(string(out), "aws-accounts: no editor can be used here: nobody to ask: no terminal\nhint: ") {
+		t.Errorf("%v\n%s", err, out)
+	}
+}

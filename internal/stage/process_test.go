@@ -217,7 +217,6 @@ func TestProgramsGetNoPassphrase(t *testing.T) {
 	for program, args := range map[string][]string{
 		"credential_process":           {"aws-accounts", "process", "dev"},
 		"credential_process of whoami": {"aws-accounts", "whoami"},
-		"editor":                       {"env", "EDITOR=sh " + h.Dir + "/show editor; true", "aws-accounts", "edit"},
 	} {
 		seen := filepath.Join(h.Dir, strings.Fields(program)[0]+".env")
 		os.Remove(seen)

@@ -143,7 +143,11 @@ func run(args []string, stdout, stderr io.Writer) int {
 		g.Person = true
 	}
 	if tag := command.Selected().Tag; tag.Has("firstuse") && (g.Given() == "" || tag.Get("firstuse") == "named") {
-		if _, err := command.Call(func(r *accounts.Reader) error { return firstUse(r, stderr) }); err != nil {
+		reader, err := deps.Reader()
+		if err == nil {
+			err = firstUse(reader, stderr)
+		}
+		if err != nil {
 			return fail(stderr, err, g.Given(), 1)
 		}
 	}

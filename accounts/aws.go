@@ -73,7 +73,10 @@ func ChangeCredentials(ctx context.Context, path string, edit func(old []byte) (
 	if err != nil || bytes.Equal(edited, old) {
 		return err
 	}
-	return atomicfile.Write(path, edited, 0o600)
+	if err := atomicfile.Write(path, edited, 0o600); err != nil {
+		return fmt.Errorf("writing %s: %w", path, cause(err))
+	}
+	return nil
 }
 
 // toChange takes the lock, where there is a place for one.

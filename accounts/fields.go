@@ -116,7 +116,7 @@ func (f *Fields) list(a *Account) ([]Field, error) {
 		if *f.Policy != "" {
 			data, err := os.ReadFile(*f.Policy)
 			if err != nil {
-				return nil, fmt.Errorf("reading the policy: %w", err)
+				return nil, hint.New(fmt.Errorf("reading the policy %s: %w", showPath(*f.Policy), cause(err)), "--policy names a file with one: {\"Version\": \"2012-10-17\", \"Statement\": [...]}")
 			}
 			var object map[string]any
 			if err := json.Unmarshal(data, &object); err != nil {

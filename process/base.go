@@ -331,3 +331,8 @@ func readAWS(where func() (string, error)) ([]byte, error) {
 	}
 	return data, err
 }
+
+// unreadable is what readAWS says, with what to do about it.
+func unreadable(path string, err error) error {
+	return hint.New(fmt.Errorf("%s can't be read: %w", tilde(path), reason(err)), "%s", accounts.FileStep(err))
+}

@@ -28,7 +28,7 @@ func readAWSFiles() (*awsFiles, error) {
 			return nil, err
 		}
 		if f.data[file], err = readAWS(where); err != nil {
-			return nil, fmt.Errorf("%s can't be read: %w", tilde(path), reason(err))
+			return nil, unreadable(path, err)
 		}
 		f.path[file] = tilde(path)
 	}

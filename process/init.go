@@ -106,16 +106,15 @@ func (b *beginning) read(context.Context) (err error) {
 		return err
 	}
 	if b.credentials, err = readAWS(place.AWSCredentials); err != nil {
-		return fmt.Errorf("reading ~/.aws: %w", err)
+		return unreadable(b.credentialsPath, err)
 	}
-	b.have = &accounts.File{Path: b.Accounts.Path}
-	switch b.oldAccounts, err = os.ReadFile(b.Accounts.Path); {
-	case errors.Is(err, fs.ErrNotExist):
+	if b.have, err = b.Accounts.File(); errors.Is(err, fs.ErrNotExist) {
+		b.have = &accounts.File{Path: b.Accounts.Path}
 		return nil
-	case err != nil:
-		return fmt.Errorf("reading the accounts file: %w", err)
 	}
-	b.have, err = b.Accounts.File()
+	if err == nil {
+		b.oldAccounts, err = os.ReadFile(b.Accounts.Path)
+	}
 	return err
 }
 

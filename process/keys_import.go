@@ -94,7 +94,7 @@ func (c *KeysImport) Run(r *Resolver, stdout io.Writer) error {
 func (c *KeysImport) read(path string) (aws.Credentials, error) {
 	data, err := readAWS(place.AWSCredentials)
 	if err != nil {
-		return aws.Credentials{}, fmt.Errorf("reading %s: %w", path, err)
+		return aws.Credentials{}, unreadable(path, err)
 	}
 	id, secret, token, err := awsfiles.Keys(data, c.Profile)
 	switch {

@@ -123,6 +123,63 @@ func TestPlacesThatFail(t *testing.T) {
 	}
 }
 
+// A file that can't be read or written says so in one sentence, with a step.
+func TestFilesThatFail(t *testing.T) {
+	t.Parallel()
+	const accounts = ".config/aws-accounts/accounts.json"
+	for _, c := range []struct {
+		name     string
+		spoil    func(t *testing.T, h *Home)
+		commands string
+		hint     string
+	}{
+		{"an accounts file that is a folder", func(t *testing.T, h *Home) { h.mkdir(t, "folder") },
+			"process dev --accounts-file folder|init --yes --accounts-file folder|setup --accounts-file folder", "name an accounts file with --accounts-file or AWS_ACCOUNTS_FILE, or leave both out"},
+		{"an accounts file that is a pipe", func(t *testing.T, h *Home) { h.pipe(t, "pipe") },
+			"process dev --accounts-file pipe|init --yes --accounts-file pipe|list --accounts-file pipe", "name an accounts file with "},
+		{"an accounts file that can't be read", func(t *testing.T, h *Home) { h.chmod(t, accounts, 0) },
+			"process dev|init --yes|list|add x --role-arn=" + ProdRole, "`ls -ld HOME/" + accounts + "` shows what it is and whose; `chmod u+rwX HOME/" + accounts + "` opens it to you if it is yours"},
+		{"a folder of the accounts file that can't be written", func(t *testing.T, h *Home) { h.chmod(t, ".config/aws-accounts", 0o500) },
+			"add x --role-arn=" + ProdRole + "|edit dev --duration=2h|list --accounts-file=HOME/.config/aws-accounts/new.json", "`ls -ld HOME/.config/aws-accounts` shows "},
+		{"an AWS config that is a folder", func(t *testing.T, h *Home) { h.mkdir(t, ".aws/config") },
+			"process dev|whoami main", "HOME/.aws/config is a folder: name a file"},
+		{"an AWS config that is a folder, to write", func(t *testing.T, h *Home) { h.mkdir(t, ".aws/config") },
+			"setup|init --yes", "point AWS_CONFIG_FILE and AWS_SHARED_CREDENTIALS_FILE at ordinary files, or unset them"},
+		{"an AWS config that can't be read", func(t *testing.T, h *Home) { h.Write(".aws/config", ""); h.chmod(t, ".aws/config", 0) },
+			"process dev|setup|init --yes", "`ls -ld HOME/.aws/config` shows "},
+		{"AWS credentials that can't be read", func(t *testing.T, h *Home) { h.chmod(t, ".aws/credentials", 0) },
+			"process dev|init --yes|keys import", "`ls -ld HOME/.aws/credentials` shows "},
+		{"a folder of the AWS config that can't be written", func(t *testing.T, h *Home) { h.chmod(t, ".aws", 0o500) },
+			"setup|init --yes --no-import-keys|add x --role-arn=" + ProdRole + " --setup", "`ls -ld HOME/.aws` shows "},
+		{"a policy that isn't there", func(*testing.T, *Home) {}, "add x --role-arn=" + ProdRole + " --policy=/nosuch|edit dev --policy=/nosuch", "--policy names a file with one: "},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			h := NewHome(t, startStageAWS(t, ""), FileKeychain()...)
+			h.Accounts(stageAccounts)
+			c.spoil(t, h)
+			as := h.unprivileged(t)
+			for command := range strings.SplitSeq(strings.ReplaceAll(c.commands, "HOME", h.Dir), "|") {
+				cmd := h.Command("aws-accounts", strings.Fields(command)...)
+				as(cmd)
+				var stderr strings.Builder
+				cmd.Stderr = &stderr
+				cmd.Run()
+				if want := "\nhint: " + strings.ReplaceAll(c.hint, "HOME", h.Dir); cmd.ProcessState.ExitCode() != 1 || !strings.Contains(stderr.String(), want) {
+					t.Errorf("%s: %v, stderr\n%swant %s", command, cmd.ProcessState, &stderr, want)
+				}
+			}
+		})
+	}
+}
+
+func (h *Home) pipe(t *testing.T, name string) {
+	t.Helper()
+	if err := syscall.Mkfifo(filepath.Join(h.Dir, name), 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
 // noHome is an environment without HOME. Whoever runs the tests has a home in the password database, which isn't to be touched;
 // nobody has none.
 func noHome(t *testing.T) []string {

@@ -43,7 +43,7 @@ func (c *AddCommand) Run(r *Reader, asker *ask.Asker, locks Locks, program *Prog
 	if err := c.complete(ctx, asker, file); err != nil {
 		return err
 	}
-	list, err := c.list(&Account{})
+	list, err := c.list(file, &Account{})
 	if err != nil {
 		return err
 	}

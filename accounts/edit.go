@@ -55,7 +55,7 @@ func (c *Edit) Run(r *Reader, asker *ask.Asker, locks Locks, stdout io.Writer) e
 		if err != nil {
 			return nil, err
 		}
-		list, err := c.list(a)
+		list, err := c.list(file, a)
 		if err != nil {
 			return nil, err
 		}

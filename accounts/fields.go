@@ -1,6 +1,7 @@
 package accounts
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"os"
@@ -40,8 +41,8 @@ type Fields struct {
 	PolicyARNs        []string          `name:"policy-arn" help:"A managed session policy; may be repeated." placeholder:"ARN" sep:"none"`
 }
 
-// list is what was given, as fields of account a, which is the one that they are for as it is now.
-func (f *Fields) list(a *Account) ([]Field, error) {
+// list is what was given, as fields of account a of file, which is the one that they are for as it is now.
+func (f *Fields) list(file *File, a *Account) ([]Field, error) {
 	var out []Field
 	text := func(name string, value *string) {
 		if value == nil {
@@ -55,7 +56,7 @@ func (f *Fields) list(a *Account) ([]Field, error) {
 	}
 	text("account_id", f.AccountID)
 	if f.WebIdentityTokenFile == nil {
-		text("role_arn", f.roleARN(a))
+		text("role_arn", f.roleARN(file, a))
 	}
 	for _, field := range []struct {
 		name  string
@@ -132,18 +133,19 @@ func (f *Fields) list(a *Account) ([]Field, error) {
 }
 
 func (f *Fields) any() bool {
-	list, err := f.list(&Account{})
+	list, err := f.list(&File{}, &Account{})
 	return err != nil || len(list) > 0
 }
 
-// roleARN makes an ARN of a role's mere name.
-func (f *Fields) roleARN(a *Account) *string {
+// roleARN makes an ARN of a role's mere name, in the partition that the account's region is in.
+func (f *Fields) roleARN(file *File, a *Account) *string {
 	if f.RoleARN == nil {
 		return nil
 	}
 	id := value(f.AccountID, a.AccountID)
 	if _, odd := firstNot(*f.RoleARN, isSessionName); !odd && *f.RoleARN != "" && isAccountID(id) {
-		s := "arn:aws:iam::" + id + ":role/" + *f.RoleARN
+		region := value(f.Region, a.Region)
+		s := "arn:" + regionPartition(cmp.Or(region, file.Defaults.Region)) + ":iam::" + id + ":role/" + *f.RoleARN
 		return &s
 	}
 	return f.RoleARN

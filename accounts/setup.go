@@ -129,7 +129,12 @@ func Stanzas(file *File, program *Program, chosen []*Account) ([]awsfiles.Stanza
 		if err != nil {
 			return nil, hint.New(fmt.Errorf("no stanza can start %s: %w", program.Path, err), "install aws-accounts at another path")
 		}
-		want = append(want, awsfiles.Stanza{Profile: file.ProfileName(a), Command: command, Region: file.EffectiveRegion(a)})
+		stanza := awsfiles.Stanza{Profile: file.ProfileName(a), Command: command, Region: file.EffectiveRegion(a)}
+		if stanza.Account() == "" {
+			return nil, hint.New(fmt.Errorf("no stanza can start %s: ours are known by a program called aws-accounts", program.Path),
+				"install it as aws-accounts, or run a link of that name: `ln -s %s ~/.local/bin/aws-accounts`", hint.Word(program.Path))
+		}
+		want = append(want, stanza)
 	}
 	return want, nil
 }

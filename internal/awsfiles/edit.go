@@ -96,7 +96,7 @@ func EditConfig(old []byte, want []Stanza, remove func(profile, account string) 
 			e.update(w, sections)
 		} else {
 			added = append(added, w)
-			e.report.Changes = append(e.report.Changes, Change{w.Profile, w.account(), 0, Added})
+			e.report.Changes = append(e.report.Changes, Change{w.Profile, w.Account(), 0, Added})
 		}
 	}
 	anchor := -1 // the line after which new stanzas go
@@ -145,13 +145,14 @@ func (w Stanza) check() error {
 	if err != nil || len(d.sections) != 1 || len(d.problems) != 0 || !w.readsBack(d.sections[0]) {
 		return fmt.Errorf("profile %s: the command would not be read back as it is", w.Profile)
 	}
-	if w.account() == "" {
+	if w.Account() == "" {
 		return fmt.Errorf("profile %s: the command is not `%s process NAME`, so it would not be known again", w.Profile, binaryName)
 	}
 	return nil
 }
 
-func (w Stanza) account() string {
+// Account is the account that the command is for, "" if it isn't known as one of ours.
+func (w Stanza) Account() string {
 	a, _ := accountOf(w.Command)
 	return a
 }
@@ -231,7 +232,7 @@ func (e *editor) update(w Stanza, sections []*Section) {
 		e.rewrite(w, first)
 		action = Updated
 	}
-	e.report.Changes = append(e.report.Changes, Change{w.Profile, w.account(), first.Line, action})
+	e.report.Changes = append(e.report.Changes, Change{w.Profile, w.Account(), first.Line, action})
 }
 
 // decides is the setting that says where the credentials of somebody else's section come from.

@@ -76,6 +76,24 @@ func TestNobodyToChooseAnAccount(t *testing.T) {
 	}
 }
 
+// Beside two base accounts, add asks which one a role is assumed from.
+func TestAddAsksForTheSource(t *testing.T) {
+	t.Parallel()
+	h := pickHome(t)
+	h.MustRun("aws-accounts", "add", "work", "--credentials-profile=work")
+	cmd := h.Command("aws-accounts", "add")
+	var both bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &both, &both
+	terminal := onTerminal(t, cmd)
+	terminal.answer(t, "Name of the account, like dev: ", "new")
+	terminal.answer(t, "Role to assume (its ARN), or the profile of ~/.aws that it begins with: ", DevRole)
+	terminal.answer(t, `Account to assume the role from: "main", "work", or another: `, "work")
+	terminal.answer(t, "Description: ", "")
+	if err := cmd.Wait(); err != nil || !strings.Contains(both.String(), `"source": "work"`) {
+		t.Errorf("%v\n%s", err, &both)
+	}
+}
+
 // What was typed into an editor isn't lost where it isn't saved. Without a terminal there is no editor.
 func TestEditorsTextIsKept(t *testing.T) {
 	t.Parallel()

@@ -81,7 +81,8 @@ func editInEditor(path string, asker *ask.Asker, locks string, stdout io.Writer)
 	if err != nil {
 		return err
 	}
-	if err := asker.Attended(ctx); err != nil {
+	// Whoever names an editor may have a script for one.
+	if err := asker.Attended(ctx); err != nil && chosenEditor() == "" {
 		return hint.New(fmt.Errorf("no editor can be used here: %w", err), "`aws-accounts edit NAME --description=TEXT` changes an account by flags")
 	}
 	dir, err := os.MkdirTemp("", "aws-accounts-edit-")
@@ -142,8 +143,10 @@ func editCopy(ctx context.Context, path, copied string, old []byte, asker *ask.A
 	}
 }
 
+func chosenEditor() string { return cmp.Or(os.Getenv("VISUAL"), os.Getenv("EDITOR")) }
+
 func runEditor(path string) error {
-	cmd := editorCommand(cmp.Or(os.Getenv("VISUAL"), os.Getenv("EDITOR")), path)
+	cmd := editorCommand(chosenEditor(), path)
 	cmd.Env = private.Environment()
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
 	if err := cmd.Run(); err != nil {

@@ -7,6 +7,7 @@ import (
 	"os"
 
 	"aws-accounts/internal/hint"
+	"aws-accounts/internal/partitions"
 )
 
 // Fields are an account's fields as flags, for `add` and `edit`. One that isn't given is nil; an empty one takes the field
@@ -145,7 +146,7 @@ func (f *Fields) roleARN(file *File, a *Account) *string {
 	id := value(f.AccountID, a.AccountID)
 	if _, odd := firstNot(*f.RoleARN, isSessionName); !odd && *f.RoleARN != "" && isAccountID(id) {
 		region := value(f.Region, a.Region)
-		s := "arn:" + regionPartition(cmp.Or(region, file.Defaults.Region)) + ":iam::" + id + ":role/" + *f.RoleARN
+		s := "arn:" + partitions.Of(cmp.Or(region, file.Defaults.Region)) + ":iam::" + id + ":role/" + *f.RoleARN
 		return &s
 	}
 	return f.RoleARN

@@ -168,7 +168,10 @@ func showEdit(w io.Writer, path string, edit func([]byte) ([]byte, error)) error
 		return err
 	}
 	edited, err := edit(old)
-	fmt.Fprint(w, awsfiles.Diff(path, old, edited))
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprint(w, awsfiles.Diff(path, old, edited))
 	return err
 }
 

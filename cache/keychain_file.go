@@ -178,15 +178,15 @@ func (s *fileStore) secret(ctx context.Context) (string, error) {
 	return s.passphrase, nil
 }
 
-// passphraseTime is how long whoever has to come to an end waits for a passphrase, be it a person's or a command's: credentials
-// are to be had without it, and that takes time, too.
-const passphraseTime = 25 * time.Second
+// passphraseTime is how long who has to come to an end within a minute waits for a passphrase, be it a person's or a command's:
+// credentials are to be had without it, and that takes time, too.
+const passphraseTime = 30 * time.Second
 
 func answerTime(ctx context.Context) (context.Context, context.CancelFunc) {
-	if _, ends := ctx.Deadline(); !ends {
-		return context.WithCancel(ctx)
+	if end, ends := ctx.Deadline(); ends && time.Until(end) < 2*passphraseTime {
+		return context.WithTimeout(ctx, passphraseTime)
 	}
-	return context.WithTimeout(ctx, passphraseTime)
+	return context.WithCancel(ctx)
 }
 
 func (s *fileStore) config(dir string) keyring.Config {

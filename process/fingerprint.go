@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -17,10 +18,10 @@ import (
 // written, the defaults that apply to it, the same of every account its credentials come through, and where they
 // begin.
 func fingerprint(file *accounts.File, a *accounts.Account) string {
-	return fingerprintAmong(file, a, readAWSFiles)
+	return fingerprintWith(file, a, readAWSFiles)
 }
 
-func fingerprintAmong(file *accounts.File, a *accounts.Account, aws func() (*awsFiles, error)) string {
+func fingerprintWith(file *accounts.File, a *accounts.Account, aws func() (*awsFiles, error)) string {
 	sum := sha256.New()
 	enc := json.NewEncoder(sum)
 	for _, link := range file.Chain(a) {
@@ -54,7 +55,7 @@ func HandedOut(reader *accounts.Reader) func(*item.Session) bool {
 			return true
 		}
 		a, err := file.Find(s.Account)
-		return err == nil && s.Fingerprint == fingerprintAmong(file, a, aws)
+		return err == nil && s.Fingerprint == fingerprintWith(file, a, aws)
 	}
 }
 
@@ -72,5 +73,17 @@ func beginningOf(base *accounts.Account, aws func() (*awsFiles, error)) []string
 	if err != nil {
 		return nil
 	}
-	return files.Origin(profile)
+	origin := files.Origin(profile)
+	if slices.Contains(origin, sourceEnvironment) {
+		origin = append(origin, userEnv("AWS_ACCESS_KEY_ID"))
+	}
+	return origin
+}
+
+// sourceEnvironment has a role of a profile be assumed with the environment's credentials.
+const sourceEnvironment = "credential_source = Environment"
+
+// changesUnseen reports whether base's credentials can be others without any file being changed.
+func changesUnseen(base *accounts.Account, aws func() (*awsFiles, error)) bool {
+	return beginsInEnvironment(base) || slices.Contains(beginningOf(base, aws), sourceEnvironment)
 }

@@ -105,8 +105,8 @@ func (b *beginning) read(context.Context) (err error) {
 	if b.oldConfig, err = accounts.ReadAWS(b.configPath); err != nil {
 		return err
 	}
-	if b.credentials, err = readAWS(place.AWSCredentials); err != nil {
-		return unreadable(b.credentialsPath, err)
+	if b.credentials, err = accounts.ReadAWS(b.credentialsPath); err != nil {
+		return err
 	}
 	if b.have, err = b.Accounts.File(); errors.Is(err, fs.ErrNotExist) {
 		b.have = &accounts.File{Path: b.Accounts.Path}

@@ -92,9 +92,9 @@ func (c *KeysImport) Run(r *Resolver, stdout io.Writer) error {
 
 // read returns the profile's long-term key.
 func (c *KeysImport) read(path string) (aws.Credentials, error) {
-	data, err := readAWS(place.AWSCredentials)
+	data, err := accounts.ReadAWS(path)
 	if err != nil {
-		return aws.Credentials{}, unreadable(path, err)
+		return aws.Credentials{}, err
 	}
 	id, secret, token, err := awsfiles.Keys(data, c.Profile)
 	switch {

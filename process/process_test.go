@@ -171,6 +171,26 @@ sso_region = eu-west-1
 	}
 }
 
+// A profile can say that its role is assumed with the environment's key, which changes without any file being changed.
+func TestProfileThatBeginsInTheEnvironment(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "config")
+	t.Setenv("AWS_CONFIG_FILE", path)
+	t.Setenv("AWS_SHARED_CREDENTIALS_FILE", path+"-none")
+	if err := os.WriteFile(path, []byte("[profile work]\nrole_arn = arn:aws:iam::600000000000:role/R\ncredential_source = Environment\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	f := &accounts.File{Accounts: []accounts.Account{{Name: "main", Credentials: &accounts.Credentials{Profile: "work"}}}}
+	if !changesUnseen(&f.Accounts[0], readAWSFiles) {
+		t.Error("it counts as one that no file is needed for")
+	}
+	t.Setenv("AWS_ACCESS_KEY_ID", "AKIA1")
+	before := fingerprint(f, &f.Accounts[0])
+	t.Setenv("AWS_ACCESS_KEY_ID", "AKIA2")
+	if fingerprint(f, &f.Accounts[0]) == before {
+		t.Error("another key has the same fingerprint")
+	}
+}
+
 // While the SDK is kept from the environment's credentials for one account, another still begins with them.
 func TestEnvironmentInParallel(t *testing.T) {
 	t.Setenv("AWS_ACCESS_KEY_ID", "AKIAIOSFODNN7EXAMPLE")

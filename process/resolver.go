@@ -9,6 +9,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -54,9 +55,10 @@ func (r *Resolver) plan(file *accounts.File, a *accounts.Account) (cache.Plan, e
 	if err := inCircle(file, a); err != nil {
 		return cache.Plan{}, err
 	}
+	files := sync.OnceValues(readAWSFiles)
 	return cache.Plan{
-		Fingerprint: fingerprint(file, a),
-		Volatile:    beginsInEnvironment(file.Chain(a)[0]) || file.Outdated() || r.Accounts.Changed(file),
+		Fingerprint: fingerprintWith(file, a, files),
+		Volatile:    changesUnseen(file.Chain(a)[0], files) || file.Outdated() || r.Accounts.Changed(file),
 		Fetch: func(ctx context.Context, hurry bool) (aws.Credentials, error) {
 			return r.fetch(ctx, file, a, hurry)
 		},

@@ -21,7 +21,8 @@ import (
 )
 
 // StatusLine is `aws-accounts status [NAME…]`: which account is in use and how long its session lasts, for a shell's prompt.
-// It reads the stanza and one keychain item at most, asks nobody, and waits for nothing.
+// It reads the stanza and one keychain item at most, asks nobody, and waits for nothing; only after a change of the files, until the
+// account's next call, they are parsed.
 type StatusLine struct {
 	Names  []string `arg:"" optional:"" name:"name" help:"The accounts (default: the one that SDKs use here)."`
 	Format string   `help:"What to write for each." default:"{{.Name}} {{.Left}}" placeholder:"TEMPLATE"`
@@ -57,7 +58,8 @@ func (c *StatusLine) Run(resolving Resolving, stdout io.Writer) error {
 		found = append(found, status{Name: name})
 	}
 	if len(c.Names) == 0 {
-		if os.Getenv("AWS_ACCESS_KEY_ID") != "" { // SDKs then take no notice of AWS_PROFILE
+		// SDKs then take no notice of AWS_PROFILE, and exec --server leaves none.
+		if os.Getenv("AWS_ACCESS_KEY_ID") != "" || os.Getenv("AWS_PROFILE") == "" && os.Getenv("AWS_CONTAINER_CREDENTIALS_FULL_URI") != "" {
 			var s status
 			if !s.fromEnvironment(time.Now()) {
 				return nil
@@ -165,13 +167,13 @@ func (s *status) look(ctx context.Context, r *Resolver) {
 
 // fromEnvironment is what exec and env have set.
 func (s *status) fromEnvironment(now time.Time) bool {
-	expires, err := time.Parse(time.RFC3339, os.Getenv("AWS_CREDENTIAL_EXPIRATION"))
-	if s.Name = os.Getenv("AWS_ACCOUNTS_NAME"); s.Name == "" || err != nil {
-		return false
+	s.Name, s.AccountID = tui.Harmless(os.Getenv("AWS_ACCOUNTS_NAME")), tui.Harmless(os.Getenv("AWS_ACCOUNT_ID"))
+	if expires, err := time.Parse(time.RFC3339, os.Getenv("AWS_CREDENTIAL_EXPIRATION")); err == nil {
+		s.until(expires, now)
+	} else {
+		s.State, s.Left = "active", "-" // a key as it is, or an endpoint that renews it
 	}
-	s.Name, s.AccountID = tui.Harmless(s.Name), tui.Harmless(os.Getenv("AWS_ACCOUNT_ID"))
-	s.until(expires, now)
-	return true
+	return s.Name != ""
 }
 
 func (s *status) until(expires, now time.Time) {

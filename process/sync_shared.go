@@ -64,12 +64,11 @@ func (c *SyncShared) Run(reader *accounts.Reader, resolving Resolving, stdout io
 	if err == nil && from.Signature() != "" {
 		signature, err = get(ctx, from.Signature())
 	}
+	if err != nil && !from.Fetched().IsZero() {
+		err = fmt.Errorf("%w; the copy fetched before stays in use", err)
+	}
 	if err != nil && hint.Of(err) == "" {
-		stays := ""
-		if !from.Fetched().IsZero() {
-			stays = "; the copy fetched before stays in use"
-		}
-		err = hint.New(err, "correct \"accounts_from\" in %s, or try again later%s", reader.Path, stays)
+		err = hint.New(err, "correct \"accounts_from\" in %s, or try again later", reader.Path)
 	}
 	if err != nil {
 		return err

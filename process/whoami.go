@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -111,9 +110,6 @@ func currentIdentity(ctx context.Context) (Identity, aws.Credentials, error) {
 	}
 	if err != nil {
 		return Identity{}, aws.Credentials{}, fmt.Errorf("loading the AWS configuration: %w", err)
-	}
-	if calls, err := profileCallsUs(ProfileInUse()); cfg.Credentials != nil && err == nil && !calls { // our own process needs the passphrase
-		cfg.Credentials = guarded{cfg.Credentials, strings.Join(resolving(), "\n")}
 	}
 	c := newClient(cfg, "", false, func(error) {})
 	restore := unheard()

@@ -91,7 +91,7 @@ type Noted struct {
 	Shared  string `json:"shared,omitempty"` // where what accounts_from names is read
 }
 
-// Look is what a first look at the files finds, before any of them is read: what is read later is that version or a newer
+// Look is what a first look at the files finds, before any of them is parsed: what is parsed later is that version or a newer
 // one, never an older one.
 type Look struct {
 	Noted  *Noted // nil if there is no note of this version

@@ -175,7 +175,7 @@ func TestDiff(t *testing.T) {
 	if got != want {
 		t.Errorf("got\n%s", got)
 	}
-	long := []byte("[default]\naws_secret_access_key =\n    verysecret\n    more\n    more\n    more\nregion = x\n")
+	long := []byte("[default]\naws_secret_access_key =\n    verysecret\n    more\n\n    more\n    more\nregion = x\n")
 	if got := Diff("x", long, bytes.Replace(long, []byte("region = x\n"), []byte("region = y\n"), 1)); strings.Contains(got, "secret") || strings.Contains(got, "more") || !strings.Contains(got, "****") {
 		t.Errorf("a diff that begins within a key:\n%s", got)
 	}

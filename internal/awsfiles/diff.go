@@ -26,6 +26,7 @@ func blotted(file []byte) string {
 		switch m := keyLine.FindString(text); {
 		case m != "":
 			lines[i], inKey = m+" ****"+end, true
+		case inKey && text == "": // the key may go on
 		case inKey && strings.TrimLeft(text, " \t") != text:
 			lines[i] = "    ****" + end
 		default:

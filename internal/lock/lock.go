@@ -65,7 +65,7 @@ func ToChange(ctx context.Context, dir, name, path string) (release func(), err 
 	case err == nil:
 		return release, nil
 	case ctx.Err() != nil:
-		return nil, ctx.Err()
+		return nil, fmt.Errorf("another `aws-accounts` is changing %s: %w", path, ctx.Err())
 	case waiting.Err() != nil:
 		return nil, hint.New(errors.New("another `aws-accounts` is changing "+path), "wait for it to end, then try again")
 	}

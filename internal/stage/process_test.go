@@ -215,8 +215,7 @@ func TestProgramsGetNoPassphrase(t *testing.T) {
 	h.Write("show", `env >"$HOME/$1.env"`)
 	h.Write(".aws/config", "[default]\ncredential_process = sh "+h.Dir+"/show credential_process\n")
 	for program, args := range map[string][]string{
-		"credential_process":           {"aws-accounts", "process", "dev"},
-		"credential_process of whoami": {"aws-accounts", "whoami"},
+		"credential_process": {"aws-accounts", "process", "dev"},
 	} {
 		seen := filepath.Join(h.Dir, strings.Fields(program)[0]+".env")
 		os.Remove(seen)

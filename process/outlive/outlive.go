@@ -1,5 +1,5 @@
 // Package outlive keeps `process` alive when whoever started it has gone away, having closed the pipe or the terminal that it
-// writes to: what was obtained is cached all the same. The programs that it starts get those signals as it got them itself.
+// writes to: what was obtained is cached all the same. The programs that it starts heed those signals, but for SIGHUP under nohup.
 package outlive
 
 import (

@@ -94,7 +94,7 @@ func TestAddAsksForTheSource(t *testing.T) {
 	}
 }
 
-// What was typed into an editor isn't lost where it isn't saved. Without a terminal there is no editor.
+// What was typed into an editor isn't lost where it isn't saved. Without a terminal there is none but one that is named.
 func TestEditorsTextIsKept(t *testing.T) {
 	t.Parallel()
 	for answer, want := range map[string]string{"n": "stays as it was", "y": ": unchanged"} {
@@ -115,7 +115,7 @@ func TestEditorsTextIsKept(t *testing.T) {
 		}
 	}
 	h := pickHome(t)
-	h.Env = append(h.Env, "VISUAL=echo started")
+	h.Env = append(h.Env, "VISUAL=", "EDITOR=")
 	cmd := h.Command("aws-accounts", "edit")
 	alone(cmd)
 	if out, err := cmd.CombinedOutput(); err == nil || !strings.HasPrefix(string(out), "aws-accounts: no editor can be used here: nobody to ask: no terminal\nhint: ") {

@@ -32,8 +32,8 @@ of the account isn't handed out any more, and shows as none.
 A session that is about to be renewed shows yellow on a terminal.`
 }
 
-// States tells, for those of the accounts that have a session which is still handed out, when it expires. The keychain may be out of reach: then
-// the error says why, and the accounts are listed all the same.
+// States tells, for those of the accounts that have a session which is still handed out, when it expires. The keychain may be
+// out of reach: then the error says why, and the accounts are listed all the same.
 type States func(names []string) (map[string]time.Time, error)
 
 type listed struct {

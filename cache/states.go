@@ -14,8 +14,8 @@ import (
 )
 
 // States returns, for those of the accounts that have a session, when it expires. A valid one that isn't current is none, as
-// it is never handed out again. Only accounts that a lock file says to
-// have been refreshed here are looked up: nothing lists the keychain, and 10,000 accounts cost what their sessions cost.
+// it is never handed out again. Only accounts that a lock file says to have been refreshed here are looked up: nothing lists
+// the keychain, and 10,000 accounts cost what their sessions cost.
 func (s *Sessions) States(ctx context.Context, names []string, current func(*item.Session) bool) (map[string]time.Time, error) {
 	var mu sync.Mutex
 	var trouble error

@@ -270,16 +270,16 @@ func TestRefusedForGood(t *testing.T) {
 		do   func(*Center) error
 	}{{"/federation/credentials", credentials}, {"/assignment/accounts", list}} {
 		for name, meanwhile := range map[string]struct {
-			do    func(*Center)
+			do    func(*testing.T, *Center)
 			stays bool
 		}{
-			"nothing": {func(*Center) {}, false},
-			"another sign-in": {func(c *Center) {
+			"nothing": {func(*testing.T, *Center) {}, false},
+			"another sign-in": {func(t *testing.T, c *Center) {
 				if _, err := c.SignIn(t.Context()); err != nil {
 					t.Error(err)
 				}
 			}, true},
-			"somebody is at it": {func(c *Center) {
+			"somebody is at it": {func(t *testing.T, c *Center) {
 				release, err := c.lock(t.Context())
 				if err != nil {
 					t.Error(err)
@@ -293,7 +293,7 @@ func TestRefusedForGood(t *testing.T) {
 				other := newCenter(t, s, dir, &someone{visit: signsIn})
 				must(t, other)
 				c := newCenter(t, s, dir, nil)
-				c.Config.BaseEndpoint = aws.String(refusing(t, s, ask.path, func() { meanwhile.do(other) }))
+				c.Config.BaseEndpoint = aws.String(refusing(t, s, ask.path, func() { meanwhile.do(t, other) }))
 				wantNeedsSignIn(t, ask.do(c), "not signed in to corp")
 				if got := c.load(t.Context()); (got != nil) != meanwhile.stays {
 					t.Errorf("there is a sign-in: %v", got != nil)

@@ -12,12 +12,12 @@ import (
 	"runtime"
 	"strconv"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/aws/signer/v4"
+	"golang.org/x/sync/errgroup"
 
 	"aws-accounts/internal/stage"
 	"aws-accounts/internal/standin"
@@ -38,7 +38,20 @@ type subject struct {
 	times   times
 }
 
-func (s *subject) measure(b *testing.B) {
+// measure measures again where a daemon has died meanwhile, which ended tells once: it is GNOME's fault, whoever the client is.
+func (s *subject) measure(b *testing.B, ended func() bool) {
+	took, err := s.once()
+	for err != nil || ended() {
+		if time.Sleep(100 * time.Millisecond); err != nil && !ended() { // the end is seen a little later
+			b.Error(err)
+			break
+		}
+		took, err = s.once()
+	}
+	s.times = append(s.times, took)
+}
+
+func (s *subject) once() (took time.Duration, err error) {
 	if s.prepare != nil {
 		s.prepare()
 	}
@@ -46,17 +59,18 @@ func (s *subject) measure(b *testing.B) {
 	for i := range commands {
 		commands[i] = s.command()
 	}
-	var all sync.WaitGroup
+	var all errgroup.Group
 	began := time.Now()
 	for _, cmd := range commands {
-		all.Go(func() {
+		all.Go(func() error {
 			if out, err := cmd.Output(); err != nil || len(out) == 0 {
-				b.Errorf("%s: %v, and %d bytes of output", cmd, err, len(out))
+				return fmt.Errorf("%s: %v, and %d bytes of output", cmd, err, len(out))
 			}
+			return nil
 		})
 	}
-	all.Wait()
-	s.times = append(s.times, time.Since(began))
+	err = all.Wait()
+	return time.Since(began), err
 }
 
 // BenchmarkCalls prints the table. The rounds are its b.N: `go test -bench . -benchtime 60x`.
@@ -64,7 +78,7 @@ func BenchmarkCalls(b *testing.B) {
 	bin := build(b)
 	server := standin.Start(b, stage.World())
 	const few, many = 3, 10_000
-	few1, few200, few1000, many1 := stage.Keyring(b), stage.Keyring(b), stage.Keyring(b), stage.Keyring(b)
+	few1, few200, few1000, many1, cold1 := stage.Keyring(b), stage.Keyring(b), stage.Keyring(b), stage.Keyring(b), stage.Keyring(b)
 
 	service := newWorld(b, server, few, few1.Env())
 	service200 := newWorld(b, server, few, few200.Env())
@@ -72,7 +86,7 @@ func BenchmarkCalls(b *testing.B) {
 	serviceMany := newWorld(b, server, many, many1.Env())
 	file := newWorld(b, server, few, stage.FileKeychain())
 	cold := newWorld(b, server, few, stage.FileKeychain())
-	coldService := newWorld(b, server, few, stage.Keyring(b).Env())
+	coldService := newWorld(b, server, few, cold1.Env())
 	worlds := []*stage.Home{service, service200, service1000, serviceMany, file, cold, coldService}
 	time.Sleep(stage.Settling)
 	for _, w := range worlds {
@@ -113,8 +127,18 @@ func BenchmarkCalls(b *testing.B) {
 		subjects = append(subjects, r.subject)
 	}
 
+	deaths := 0
+	ended := func() bool {
+		before := deaths
+		for _, k := range []*stage.GNOMEKeyring{few1, few200, few1000, many1, cold1} {
+			if k.Revive() {
+				deaths++
+			}
+		}
+		return deaths > before
+	}
 	for _, s := range subjects { // the first run of a program reads it from the disk
-		s.measure(b)
+		s.measure(b, ended)
 		s.times = nil
 	}
 	server.ResetCalls()
@@ -122,12 +146,14 @@ func BenchmarkCalls(b *testing.B) {
 	for b.Loop() {
 		for _, s := range subjects {
 			if rounds%max(s.every, 1) == 0 {
-				s.measure(b)
+				s.measure(b, ended)
 			}
 		}
 		rounds++
 	}
-	if asked, want := server.Calls("AssumeRole"), 3*rounds; asked != want { // cold twice, and post
+	if deaths > 0 {
+		b.Logf("gnome-keyring-daemon aborted %d times; what was being measured was measured again", deaths)
+	} else if asked, want := server.Calls("AssumeRole"), 3*rounds; asked != want { // cold twice, and post
 		b.Errorf("%d AssumeRole calls in %d rounds, want %d: what was to be warm was not, or the other way round", asked, rounds, want)
 	}
 

@@ -134,6 +134,19 @@ func (k *GNOMEKeyring) Start() {
 	}
 }
 
+// Revive starts the daemon again if it has ended by itself, as it does now and then when many clients come at once: it aborts
+// where a client's first call is quicker than its own registration of that client.
+func (k *GNOMEKeyring) Revive() (hadEnded bool) {
+	k.t.Helper()
+	select {
+	case <-k.daemon.ended:
+		k.Start()
+		return true
+	default:
+		return false
+	}
+}
+
 // Stop ends the daemon: its name leaves the bus.
 func (k *GNOMEKeyring) Stop() { k.daemon.stop() }
 

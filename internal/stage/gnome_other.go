@@ -22,3 +22,4 @@ func (*GNOMEKeyring) HangBus()      {}
 func (*GNOMEKeyring) Resume()       {}
 func (*GNOMEKeyring) Stop()         {}
 func (*GNOMEKeyring) Start()        {}
+func (*GNOMEKeyring) Revive() bool  { return false }

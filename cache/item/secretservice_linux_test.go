@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"errors"
+	"reflect"
 	"syscall"
 	"testing"
 
@@ -17,15 +18,14 @@ func TestCalls(t *testing.T) {
 	plain.string("plain")
 	plain.signature("s")
 	plain.string("")
-	var session body
-	session.string("/session/s1")
 	for name, c := range map[string]struct {
 		call call
 		body []any
 	}{
 		"nothing":   {call{serial: 1, to: "org.freedesktop.DBus", path: "/org/freedesktop/DBus", iface: "org.freedesktop.DBus", method: "Hello"}, nil},
 		"a variant": {call{serial: 2, to: secrets, path: servicePath, iface: "a.b", method: "Open", signature: "sv", body: plain}, []any{"plain", dbus.MakeVariant("")}},
-		"a path":    {call{serial: 3, to: secrets, path: servicePath + "/x", iface: "a.bcd", method: "Get", signature: "o", body: session}, []any{dbus.ObjectPath("/session/s1")}},
+		"paths": {call{serial: 3, to: secrets, path: servicePath, iface: "a.bcd", method: "Get", signature: "aoo", body: onePath("/item", "/session/s1")},
+			[]any{[]dbus.ObjectPath{"/item"}, dbus.ObjectPath("/session/s1")}},
 	} {
 		m, err := dbus.DecodeMessage(bytes.NewReader(c.call.encode()))
 		if err != nil {
@@ -46,7 +46,7 @@ func TestCalls(t *testing.T) {
 			continue
 		}
 		for i := range m.Body {
-			if m.Body[i] != c.body[i] {
+			if !reflect.DeepEqual(m.Body[i], c.body[i]) {
 				t.Errorf("%s: %v, want %v", name, m.Body[i], c.body[i])
 			}
 		}
@@ -120,7 +120,7 @@ func conversation(t testing.TB) []byte {
 		reply(t, 0, dbus.TypeSignal, ":1.5"), // NameAcquired
 		reply(t, ping, dbus.TypeMethodReply),
 		reply(t, openSession, dbus.TypeMethodReply, dbus.MakeVariant(""), dbus.ObjectPath("/session/s1")),
-		reply(t, getSecret, dbus.TypeMethodReply, secret{"/session/s1", nil, []byte("SECRET"), "text/plain"}),
+		reply(t, getSecrets, dbus.TypeMethodReply, map[dbus.ObjectPath]secret{"/item": {"/session/s1", nil, []byte("SECRET"), "text/plain"}}),
 	} {
 		said = append(said, m...)
 	}
@@ -141,17 +141,15 @@ func listen(c *connection) (string, error) {
 	}
 	opened.signature()
 	opened.string()
-	session := opened.string()
-	got, err := c.answer(getSecret, "(oayays)")
+	if session := opened.string(); opened.err == nil && session != "/session/s1" {
+		return "", errors.New("the session is " + session)
+	}
+	got, err := c.answer(getSecrets, "a{o(oayays)}")
 	if err != nil {
 		return "", err
 	}
-	if in := got.string(); in != session {
-		return "", errors.New("the secret is of session " + in)
-	}
-	got.bytes()
-	value := string(got.bytes())
-	return value, errors.Join(opened.err, got.err)
+	value, err := got.firstSecret()
+	return string(value), errors.Join(opened.err, err)
 }
 
 func TestAnswers(t *testing.T) {
@@ -166,6 +164,9 @@ func TestAnswers(t *testing.T) {
 		if got, err := listen(answers(t, said[:end], end+1)); err == nil {
 			t.Errorf("cut at %d: %q", end, got)
 		}
+	}
+	if none, err := (&reader{data: make([]byte, 8)}).firstSecret(); !errors.Is(err, ErrNotFound) { // an empty list
+		t.Errorf("%q of no secret, %v", none, err)
 	}
 	for name, said := range map[string][]byte{
 		"refused":                []byte("REJECTED EXTERNAL\r\n"),

@@ -120,12 +120,7 @@ func (c *AddCommand) complete(ctx context.Context, asker *ask.Asker, file *File)
 
 // askSource asks where a role is assumed from, if there is more than one base account.
 func (c *AddCommand) askSource(ctx context.Context, asker *ask.Asker, file *File) error {
-	var bases []string
-	for i := range file.Accounts {
-		if a := &file.Accounts[i]; a.IsBase() {
-			bases = append(bases, a.Name)
-		}
-	}
+	bases := file.bases()
 	if !c.isRole() || value(c.Source, "") != "" || len(bases) < 2 {
 		return nil
 	}

@@ -33,38 +33,34 @@ func ReadAWS(path string) ([]byte, error) {
 // ChangeConfig replaces ~/.aws/config by what edit makes of it, nil if there is none, while no other process of ours
 // changes it. What was there is kept in the file backup, which is "" if there was nothing to keep.
 func ChangeConfig(ctx context.Context, path string, edit func(old []byte) ([]byte, error)) (backup string, err error) {
-	release, err := toChange(ctx, lock.AWSConfig, path)
-	if err != nil {
-		return "", err
-	}
-	defer release()
-	old, err := ReadAWS(path)
-	if err != nil {
-		return "", err
-	}
-	edited, err := edit(old)
-	if err != nil || bytes.Equal(edited, old) {
-		return "", err
-	}
-	if old != nil {
+	err = changeAWS(ctx, lock.AWSConfig, path, func(old []byte) ([]byte, error) {
+		edited, err := edit(old)
+		if err != nil || old == nil || bytes.Equal(edited, old) {
+			return edited, err
+		}
 		backup = path + ".aws-accounts.bak"
 		if err := atomicfile.Write(backup, old, 0o600); err != nil {
-			return "", fmt.Errorf("keeping a backup of %s: %w", path, cause(err))
+			return nil, fmt.Errorf("keeping a backup of %s: %w", path, cause(err))
 		}
-	}
-	if err := atomicfile.Write(path, edited, 0o600); err != nil {
-		return "", fmt.Errorf("writing %s: %w", path, cause(err))
-	}
-	return backup, nil
+		return edited, nil
+	})
+	return backup, err
 }
 
 // ChangeCredentials is ChangeConfig for ~/.aws/credentials. It keeps no backup, which would hold the key that was to go.
 func ChangeCredentials(ctx context.Context, path string, edit func(old []byte) ([]byte, error)) error {
-	release, err := toChange(ctx, lock.AWSCredentials, path)
-	if err != nil {
-		return err
+	return changeAWS(ctx, lock.AWSCredentials, path, edit)
+}
+
+// changeAWS holds the lock of that name meanwhile, where there is a place for one.
+func changeAWS(ctx context.Context, name, path string, edit func(old []byte) ([]byte, error)) error {
+	if locks, err := place.Locks(); err == nil {
+		release, err := lock.ToChange(ctx, locks, name, path)
+		if err != nil {
+			return err
+		}
+		defer release()
 	}
-	defer release()
 	old, err := ReadAWS(path)
 	if err != nil {
 		return err
@@ -77,13 +73,4 @@ func ChangeCredentials(ctx context.Context, path string, edit func(old []byte) (
 		return fmt.Errorf("writing %s: %w", path, cause(err))
 	}
 	return nil
-}
-
-// toChange takes the lock, where there is a place for one.
-func toChange(ctx context.Context, name, path string) (release func(), err error) {
-	locks, err := place.Locks()
-	if err != nil {
-		return func() {}, nil
-	}
-	return lock.ToChange(ctx, locks, name, path)
 }

@@ -388,12 +388,7 @@ func (d *discovery) lookup(name string) *Account {
 
 // sources leaves out what needs no saying: the only base account is everybody's source.
 func (d *discovery) sources() {
-	var bases []string
-	for i := range d.have.Accounts {
-		if d.have.Accounts[i].IsBase() {
-			bases = append(bases, d.have.Accounts[i].Name)
-		}
-	}
+	bases := d.have.bases()
 	for _, f := range d.found.Accounts {
 		if f.New && f.IsBase() {
 			bases = append(bases, f.Name)

@@ -30,8 +30,8 @@ func (*Edit) Help() string {
   aws-accounts edit                       # opens $VISUAL or $EDITOR
 
 The editor works on a copy, which is checked before it takes the file's place; where something is wrong you
-may go on editing, and until all is right the file stays as it was. It needs a
-terminal; text that isn't saved in the end is kept, and it says where.`
+may go on editing, and until all is right the file stays as it was. Text that
+isn't saved in the end is kept, and it says where.`
 }
 
 // Run sets the fields given, or opens the editor where none is.

@@ -129,16 +129,7 @@ func TestNoSecretService(t *testing.T) {
 // otherClient stores what no library of ours would, under one of our keys.
 func otherClient(t *testing.T, gnome *stage.GNOMEKeyring, attributes map[string]string, value string) {
 	t.Helper()
-	conn, err := dbus.Dial(strings.TrimPrefix(gnome.Env()[0], "DBUS_SESSION_BUS_ADDRESS="))
-	if err == nil {
-		err = conn.Auth(nil)
-	}
-	if err == nil {
-		err = conn.Hello()
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
+	conn := gnome.Dial()
 	defer conn.Close()
 	var output dbus.Variant
 	var session, item, prompt dbus.ObjectPath
@@ -149,7 +140,7 @@ func otherClient(t *testing.T, gnome *stage.GNOMEKeyring, attributes map[string]
 		iItem + ".Label":      dbus.MakeVariant("somebody else's"),
 		iItem + ".Attributes": dbus.MakeVariant(attributes),
 	}
-	err = conn.Object(secretsName, collections+"login").Call(iCollection+".CreateItem", 0, properties,
+	err := conn.Object(secretsName, collections+"login").Call(iCollection+".CreateItem", 0, properties,
 		secret{session, []byte{}, []byte(value), "text/plain"}, false).Store(&item, &prompt)
 	if err != nil {
 		t.Fatal(err)

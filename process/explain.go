@@ -74,7 +74,7 @@ func explain(err error, file *accounts.File, a *accounts.Account) error {
 			return hint.New(r, "try again")
 		case isCertificate(err):
 			r.message = fmt.Sprintf("%s: the certificate of %s isn't trusted", name, host(err))
-			return hint.New(r, "if a proxy inspects TLS here, set AWS_CA_BUNDLE to its CA certificate")
+			return hint.New(r, trustProxy)
 		case host(err) != "":
 			r.message = fmt.Sprintf("%s: can't reach %s: %s", name, host(err), networkReason(err))
 			return hint.New(r, "check the network and the proxy (HTTPS_PROXY), then try again")
@@ -250,6 +250,9 @@ func isTimeout(err error) bool {
 	timeout, ok := errors.AsType[net.Error](err)
 	return ok && timeout.Timeout()
 }
+
+// trustProxy is the next step where isCertificate.
+const trustProxy = "if a proxy inspects TLS here, set AWS_CA_BUNDLE to its CA certificate"
 
 func isCertificate(err error) bool {
 	_, unknown := errors.AsType[x509.UnknownAuthorityError](err)

@@ -117,7 +117,7 @@ func getHTTPS(ctx context.Context, address string) ([]byte, error) {
 func notReached(address string, err error) error {
 	failed := fmt.Errorf("fetching %s: %s", address, plain(err))
 	if isCertificate(err) {
-		return hint.New(failed, "if a proxy inspects TLS here, set AWS_CA_BUNDLE to its CA certificate")
+		return hint.New(failed, trustProxy)
 	}
 	return failed
 }

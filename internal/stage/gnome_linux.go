@@ -95,17 +95,24 @@ func (k *GNOMEKeyring) startBus() {
 	}
 	k.address = strings.TrimSpace(address)
 
-	k.bus, err = dbus.Dial(k.address)
+	k.bus = k.Dial()
+	k.t.Cleanup(func() { k.bus.Close() })
+}
+
+// Dial connects one more client to the bus, which whoever asked for it closes.
+func (k *GNOMEKeyring) Dial() *dbus.Conn {
+	k.t.Helper()
+	conn, err := dbus.Dial(k.address)
 	if err == nil {
-		err = k.bus.Auth(nil)
+		err = conn.Auth(nil)
 	}
 	if err == nil {
-		err = k.bus.Hello()
+		err = conn.Hello()
 	}
 	if err != nil {
 		k.t.Fatalf("the test's session bus: %v", err)
 	}
-	k.t.Cleanup(func() { k.bus.Close() })
+	return conn
 }
 
 // Start starts the daemon again after Stop, with `login` unlocked and the items that were there.

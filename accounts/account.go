@@ -5,6 +5,7 @@
 package accounts
 
 import (
+	"reflect"
 	"strings"
 
 	"aws-accounts/accounts/version"
@@ -72,6 +73,8 @@ type Account struct {
 	Synced *Synced `json:"synced,omitempty"` // `sync` has made the entry
 
 	From string `json:"-"` // the shared file that has it, "" for the user's own
+
+	file *File // see File
 }
 
 // What a base account with long-term keys hands out.
@@ -122,6 +125,14 @@ func (a *Account) Way() Credentials {
 	return *a.Credentials
 }
 
+// SSOSession returns the Identity Center that a's permission set is reached through, nil if a has none.
+func (a *Account) SSOSession() *SSOSession {
+	if a.SSO == nil {
+		return nil
+	}
+	return a.File().SSOSession(a.SSO.Session)
+}
+
 // SSOSession returns the Identity Center of that name, in whichever case it is written, nil if there is none.
 func (f *File) SSOSession(name string) *SSOSession {
 	for i := range f.SSOSessions {
@@ -130,4 +141,10 @@ func (f *File) SSOSession(name string) *SSOSession {
 		}
 	}
 	return nil
+}
+
+// sameEntry reports whether two accounts say the same, in whichever files they are.
+func sameEntry(a, b Account) bool {
+	a.file, b.file = nil, nil
+	return reflect.DeepEqual(a, b)
 }

@@ -165,7 +165,7 @@ func (d *discovery) existing(profile string) *Account {
 		if a.Way().Profile == profile {
 			return a
 		}
-		if d.have.ProfileName(a) == profile {
+		if a.ProfileName() == profile {
 			found = a
 		}
 	}

@@ -22,17 +22,19 @@ type index struct {
 	base   *Account            // where roles without a source begin
 }
 
+// newIndex also tells each account which file it is in.
 func newIndex(f *File) *index {
 	x := &index{byName: make(map[string]*Account, len(f.Accounts))}
 	for i := range f.Accounts {
 		a := &f.Accounts[i]
+		a.file = f
 		x.byName[strings.ToLower(a.Name)] = a
 		if x.base == nil && a.IsBase() {
 			x.base = a
 		}
 	}
 	if x.base == nil {
-		x.base = &Account{}
+		x.base = &Account{file: f}
 	}
 	return x
 }
@@ -52,7 +54,7 @@ func (f *File) Find(name string) (*Account, error) {
 	}
 	guess := ""
 	for i := range f.Accounts {
-		if a := &f.Accounts[i]; f.ProfileName(a) == name { // setup calls it so, and the user sees it more often than the name
+		if a := &f.Accounts[i]; a.ProfileName() == name { // setup calls it so, and the user sees it more often than the name
 			guess = ": did you mean " + quote(a.Name) + ", whose profile is so called?"
 		}
 	}
@@ -74,17 +76,37 @@ func (f *File) names() []string {
 	return names
 }
 
-// SourceOf returns the account whose credentials a's role is assumed with, nil for an account that is no role. In a file
-// without a base account that is an implicit one: its name is empty, and it begins at the profile DefaultProfile.
-func (f *File) SourceOf(a *Account) *Account {
-	switch x := f.indexed(); {
-	case a.RoleARN == "":
-		return nil
-	case a.Source == "":
-		return x.base
-	default:
-		return x.byName[strings.ToLower(a.Source)]
+// File is the file that a is an entry of; an empty one for an account that is in none.
+func (a *Account) File() *File {
+	if a.file == nil {
+		return &File{}
 	}
+	return a.file
+}
+
+// Entry returns a as if it were an entry of f, for what is only about to become one.
+func (f *File) Entry(a Account) *Account {
+	a.file = f
+	return &a
+}
+
+// Indexed returns f, put together by hand, with its accounts knowing where they are.
+func (f *File) Indexed() *File {
+	f.index = newIndex(f)
+	return f
+}
+
+// SourceAccount returns the account whose credentials a's role is assumed with, nil for an account that is no role. In a file
+// without a base account that is an implicit one: its name is empty, and it begins at the profile DefaultProfile.
+func (a *Account) SourceAccount() *Account {
+	if a.RoleARN == "" {
+		return nil
+	}
+	x := a.File().indexed()
+	if a.Source == "" {
+		return x.base
+	}
+	return x.byName[strings.ToLower(a.Source)]
 }
 
 // beginnings are the profiles of ~/.aws that credentials begin at, each with its base account: nil for the implicit one.
@@ -108,9 +130,10 @@ func (f *File) beginnings() map[string]*Account {
 
 // Chain returns the accounts on the way to a, from where its credentials begin (a base account, possibly the implicit
 // one, or one of Identity Center) to a itself.
-func (f *File) Chain(a *Account) []*Account {
+func (a *Account) Chain() []*Account {
 	var chain []*Account
-	for ; a != nil && len(chain) <= len(f.Accounts); a = f.SourceOf(a) { // the bound: a hand-made File may have a cycle
+	most := len(a.File().Accounts)
+	for ; a != nil && len(chain) <= most; a = a.SourceAccount() { // the bound: a hand-made File may have a cycle
 		chain = append(chain, a)
 	}
 	slices.Reverse(chain)
@@ -118,24 +141,25 @@ func (f *File) Chain(a *Account) []*Account {
 }
 
 // ProfileName is the profile of ~/.aws/config that hands out a's credentials, unique in the file.
-func (f *File) ProfileName(a *Account) string {
+func (a *Account) ProfileName() string {
 	if a.Profile != "" {
 		return a.Profile
 	}
-	return f.Defaults.ProfilePrefix + a.Name
+	return a.File().Defaults.ProfilePrefix + a.Name
 }
 
 // EffectiveRegion is a's region, "" if neither it nor the defaults name one.
-func (f *File) EffectiveRegion(a *Account) string {
+func (a *Account) EffectiveRegion() string {
 	if a.Region != "" {
 		return a.Region
 	}
-	return f.Defaults.Region
+	return a.File().Defaults.Region
 }
 
 // EffectiveDuration is how long a session of a is asked to live. It is 0 for an account of Identity Center, where the
 // permission set decides.
-func (f *File) EffectiveDuration(a *Account) time.Duration {
+func (a *Account) EffectiveDuration() time.Duration {
+	defaults := a.File().Defaults
 	d := DefaultDuration
 	switch {
 	case a.SSO != nil:
@@ -144,10 +168,10 @@ func (f *File) EffectiveDuration(a *Account) time.Duration {
 		d = time.Duration(a.Duration)
 	case a.IsBase() && a.MFASerial != "":
 		return MFADuration // a default that suits roles would have the code asked for all day
-	case f.Defaults.Duration != 0:
-		d = time.Duration(f.Defaults.Duration)
+	case defaults.Duration != 0:
+		d = time.Duration(defaults.Duration)
 	}
-	if f.IsChained(a) {
+	if a.IsChained() {
 		d = min(d, ChainedDuration)
 	}
 	return d
@@ -157,8 +181,8 @@ func (f *File) EffectiveDuration(a *Account) time.Duration {
 // an hour at most and has no MFA device. Identity Center and a web identity give role sessions too. An instance's role
 // doesn't count ("AWS does not treat using roles to grant permissions to applications that run on EC2 instances as role
 // chaining", https://docs.aws.amazon.com/IAM/latest/UserGuide/id_roles.html).
-func (f *File) IsChained(a *Account) bool {
-	s := f.SourceOf(a)
+func (a *Account) IsChained() bool {
+	s := a.SourceAccount()
 	return s != nil && (!s.IsBase() || s.Way().WebIdentityTokenFile != "")
 }
 

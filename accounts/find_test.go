@@ -64,8 +64,8 @@ func TestEffective(t *testing.T) {
 		{"audit", "audit", "eu-west-1", "x-audit", 0},
 		{"viasso", "audit viasso", "eu-west-1", "x-viasso", time.Hour},
 	} {
-		indexed := parse1(t, data)
-		for _, f := range []*File{indexed, {Defaults: indexed.Defaults, Accounts: indexed.Accounts, SSOSessions: indexed.SSOSessions}} {
+		parsed := comparable(parse1(t, data))
+		for _, f := range []*File{parse1(t, data), parsed.Indexed()} {
 			a, err := f.Find(test.name)
 			if err != nil {
 				t.Fatal(err)
@@ -73,13 +73,13 @@ func TestEffective(t *testing.T) {
 			if got := chainNames(f, a); got != test.chain {
 				t.Errorf("%s: chain %q", test.name, got)
 			}
-			if got := f.EffectiveRegion(a); got != test.region {
+			if got := a.EffectiveRegion(); got != test.region {
 				t.Errorf("%s: region %q", test.name, got)
 			}
-			if got := f.ProfileName(a); got != test.profile {
+			if got := a.ProfileName(); got != test.profile {
 				t.Errorf("%s: profile %q", test.name, got)
 			}
-			if got := f.EffectiveDuration(a); got != test.duration {
+			if got := a.EffectiveDuration(); got != test.duration {
 				t.Errorf("%s: duration %s", test.name, got)
 			}
 		}
@@ -88,7 +88,7 @@ func TestEffective(t *testing.T) {
 
 func chainNames(f *File, a *Account) string {
 	var names []string
-	for _, c := range f.Chain(a) {
+	for _, c := range a.Chain() {
 		names = append(names, c.Name)
 	}
 	return strings.Join(names, " ")
@@ -97,17 +97,17 @@ func chainNames(f *File, a *Account) string {
 func TestImplicitBase(t *testing.T) {
 	f := parse1(t, `{"accounts": [{"name": "dev", "role_arn": "arn:aws:iam::111111111111:role/R"}]}`)
 	dev := &f.Accounts[0]
-	base := f.SourceOf(dev)
+	base := dev.SourceAccount()
 	if base == nil || base.Name != "" || !base.IsBase() || base.Way() != (Credentials{Profile: "default"}) {
 		t.Errorf("got %+v", base)
 	}
-	if chain := f.Chain(dev); len(chain) != 2 || chain[0] != base || chain[1] != dev {
+	if chain := dev.Chain(); len(chain) != 2 || chain[0] != base || chain[1] != dev {
 		t.Errorf("got %+v", chain)
 	}
-	if f.SourceOf(base) != nil {
+	if base.SourceAccount() != nil {
 		t.Error("the base has a source")
 	}
-	if got := f.EffectiveDuration(dev); got != time.Hour {
+	if got := dev.EffectiveDuration(); got != time.Hour {
 		t.Error(got)
 	}
 }
@@ -115,7 +115,8 @@ func TestImplicitBase(t *testing.T) {
 // A File that was put together by hand can be wrong; that must not hang.
 func TestChainOfCycle(t *testing.T) {
 	f := &File{Accounts: []Account{{Name: "a", RoleARN: "x", Source: "b"}, {Name: "b", RoleARN: "x", Source: "a"}}}
-	if n := len(f.Chain(&f.Accounts[0])); n != 3 {
+	f.Indexed()
+	if n := len(f.Accounts[0].Chain()); n != 3 {
 		t.Errorf("%d", n)
 	}
 }

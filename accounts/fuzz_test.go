@@ -36,10 +36,10 @@ func FuzzLoad(f *testing.F) {
 			if found, err := file.Find(a.Name); err != nil || found != a {
 				t.Errorf("%s isn't found: %v", a.Name, err)
 			}
-			if chain := file.Chain(a); !chain[0].IsBase() && chain[0].SSO == nil {
+			if chain := a.Chain(); !chain[0].IsBase() && chain[0].SSO == nil {
 				t.Errorf("the chain of %s has no beginning", a.Name)
 			}
-			file.EffectiveDuration(a)
+			a.EffectiveDuration()
 		}
 		again, err := file.encode()
 		if err != nil {

@@ -125,11 +125,11 @@ func (c *List) chosen(file *File) []*Account {
 // listed is all that the file says of a.
 func (f *File) listed(a *Account) listed {
 	l := listed{Name: a.Name, Kind: "base", AccountID: a.AccountID, RoleARN: a.RoleARN, Description: a.Description,
-		From: a.From, Profile: f.ProfileName(a), Session: "none"}
-	if chain := f.Chain(a); chain[0].Name != "" {
+		From: a.From, Profile: a.ProfileName(), Session: "none"}
+	if chain := a.Chain(); chain[0].Name != "" {
 		l.depth = len(chain) - 1
 	}
-	switch s := f.SourceOf(a); {
+	switch s := a.SourceAccount(); {
 	case s != nil:
 		l.Kind, l.Source = "role", s.Name
 	case a.SSO != nil:
@@ -166,7 +166,7 @@ func (f *File) group(all []listed) {
 			continue
 		}
 		var key []int
-		for _, link := range f.Chain(a) {
+		for _, link := range a.Chain() {
 			names := []string{strings.ToLower(link.Name)}
 			if link.SSO != nil {
 				names = []string{"sso " + strings.ToLower(link.SSO.Session), names[0]}

@@ -49,6 +49,7 @@ func parseFile(path string, data []byte, shared bool) (*File, error) {
 	if root, ok := parse(r); ok {
 		d := newDecoder(r)
 		d.value(root, reflect.ValueOf(f).Elem(), "")
+		f.index = newIndex(f)
 		c = newCheck(d, f, root)
 		if shared {
 			c.harmless()

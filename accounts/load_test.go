@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -28,7 +29,11 @@ func parse1(t testing.TB, data string) *File {
 
 // comparable leaves what was read from the file itself.
 func comparable(f *File) File {
-	return File{Keychain: f.Keychain, AccountsFrom: f.AccountsFrom, Defaults: f.Defaults, Accounts: f.Accounts, SSOSessions: f.SSOSessions}
+	all := slices.Clone(f.Accounts)
+	for i := range all {
+		all[i].file = nil
+	}
+	return File{Keychain: f.Keychain, AccountsFrom: f.AccountsFrom, Defaults: f.Defaults, Accounts: all, SSOSessions: f.SSOSessions}
 }
 
 // original is a file of the first design, which has to work unchanged.

@@ -59,7 +59,7 @@ func (c *check) profiles() {
 		if a.Name == "" || c.byName[strings.ToLower(a.Name)] != i {
 			continue
 		}
-		p := c.f.ProfileName(a)
+		p := a.ProfileName()
 		if j, dup := seen[p]; dup {
 			other := &c.f.Accounts[j]
 			at := i
@@ -176,7 +176,7 @@ func (c *check) chain(i int) {
 	if c.broken[v] || !isRole {
 		return
 	}
-	if region := c.f.EffectiveRegion(a); regionShape.MatchString(region) {
+	if region := a.EffectiveRegion(); regionShape.MatchString(region) {
 		tail := ""
 		if a.Region == "" {
 			tail = `: give this account a "region" of its own`
@@ -226,7 +226,7 @@ func (c *check) notes() []Problem {
 	var cut []string
 	for i := range c.f.Accounts {
 		a, v := &c.f.Accounts[i], &c.nodes[i]
-		if base, ok := taken[c.f.ProfileName(a)]; ok {
+		if base, ok := taken[a.ProfileName()]; ok {
 			field := "name"
 			if a.Profile != "" {
 				field = "profile"
@@ -235,9 +235,9 @@ func (c *check) notes() []Problem {
 			if base != "" {
 				whose = "account " + quote(base) + " begins at"
 			}
-			n.at(v, field, `profile %s is the one that %s, so that it can't be set up for this account: give it another "profile"`, quote(c.f.ProfileName(a)), whose)
+			n.at(v, field, `profile %s is the one that %s, so that it can't be set up for this account: give it another "profile"`, quote(a.ProfileName()), whose)
 		}
-		if !c.f.IsChained(a) {
+		if !a.IsChained() {
 			continue
 		}
 		if time.Duration(a.Duration) > ChainedDuration {

@@ -90,7 +90,7 @@ func (c *RemoveCommand) Run(r *Reader, asker *ask.Asker, locks Locks, program *P
 // usersOf are the accounts that stay and have a as their source.
 func usersOf(f *File, a *Account, gone []*Account) (users []string) {
 	for i := range f.Accounts {
-		if other := &f.Accounts[i]; f.SourceOf(other) == a && !slices.Contains(gone, other) {
+		if other := &f.Accounts[i]; other.SourceAccount() == a && !slices.Contains(gone, other) {
 			users = append(users, other.Name)
 		}
 	}

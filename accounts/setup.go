@@ -108,8 +108,8 @@ func (c *Setup) edit(file *File, program *Program, old []byte) ([]byte, awsfiles
 	edited, report, err := awsfiles.EditConfig(old, want, nil)
 	beginnings := file.beginnings()
 	for _, a := range chosen {
-		if base, begins := beginnings[file.ProfileName(a)]; begins && base != a {
-			report.Conflicts = append(report.Conflicts, awsfiles.Conflict{Profile: file.ProfileName(a),
+		if base, begins := beginnings[a.ProfileName()]; begins && base != a {
+			report.Conflicts = append(report.Conflicts, awsfiles.Conflict{Profile: a.ProfileName(),
 				Reason: "credentials begin at it, so that it can't be the profile of " + quote(a.Name)})
 		}
 	}
@@ -122,14 +122,14 @@ func Stanzas(file *File, program *Program, chosen []*Account) ([]awsfiles.Stanza
 	var want []awsfiles.Stanza
 	beginnings := file.beginnings()
 	for _, a := range chosen {
-		if _, begins := beginnings[file.ProfileName(a)]; begins {
+		if _, begins := beginnings[a.ProfileName()]; begins {
 			continue
 		}
 		command, err := awsfiles.Command(program.Path, append(slices.Clone(program.Args), a.Name), runtime.GOOS)
 		if err != nil {
 			return nil, hint.New(fmt.Errorf("no stanza can start %s: %w", program.Path, err), "install aws-accounts at another path")
 		}
-		stanza := awsfiles.Stanza{Profile: file.ProfileName(a), Command: command, Region: file.EffectiveRegion(a)}
+		stanza := awsfiles.Stanza{Profile: a.ProfileName(), Command: command, Region: a.EffectiveRegion()}
 		if stanza.Account() == "" {
 			return nil, hint.New(fmt.Errorf("no stanza can start %s: ours are known by a program called aws-accounts", program.Path),
 				"install it as aws-accounts, or run a link of that name: `ln -s %s ~/.local/bin/aws-accounts`", hint.Word(program.Path))
@@ -225,7 +225,7 @@ func (c *Setup) tellCaveats(w io.Writer, file *File, config []byte) error {
 	}
 	var noRegion []string
 	for _, a := range chosen {
-		p, ok := files.Profile(file.ProfileName(a))
+		p, ok := files.Profile(a.ProfileName())
 		if !ok {
 			continue
 		}

@@ -112,7 +112,7 @@ func (from *AccountsFrom) Keep(content, signature []byte) (new, changed, gone []
 		switch before := old.indexed().byName[strings.ToLower(a.Name)]; {
 		case before == nil:
 			new = append(new, a.Name)
-		case !reflect.DeepEqual(*before, *a):
+		case !sameEntry(*before, *a):
 			changed = append(changed, a.Name)
 		}
 	}
@@ -356,6 +356,7 @@ func (c *check) merge() bool {
 		c.f.Accounts = append(c.f.Accounts, a)
 		c.nodes = append(c.nodes, *v)
 	}
+	c.f.index = newIndex(c.f)
 	c.source = make([]int, len(c.f.Accounts))
 	for _, session := range s.file.SSOSessions {
 		if c.f.SSOSession(session.Name) == nil {

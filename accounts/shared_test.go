@@ -78,11 +78,11 @@ func TestSharedUnderOwn(t *testing.T) {
 	if dev.From != "team.json" {
 		t.Errorf("dev is from %q", dev.From)
 	}
-	if source := f.SourceOf(dev); source == nil || source.MFASerial == "" {
+	if source := dev.SourceAccount(); source == nil || source.MFASerial == "" {
 		t.Errorf("dev is assumed from %+v: a second base account of the user's own changes nothing", source)
 	}
-	if f.EffectiveRegion(dev) != "us-east-1" || f.ProfileName(dev) != "team-dev" {
-		t.Errorf("region %s, profile %s", f.EffectiveRegion(dev), f.ProfileName(dev))
+	if dev.EffectiveRegion() != "us-east-1" || dev.ProfileName() != "team-dev" {
+		t.Errorf("region %s, profile %s", dev.EffectiveRegion(), dev.ProfileName())
 	}
 	// Its accounts can't be changed here, but one of the same name can be added.
 	data, err := os.ReadFile(own)

@@ -207,7 +207,7 @@ func (f *File) named(fresh []Listed) []Account {
 	for i := range f.Accounts {
 		a := &f.Accounts[i]
 		owners[strings.ToLower(a.Name)] = a.AccountID
-		profiles[f.ProfileName(a)] = true
+		profiles[a.ProfileName()] = true
 		if a.SSO != nil {
 			roles[a.AccountID]++
 		}

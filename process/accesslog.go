@@ -67,7 +67,7 @@ type Attempt struct {
 // Begin notes that a's credentials are about to be obtained.
 func (l *AccessLog) Begin(file *accounts.File, a *accounts.Account) *Attempt {
 	e := Entry{Time: l.Now().UTC(), Account: a.Name, AccountID: a.AccountID, RoleARN: a.RoleARN, PID: os.Getpid()}
-	if s := file.SourceOf(a); s != nil {
+	if s := a.SourceAccount(); s != nil {
 		e.Source = s.Name
 	}
 	return &Attempt{l, e}

@@ -34,7 +34,7 @@ func (r *Resolver) client(ctx context.Context, file *accounts.File, source, a *a
 }
 
 func (r *Resolver) sourceConfig(ctx context.Context, file *accounts.File, source, a *accounts.Account, hurry bool) (aws.Config, error) {
-	region := file.EffectiveRegion(a)
+	region := a.EffectiveRegion()
 	if !actsWithSession(file, source, a) {
 		return r.baseConfig(ctx, file, source, region)
 	}
@@ -167,7 +167,7 @@ func webIdentityConfig(ctx context.Context, file *accounts.File, base *accounts.
 	cfg.Credentials = stscreds.NewWebIdentityRoleProvider(sts.NewFromConfig(cfg), from.RoleARN, stscreds.IdentityTokenFile(from.WebIdentityTokenFile),
 		func(o *stscreds.WebIdentityRoleOptions) {
 			o.RoleSessionName = sessionName(base)
-			o.Duration = file.EffectiveDuration(base)
+			o.Duration = base.EffectiveDuration()
 		})
 	return cfg, nil
 }
@@ -190,7 +190,7 @@ func circle(file *accounts.File, base *accounts.Account, profile string) error {
 // inCircle refuses an account that begins with a profile which somebody above us is resolving. It is asked before a lock is
 // taken: they hold it, and would wait for us while we wait for them.
 func inCircle(file *accounts.File, a *accounts.Account) error {
-	begins := file.Chain(a)[0]
+	begins := a.Chain()[0]
 	if profile := begins.Way().Profile; profile != "" && slices.Contains(resolving(), profile) {
 		return circle(file, begins, profile)
 	}

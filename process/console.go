@@ -99,13 +99,13 @@ var serviceName = pattern.New(`^[a-z0-9][a-z0-9-]*$`)
 func (c *Console) site(file *accounts.File, a *accounts.Account) (*consoleSite, error) {
 	partition := partitionOf(a)
 	if partition == "" {
-		region := file.EffectiveRegion(a)
+		region := a.EffectiveRegion()
 		if a.SSO != nil {
-			region = file.SSOSession(a.SSO.Session).Region
+			region = a.SSOSession().Region
 		}
 		partition = partitions.Of(region)
 	}
-	region := regionIn(partition, file.EffectiveRegion(a))
+	region := regionIn(partition, a.EffectiveRegion())
 	if c.Region != "" {
 		if region = regionIn(partition, c.Region); region != c.Region || !serviceName.MatchString(region) {
 			return nil, hint.New(fmt.Errorf("%q is not a region of the partition %s, in which %s is", c.Region, partition, a.Name), "choose one like %s", regionIn(partition, ""))
@@ -114,7 +114,7 @@ func (c *Console) site(file *accounts.File, a *accounts.Account) (*consoleSite, 
 	if c.Service != "" && !serviceName.MatchString(c.Service) {
 		return nil, hint.New(fmt.Errorf("%q can't be a service", c.Service), "take it from the console's address: https://console.aws.amazon.com/SERVICE/home")
 	}
-	if c.Duration != 0 && (file.IsChained(a) || file.SourceOf(a) != nil && actsWithSession(file, file.SourceOf(a), a)) {
+	if c.Duration != 0 && (a.IsChained() || a.SourceAccount() != nil && actsWithSession(file, a.SourceAccount(), a)) {
 		return nil, hint.New(fmt.Errorf("%s: --duration is not for a role that is assumed with another session, as AWS refuses it", a.Name),
 			"leave --duration out: the console then stays open as long as the session")
 	}

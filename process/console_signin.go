@@ -91,7 +91,7 @@ func (r *Resolver) mustBeRole(ctx context.Context, file *accounts.File, a *accou
 	}
 	role := "a role that is assumed from it"
 	for i := range file.Accounts {
-		if source := file.SourceOf(&file.Accounts[i]); source != nil && source.Name == a.Name {
+		if source := file.Accounts[i].SourceAccount(); source != nil && source.Name == a.Name {
 			role = "`aws-accounts console " + file.Accounts[i].Name + "`"
 			break
 		}

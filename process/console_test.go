@@ -13,7 +13,7 @@ import (
 func TestConsoleSite(t *testing.T) {
 	t.Setenv("AWS_ENDPOINT_URL", "")
 	t.Setenv("AWS_ENDPOINT_URL_SIGNIN", "")
-	file := &accounts.File{
+	file := (&accounts.File{
 		Defaults: accounts.Defaults{Region: "eu-west-1"},
 		Accounts: []accounts.Account{
 			{Name: "main"}, {Name: "dev", RoleARN: "arn:aws:iam::1:role/R"}, {Name: "cn", RoleARN: "arn:aws-cn:iam::1:role/R"},
@@ -22,7 +22,7 @@ func TestConsoleSite(t *testing.T) {
 			{Name: "chained", RoleARN: "arn:aws:iam::1:role/R", Source: "dev"},
 		},
 		SSOSessions: []accounts.SSOSession{{Name: "corp", Region: "us-gov-west-1"}},
-	}
+	}).Indexed()
 	for _, c := range []struct {
 		name                    string
 		command                 Console

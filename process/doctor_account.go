@@ -92,7 +92,7 @@ func (d *checkup) checkRole(ctx context.Context, a *area) {
 		d.skipped(a, device)
 		return
 	}
-	source := d.file.SourceOf(role)
+	source := role.SourceAccount()
 	client, err := d.resolver.client(ctx, d.file, source, role, false)
 	if err != nil {
 		d.fail(a, StatusFail, "role", err)
@@ -116,7 +116,7 @@ func (d *checkup) checkRole(ctx context.Context, a *area) {
 	if source.Name != "" {
 		with = source.Name
 	}
-	a.ok("role", "", "AWS lets %s assume %s for %s", with, role.RoleARN, accounts.Duration(d.file.EffectiveDuration(role)))
+	a.ok("role", "", "AWS lets %s assume %s for %s", with, role.RoleARN, accounts.Duration(role.EffectiveDuration()))
 }
 
 // fail is a finding about the account itself, whose name stands above it.
@@ -138,7 +138,7 @@ func (d *checkup) needsCode(ctx context.Context, a *accounts.Account, itself boo
 			return nil
 		}
 	}
-	source := d.file.SourceOf(a)
+	source := a.SourceAccount()
 	if source == nil {
 		if a.MFASerial != "" && a.Session != accounts.SessionNone {
 			return a

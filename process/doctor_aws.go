@@ -93,8 +93,8 @@ func (d *checkup) endpoints() []*accounts.Account {
 	}
 	var places []*accounts.Account
 	seen := map[string]bool{}
-	for _, link := range d.file.Chain(first) {
-		region := regionIn(partitionOf(link), d.file.EffectiveRegion(link))
+	for _, link := range first.Chain() {
+		region := regionIn(partitionOf(link), link.EffectiveRegion())
 		if link.SSO == nil && !seen[region] {
 			seen[region] = true
 			places = append(places, link)
@@ -106,7 +106,7 @@ func (d *checkup) endpoints() []*accounts.Account {
 func (d *checkup) checkEndpoint(a *area, link *accounts.Account) (reached bool) {
 	ctx, cancel := patient()
 	defer cancel()
-	cfg, err := loadConfig(ctx, noProfile, d.file.EffectiveRegion(link), config.WithCredentialsProvider(aws.AnonymousCredentials{}))
+	cfg, err := loadConfig(ctx, noProfile, link.EffectiveRegion(), config.WithCredentialsProvider(aws.AnonymousCredentials{}))
 	if err != nil { // AWS_CA_BUNDLE, mostly
 		a.failed(StatusFail, "network", "", hint.New(errors.New(plain(err)), "check AWS_CA_BUNDLE and the other AWS_ variables"))
 		return false
@@ -184,8 +184,8 @@ func (d *checkup) checkBases() *area {
 func (d *checkup) checkSignIns(a *area) {
 	used := map[*accounts.SSOSession]bool{}
 	if d.only != nil && d.only.SSO == nil {
-		if first := d.file.Chain(d.only)[0]; first.SSO != nil {
-			used[d.file.SSOSession(first.SSO.Session)] = true
+		if first := d.only.Chain()[0]; first.SSO != nil {
+			used[first.SSOSession()] = true
 		}
 	}
 	for i := range d.file.Accounts {
@@ -230,7 +230,7 @@ func (d *checkup) checkSignIn(ctx context.Context, a *area, session *accounts.SS
 // basesOf are the base accounts, or the one where the account looked at begins.
 func (d *checkup) basesOf() []*accounts.Account {
 	if d.only != nil {
-		if first := d.file.Chain(d.only)[0]; first.IsBase() {
+		if first := d.only.Chain()[0]; first.IsBase() {
 			return []*accounts.Account{first}
 		}
 		return nil
@@ -241,7 +241,7 @@ func (d *checkup) basesOf() []*accounts.Account {
 		a := &d.file.Accounts[i]
 		if a.IsBase() {
 			bases = append(bases, a)
-		} else if s := d.file.SourceOf(a); s != nil && s.Name == "" && !implicit {
+		} else if s := a.SourceAccount(); s != nil && s.Name == "" && !implicit {
 			implicit = true
 			bases = append(bases, s)
 		}

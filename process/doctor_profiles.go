@@ -379,7 +379,7 @@ func effect(s awsfiles.Shadow) string {
 // usable returns the profile by which programs get the session of the account looked at, and what keeps them from it.
 func (d *checkup) usable() (profile string, inTheWay []Finding) {
 	a := &area{}
-	profile = d.file.ProfileName(d.only)
+	profile = d.only.ProfileName()
 	files, err := readAWSFiles()
 	var s *stanzas
 	if err == nil {

@@ -78,7 +78,7 @@ func regionGiven(r *Resolver) (names []string) {
 	if err != nil {
 		return nil
 	}
-	for _, v := range regionVariables(file.EffectiveRegion(a)) {
+	for _, v := range regionVariables(a.EffectiveRegion()) {
 		if os.Getenv(v.name) == v.value {
 			names = append(names, v.name)
 		}

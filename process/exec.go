@@ -135,11 +135,11 @@ type session struct {
 
 // open gets the credentials of the account called name, so that what keeps them away shows before anything is started.
 func (r *Resolver) open(name string) (*session, error) {
-	file, a, err := r.account(name)
+	_, a, err := r.account(name)
 	if err != nil {
 		return nil, err
 	}
-	s := &session{resolver: r, name: a.Name, region: file.EffectiveRegion(a), roleARN: a.RoleARN}
+	s := &session{resolver: r, name: a.Name, region: a.EffectiveRegion(), roleARN: a.RoleARN}
 	if s.roleARN == "" {
 		s.roleARN = a.Way().RoleARN
 	}

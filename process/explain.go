@@ -79,7 +79,7 @@ func explain(err error, file *accounts.File, a *accounts.Account) error {
 			r.message = fmt.Sprintf("%s: can't reach %s: %s", name, host(err), networkReason(err))
 			return hint.New(r, "check the network and the proxy (HTTPS_PROXY), then try again")
 		case isProcess(err):
-			profile := cmp.Or(file.Chain(a)[0].Way().Profile, accounts.DefaultProfile)
+			profile := cmp.Or(a.Chain()[0].Way().Profile, accounts.DefaultProfile)
 			r.message = fmt.Sprintf("%s: the credential_process of profile %q, which everything begins with, failed: %s", name, profile, plain(err))
 			return hint.New(r, "`aws sts get-caller-identity --profile %s` shows what it says", hint.Word(profile))
 		case isGarbled(err):
@@ -93,7 +93,7 @@ func explain(err error, file *accounts.File, a *accounts.Account) error {
 
 	r.Code = api.ErrorCode()
 	source := "your base credentials"
-	if s := file.SourceOf(a); s != nil && s.Name != "" {
+	if s := a.SourceAccount(); s != nil && s.Name != "" {
 		source = "the credentials of " + s.Name
 	} else if a.IsBase() {
 		source = "the credentials of " + name
@@ -121,7 +121,7 @@ func explain(err error, file *accounts.File, a *accounts.Account) error {
 			trustee(file, a, source, api.ErrorMessage()), conditions(a, file), caller(file, a, source), a.Name)
 	case "ExpiredToken", "ExpiredTokenException":
 		r.message = fmt.Sprintf("%s: %s have expired", name, source)
-		if file.Chain(a)[0].Way().Environment {
+		if a.Chain()[0].Way().Environment {
 			return hint.New(r, "%s, then try again", renewal(file, a))
 		}
 		return hint.New(r, "renew them (for instance `aws sso login`), then try again")
@@ -141,7 +141,7 @@ func explain(err error, file *accounts.File, a *accounts.Account) error {
 		r.message = fmt.Sprintf("%s: AWS doesn't accept the web identity token in %s", name, a.Way().WebIdentityTokenFile)
 		return hint.New(r, "check that whoever writes the file still renews it, and that its issuer is an identity provider of the account")
 	case "RegionDisabledException":
-		r.message = fmt.Sprintf("%s: STS is not enabled in the region %s", name, file.EffectiveRegion(a))
+		r.message = fmt.Sprintf("%s: STS is not enabled in the region %s", name, a.EffectiveRegion())
 		return hint.New(r, "set another \"region\" for %s in %s, or enable the region in the account's settings", a.Name, file.Path)
 	case "MalformedPolicyDocument", "MalformedPolicyDocumentException", "PackedPolicyTooLarge", "PackedPolicyTooLargeException":
 		r.definite = true
@@ -150,7 +150,7 @@ func explain(err error, file *accounts.File, a *accounts.Account) error {
 	case "ValidationError", "ValidationException":
 		r.definite = true
 		if strings.Contains(api.ErrorMessage(), "DurationSeconds exceeds") {
-			r.message = fmt.Sprintf("%s: %s is longer than the role allows", name, accounts.Duration(file.EffectiveDuration(a)))
+			r.message = fmt.Sprintf("%s: %s is longer than the role allows", name, accounts.Duration(a.EffectiveDuration()))
 			return hint.New(r, "ask for less (--duration, or \"duration\": \"1h\" in %s), or raise the role's maximum session duration", file.Path)
 		}
 		r.message = fmt.Sprintf("%s: AWS doesn't accept the request: %s", name, plain(err))
@@ -175,7 +175,7 @@ func conditions(a *accounts.Account, file *accounts.File) string {
 	if a.ExternalID != "" {
 		with = " with this external ID"
 	}
-	if mfaDevice(file, a) == "" && !file.IsChained(a) {
+	if mfaDevice(file, a) == "" && !a.IsChained() {
 		with += " (and if it demands MFA, set \"mfa_serial\")"
 	}
 	return with
@@ -183,7 +183,7 @@ func conditions(a *accounts.Account, file *accounts.File) string {
 
 // renewal is how to give a valid access key to where a's credentials begin.
 func renewal(file *accounts.File, a *accounts.Account) string {
-	base := file.Chain(a)[0]
+	base := a.Chain()[0]
 	switch way := base.Way(); {
 	case way.Keychain:
 		return fmt.Sprintf("give it a valid access key: `aws-accounts keys add %s --replace`", base.Name)
@@ -196,7 +196,7 @@ func renewal(file *accounts.File, a *accounts.Account) string {
 }
 
 func mfaDevice(file *accounts.File, a *accounts.Account) string {
-	if source := file.SourceOf(a); a.MFASerial == "" && source != nil {
+	if source := a.SourceAccount(); a.MFASerial == "" && source != nil {
 		return source.MFASerial
 	}
 	return a.MFASerial
@@ -207,7 +207,7 @@ func trustee(file *accounts.File, a *accounts.Account, source, message string) s
 	if who, err := arn.Parse(principal.FindString(message)); err == nil {
 		return "account " + who.AccountID
 	}
-	if s := file.SourceOf(a); s != nil && s.AccountID != "" {
+	if s := a.SourceAccount(); s != nil && s.AccountID != "" {
 		return "account " + s.AccountID
 	}
 	return source
@@ -215,7 +215,7 @@ func trustee(file *accounts.File, a *accounts.Account, source, message string) s
 
 // caller is who needs the permission.
 func caller(file *accounts.File, a *accounts.Account, source string) string {
-	if s := file.SourceOf(a); s != nil && s.IsBase() {
+	if s := a.SourceAccount(); s != nil && s.IsBase() {
 		return "your user"
 	}
 	return source

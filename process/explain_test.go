@@ -21,10 +21,10 @@ import (
 	"aws-accounts/internal/hint"
 )
 
-var explained = &accounts.File{Path: "accounts.json", Accounts: []accounts.Account{
+var explained = (&accounts.File{Path: "accounts.json", Accounts: []accounts.Account{
 	{Name: "main", AccountID: "123456789012"},
 	{Name: "dev", AccountID: "987654321098", RoleARN: "arn:aws:iam::987654321098:role/Admin", ExternalID: "x1"},
-}}
+}}).Indexed()
 
 func answer(status int, code, message string) error {
 	header := http.Header{"Date": {time.Now().Add(20 * time.Minute).UTC().Format(http.TimeFormat)}}

@@ -24,15 +24,15 @@ func fingerprint(file *accounts.File, a *accounts.Account) string {
 func fingerprintWith(file *accounts.File, a *accounts.Account, aws func() (*awsFiles, error)) string {
 	sum := sha256.New()
 	enc := json.NewEncoder(sum)
-	for _, link := range file.Chain(a) {
+	for _, link := range a.Chain() {
 		shape := *link
 		shape.Name = strings.ToLower(shape.Name)
 		shape.Description, shape.Region, shape.Profile, shape.Synced = "", "", "", nil
-		shape.Duration = accounts.Duration(file.EffectiveDuration(link))
+		shape.Duration = accounts.Duration(link.EffectiveDuration())
 		shape.SessionName = sessionName(link)
 		enc.Encode(shape) // a hash takes every write, and every Account can be marshalled
 		if link.SSO != nil {
-			enc.Encode(file.SSOSession(link.SSO.Session))
+			enc.Encode(link.SSOSession())
 		}
 		if link.IsBase() {
 			enc.Encode(beginningOf(link, aws))

@@ -109,7 +109,7 @@ func (b *beginning) read(context.Context) (err error) {
 		return err
 	}
 	if b.have, err = b.Accounts.File(); errors.Is(err, fs.ErrNotExist) {
-		b.have = &accounts.File{Path: b.Accounts.Path}
+		b.have = (&accounts.File{Path: b.Accounts.Path}).Indexed()
 		return nil
 	}
 	if err == nil {

@@ -339,18 +339,18 @@ func (b *beginning) tellNext(ctx context.Context) {
 	if b.tellMissing(ctx, file, try) {
 		return
 	}
-	fmt.Fprintf(b.out, "\nTry:\n\n  aws s3 ls --profile %s\n", file.ProfileName(try))
+	fmt.Fprintf(b.out, "\nTry:\n\n  aws s3 ls --profile %s\n", try.ProfileName())
 }
 
 const firstSignIn = "aws-accounts sso login --start-url=URL --region=REGION"
 
 // tellMissing says that there are no credentials to begin with on the way to a, and what to do.
 func (b *beginning) tellMissing(ctx context.Context, file *accounts.File, a *accounts.Account) bool {
-	base := file.Chain(a)[0]
+	base := a.Chain()[0]
 	if base.SSO != nil {
 		return false
 	}
-	_, err := b.resolver.baseConfig(ctx, file, base, file.EffectiveRegion(base))
+	_, err := b.resolver.baseConfig(ctx, file, base, base.EffectiveRegion())
 	if err == nil {
 		return false
 	}

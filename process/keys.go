@@ -143,7 +143,7 @@ func keysAccount(file *accounts.File, name string) (*accounts.Account, error) {
 	}
 	switch way := a.Way(); {
 	case a.RoleARN != "":
-		base := file.Chain(a)[0]
+		base := a.Chain()[0]
 		return nil, hint.New(fmt.Errorf("%s is a role, which needs no access key of its own", a.Name),
 			"name the account that it begins with: `aws-accounts keys add %s`", cmp.Or(base.Name, "NAME"))
 	case !a.IsBase():
@@ -262,7 +262,7 @@ func (r *Resolver) owner(ctx context.Context, file *accounts.File, a *accounts.A
 }
 
 func (r *Resolver) keyClient(ctx context.Context, file *accounts.File, a *accounts.Account, provider aws.CredentialsProvider) (*client, error) {
-	cfg, err := loadConfig(ctx, noProfile, file.EffectiveRegion(a), config.WithCredentialsProvider(provider))
+	cfg, err := loadConfig(ctx, noProfile, a.EffectiveRegion(), config.WithCredentialsProvider(provider))
 	if err != nil {
 		return nil, err
 	}
@@ -304,7 +304,7 @@ func (r *Resolver) begin(ctx context.Context, stdout io.Writer, file *accounts.F
 func beginWith(file *accounts.File, base *accounts.Account) []string {
 	names := []string{base.Name}
 	for i := range file.Accounts {
-		if a := &file.Accounts[i]; a != base && slices.Contains(file.Chain(a), base) {
+		if a := &file.Accounts[i]; a != base && slices.Contains(a.Chain(), base) {
 			names = append(names, a.Name)
 		}
 	}

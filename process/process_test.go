@@ -74,11 +74,11 @@ func TestSessionNameIsValid(t *testing.T) {
 // Everything that shapes a session is in its fingerprint; what only describes the account isn't.
 func TestFingerprint(t *testing.T) {
 	base := func() *accounts.File {
-		return &accounts.File{Accounts: []accounts.Account{
+		return (&accounts.File{Accounts: []accounts.Account{
 			{Name: "main", AccountID: "123456789012"},
 			{Name: "other", AccountID: "123456789013"},
 			{Name: "dev", RoleARN: "arn:aws:iam::987654321098:role/A", Source: "main"},
-		}}
+		}}).Indexed()
 	}
 	print := func(f *accounts.File) string { return fingerprint(f, &f.Accounts[2]) }
 	before := print(base())
@@ -125,7 +125,7 @@ func TestFingerprintOfProfile(t *testing.T) {
 	t.Setenv("AWS_CONFIG_FILE", configFile)
 	t.Setenv("AWS_SHARED_CREDENTIALS_FILE", credentials)
 	t.Setenv("AWS_ACCESS_KEY_ID", "")
-	f := &accounts.File{Accounts: []accounts.Account{{Name: "main", Credentials: &accounts.Credentials{Profile: "work"}}}}
+	f := (&accounts.File{Accounts: []accounts.Account{{Name: "main", Credentials: &accounts.Credentials{Profile: "work"}}}}).Indexed()
 	print := func(config, keys string) string {
 		t.Helper()
 		if err := errors.Join(os.WriteFile(configFile, []byte(config), 0o600), os.WriteFile(credentials, []byte(keys), 0o600)); err != nil {
@@ -179,7 +179,7 @@ func TestProfileThatBeginsInTheEnvironment(t *testing.T) {
 	if err := os.WriteFile(path, []byte("[profile work]\nrole_arn = arn:aws:iam::600000000000:role/R\ncredential_source = Environment\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	f := &accounts.File{Accounts: []accounts.Account{{Name: "main", Credentials: &accounts.Credentials{Profile: "work"}}}}
+	f := (&accounts.File{Accounts: []accounts.Account{{Name: "main", Credentials: &accounts.Credentials{Profile: "work"}}}}).Indexed()
 	if !changesUnseen(&f.Accounts[0], readAWSFiles) {
 		t.Error("it counts as one that no file is needed for")
 	}
@@ -195,7 +195,7 @@ func TestProfileThatBeginsInTheEnvironment(t *testing.T) {
 func TestEnvironmentInParallel(t *testing.T) {
 	t.Setenv("AWS_ACCESS_KEY_ID", "AKIAIOSFODNN7EXAMPLE")
 	t.Setenv("AWS_SECRET_ACCESS_KEY", "secret")
-	f := &accounts.File{Accounts: []accounts.Account{{Name: "main", Credentials: &accounts.Credentials{Environment: true}}}}
+	f := (&accounts.File{Accounts: []accounts.Account{{Name: "main", Credentials: &accounts.Credentials{Environment: true}}}}).Indexed()
 	before := fingerprint(f, &f.Accounts[0])
 	done := make(chan struct{})
 	var others sync.WaitGroup

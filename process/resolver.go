@@ -58,7 +58,7 @@ func (r *Resolver) plan(file *accounts.File, a *accounts.Account) (cache.Plan, e
 	files := sync.OnceValues(readAWSFiles)
 	return cache.Plan{
 		Fingerprint: fingerprintWith(file, a, files),
-		Volatile:    changesUnseen(file.Chain(a)[0], files) || file.Outdated() || r.Accounts.Changed(file),
+		Volatile:    changesUnseen(a.Chain()[0], files) || file.Outdated() || r.Accounts.Changed(file),
 		Fetch: func(ctx context.Context, hurry bool) (aws.Credentials, error) {
 			return r.fetch(ctx, file, a, hurry)
 		},
@@ -94,7 +94,7 @@ func (r *Resolver) fetch(ctx context.Context, file *accounts.File, a *accounts.A
 }
 
 func (r *Resolver) fetchRole(ctx context.Context, file *accounts.File, a *accounts.Account, hurry bool) (aws.Credentials, error) {
-	client, err := r.client(ctx, file, file.SourceOf(a), a, hurry)
+	client, err := r.client(ctx, file, a.SourceAccount(), a, hurry)
 	if err != nil {
 		return aws.Credentials{}, err
 	}
@@ -127,7 +127,7 @@ func (r *Resolver) fetchBase(ctx context.Context, file *accounts.File, a *accoun
 		return credentials, nil
 	}
 	get := func(code string) (aws.Credentials, error) {
-		return client.sessionToken(ctx, file.EffectiveDuration(a), a.MFASerial, code)
+		return client.sessionToken(ctx, a.EffectiveDuration(), a.MFASerial, code)
 	}
 	var session aws.Credentials
 	if a.MFASerial != "" {
@@ -146,13 +146,13 @@ func (r *Resolver) fetchBase(ctx context.Context, file *accounts.File, a *accoun
 // own, or that of its source where the source's MFA session can't serve. A session from GetSessionToken counts as
 // chaining, which AWS limits to an hour (99designs/aws-vault#263), and an account that hands out its keys has none.
 func codeWithRole(file *accounts.File, a *accounts.Account) *accounts.Account {
-	source := file.SourceOf(a)
+	source := a.SourceAccount()
 	switch {
 	case a.MFASerial != "":
 		return a
 	case source.MFASerial == "":
 		return nil
-	case source.Session == accounts.SessionNone || file.EffectiveDuration(a) > accounts.ChainedDuration:
+	case source.Session == accounts.SessionNone || a.EffectiveDuration() > accounts.ChainedDuration:
 		return source
 	}
 	return nil

@@ -123,16 +123,16 @@ func (w *roleWork) want(ctx context.Context, shape *RoleShape, a *accounts.Accou
 
 // want is the role as it should be for a alone. trusted is the account that it's assumed from.
 func (c *RoleShape) want(file *accounts.File, a *accounts.Account, trusted string) (role.Want, error) {
-	w := role.Want{ARN: a.RoleARN, MaxSession: max(time.Hour, file.EffectiveDuration(a))}
+	w := role.Want{ARN: a.RoleARN, MaxSession: max(time.Hour, a.EffectiveDuration())}
 	w.Trust = role.Trust{ExternalID: a.ExternalID, MFA: withMFA(file, a)}
 	if c.RequireMFA != nil {
 		if *c.RequireMFA && !w.Trust.MFA {
 			return w, hint.New(fmt.Errorf("%s: the role can't demand MFA: it is assumed without", a.Name),
-				"set \"mfa_serial\" of %s in %s, or leave --require-mfa out", cmpName(file.Chain(a)[0]), file.Path)
+				"set \"mfa_serial\" of %s in %s, or leave --require-mfa out", cmpName(a.Chain()[0]), file.Path)
 		}
 		w.Trust.MFA = *c.RequireMFA
 	}
-	for _, link := range file.Chain(a) {
+	for _, link := range a.Chain() {
 		// What one session of the chain has set, the next ones have as well.
 		w.Trust.SourceIdentity = w.Trust.SourceIdentity || link.SourceIdentity != ""
 		w.Trust.Tags = w.Trust.Tags || len(link.TransitiveTagKeys) > 0
@@ -164,12 +164,12 @@ func (c *RoleShape) want(file *accounts.File, a *accounts.Account, trusted strin
 
 // withMFA reports whether AWS sees MFA when a's role is assumed. A role's session never has it.
 func withMFA(file *accounts.File, a *accounts.Account) bool {
-	return codeWithRole(file, a) != nil || !file.IsChained(a) && file.SourceOf(a).MFASerial != ""
+	return codeWithRole(file, a) != nil || !a.IsChained() && a.SourceAccount().MFASerial != ""
 }
 
 // trusted is the AWS account that a's role is assumed from, which AWS is asked for where the file doesn't say.
 func (w *roleWork) trusted(ctx context.Context, a *accounts.Account) (string, error) {
-	source := w.file.SourceOf(a)
+	source := a.SourceAccount()
 	if source.AccountID != "" {
 		return source.AccountID, nil
 	}

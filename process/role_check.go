@@ -107,7 +107,7 @@ func (w *roleWork) try(ctx context.Context, t *roleTarget) error {
 		return err
 	}
 	c := base.client
-	if source := w.file.SourceOf(t.Account); !source.IsBase() && source.SSO == nil {
+	if source := t.Account.SourceAccount(); !source.IsBase() && source.SSO == nil {
 		if c, err = w.client(ctx, w.file, source, t.Account, false); err != nil {
 			return err
 		}

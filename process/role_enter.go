@@ -40,7 +40,7 @@ func (b *roleBase) accountID(ctx context.Context, file *accounts.File, base *acc
 
 // base returns the client of the account that a's credentials begin at, for a's partition and region.
 func (w *roleWork) base(ctx context.Context, a *accounts.Account) (*roleBase, error) {
-	base, region := w.file.Chain(a)[0], w.file.EffectiveRegion(a)
+	base, region := a.Chain()[0], a.EffectiveRegion()
 	key := strings.Join([]string{base.Name, region, partitionOf(a)}, "\n")
 	if b := w.bases[key]; b != nil {
 		return b, nil
@@ -95,7 +95,7 @@ func (w *roleWork) enter(ctx context.Context, t *roleTarget) (*iam.Client, error
 }
 
 func (w *roleWork) credentialsFor(ctx context.Context, t *roleTarget, base *roleBase) (aws.Credentials, error) {
-	source := w.file.SourceOf(t.entrance)
+	source := t.entrance.SourceAccount()
 	id, err := base.accountID(ctx, w.file, source)
 	if err != nil {
 		return aws.Credentials{}, err

@@ -99,7 +99,7 @@ func (w *roleWork) targets(ctx context.Context, chosen []*accounts.Account, boot
 			return nil, err
 		}
 		t := &roleTarget{Account: a, entrance: &accounts.Account{
-			Name: a.Name, AccountID: a.AccountID, RoleARN: through, Source: w.file.Chain(a)[0].Name, Region: a.Region,
+			Name: a.Name, AccountID: a.AccountID, RoleARN: through, Source: a.Chain()[0].Name, Region: a.Region,
 			SessionName: a.SessionName, Duration: accounts.Duration(accounts.ChainedDuration),
 		}}
 		if bootstrap.is(a) {
@@ -107,7 +107,7 @@ func (w *roleWork) targets(ctx context.Context, chosen []*accounts.Account, boot
 		}
 		base, err := w.base(ctx, a)
 		if err == nil { // or each of a thousand accounts would fail for the same reason
-			_, err = base.accountID(ctx, w.file, w.file.Chain(a)[0])
+			_, err = base.accountID(ctx, w.file, a.Chain()[0])
 		}
 		if err != nil {
 			return nil, err

@@ -29,7 +29,7 @@ type SSO struct {
 
 // fetchSSO gets the credentials of a permission set, with a sign-in if need be and if there is somebody.
 func (r *Resolver) fetchSSO(ctx context.Context, file *accounts.File, a *accounts.Account, hurry bool) (aws.Credentials, error) {
-	session := file.SSOSession(a.SSO.Session)
+	session := a.SSOSession()
 	center, err := r.center(ctx, session, hurry)
 	if err != nil {
 		return aws.Credentials{}, err

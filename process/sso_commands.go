@@ -183,7 +183,7 @@ func (r *Resolver) forgetSessions(ctx context.Context, file *accounts.File, sess
 	var names []string
 	for i := range file.Accounts {
 		a := &file.Accounts[i]
-		if first := file.Chain(a)[0].SSO; first != nil && strings.EqualFold(first.Session, session.Name) {
+		if first := a.Chain()[0].SSO; first != nil && strings.EqualFold(first.Session, session.Name) {
 			names = append(names, a.Name)
 		}
 	}

@@ -90,7 +90,7 @@ func (c *StatusLine) Run(resolving Resolving, stdout io.Writer) error {
 			if err != nil {
 				return err
 			}
-			s.Name, s.Profile, s.AccountID = a.Name, file.ProfileName(a), a.AccountID
+			s.Name, s.Profile, s.AccountID = a.Name, a.ProfileName(), a.AccountID
 		}
 		s.look(ctx, r)
 		b.WriteString(s.fill(c.Format) + "\n")

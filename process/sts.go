@@ -112,7 +112,7 @@ func (c *client) assumeRole(ctx context.Context, file *accounts.File, a *account
 		TokenCode:         optional(code),
 		RoleArn:           aws.String(a.RoleARN),
 		RoleSessionName:   aws.String(sessionName(a)),
-		DurationSeconds:   seconds(file.EffectiveDuration(a)),
+		DurationSeconds:   seconds(a.EffectiveDuration()),
 		ExternalId:        optional(a.ExternalID),
 		SourceIdentity:    optional(a.SourceIdentity),
 		TransitiveTagKeys: a.TransitiveTagKeys,

@@ -144,7 +144,7 @@ func (c *SyncOrganizations) list(ctx context.Context, s *syncing, file *accounts
 	}
 	partition := partitionOf(with)
 	if partition == "" {
-		partition = partitions.Of(file.EffectiveRegion(with))
+		partition = partitions.Of(with.EffectiveRegion())
 	}
 	region := organizationRegion(partition)
 	cfg, err := loadConfig(ctx, noProfile, region, config.WithCredentialsProvider(static(credentials)))

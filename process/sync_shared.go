@@ -166,7 +166,7 @@ func gettingS3(ctx context.Context, name string, resolving Resolving) (func(cont
 	if err != nil {
 		return nil, err
 	}
-	region := regionIn(partitionOf(a), file.EffectiveRegion(a))
+	region := regionIn(partitionOf(a), a.EffectiveRegion())
 	return func(ctx context.Context, address string) ([]byte, error) {
 		content, there, err := getS3(ctx, address, region, credentials)
 		if there != "" && there != region {

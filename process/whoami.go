@@ -91,7 +91,7 @@ func (r *Resolver) identity(ctx context.Context, name string) (Identity, aws.Cre
 	if err != nil {
 		return Identity{}, aws.Credentials{}, err
 	}
-	cfg, err := loadConfig(ctx, noProfile, file.EffectiveRegion(a), config.WithCredentialsProvider(static(credentials)))
+	cfg, err := loadConfig(ctx, noProfile, a.EffectiveRegion(), config.WithCredentialsProvider(static(credentials)))
 	if err != nil {
 		return Identity{}, aws.Credentials{}, err
 	}

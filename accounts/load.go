@@ -36,6 +36,26 @@ func Load(path string) (*File, error) {
 	return f, nil
 }
 
+// loadSeen is Load for a file that has been looked at: what the look has read isn't read again.
+func loadSeen(seen *version.Seen) (*File, error) {
+	data, read := seen.Content()
+	if !read {
+		return Load(seen.Path)
+	}
+	if err := checkWritable(seen.Path); err != nil {
+		return nil, notFound(seen.Path, err)
+	}
+	if !seen.Unchanged() { // what was read may be somebody else's
+		return Load(seen.Path)
+	}
+	f, err := Parse(seen.Path, data)
+	if err != nil {
+		return nil, err
+	}
+	f.Stamp = seen.Stamp
+	return f, nil
+}
+
 // Parse is Load for a file's content. It is JSON; comments and commas before a closing bracket are accepted as well, since
 // people write it by hand and take an account out for a while. The path is for the messages, and for what accounts_from
 // names relative to it, which is read as well.

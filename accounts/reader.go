@@ -24,11 +24,10 @@ type Reader struct {
 // NewReader returns a Reader of the accounts file at path that keeps a note in dir.
 func NewReader(path, dir string) *Reader {
 	r := &Reader{Path: path, dir: dir, now: time.Now}
-	r.first = sync.OnceValue(func() *version.Look { return version.At(path, dir, r.now()) })
+	r.first = sync.OnceValue(func() *version.Look { return version.FirstAt(path, dir, r.now()) })
 	r.need = sync.OnceValues(r.needed)
 	r.load = sync.OnceValues(func() (*File, error) {
-		r.first()
-		f, err := Load(path)
+		f, err := loadSeen(r.first().Own)
 		if err == nil {
 			r.write(f)
 		}

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
+	"os"
 	"slices"
 	"strings"
 
@@ -43,35 +45,35 @@ func (c *Clear) Run(s *Sessions, spelling Spelling, stdout io.Writer) error {
 		return hint.Usage(errors.New("which sessions?"), "name accounts, or use --expired or --all")
 	case len(names) > 0 && (c.All || c.Expired):
 		return hint.Usage(errors.New("either names, or --expired or --all"), "for example `aws-accounts clear --expired`")
-	case len(names) == 0:
-		keys, err := s.Keychain.Keys(ctx)
-		if err != nil {
+	}
+	items := s.itemsRefreshedHere(names)
+	if len(names) == 0 {
+		var err error
+		if items, err = s.items(ctx); err != nil {
 			return err
 		}
-		for _, key := range keys {
-			if name, ok := strings.CutPrefix(key, item.SessionPrefix); ok {
-				names = append(names, name)
-			}
-		}
+		names = slices.Sorted(maps.Keys(items))
 	}
 	cleared := 0
 	var unknown []error
 	for _, name := range names {
-		if c.Expired {
-			// What can't be read is of no use either.
-			if session, err := s.Load(ctx, name); err == nil && session.Valid(s.Now()) || errors.Is(err, ErrNotFound) {
+		forgotten := false
+		for _, key := range items[strings.ToLower(name)] {
+			if c.Expired && s.useful(ctx, name, key) {
 				continue
-			} else if err != nil && !errors.Is(err, ErrCorrupt) {
+			}
+			err := s.Keychain.Remove(ctx, key)
+			if err != nil && !errors.Is(err, ErrNotFound) {
 				return err
 			}
+			forgotten = forgotten || err == nil
 		}
-		err := s.Keychain.Remove(ctx, item.SessionKey(name))
-		if err != nil && !errors.Is(err, ErrNotFound) {
-			return err
+		if c.Expired && !forgotten {
+			continue
 		}
 		name, mistaken := spelling(name)
 		switch {
-		case err == nil:
+		case forgotten:
 			cleared++
 			fmt.Fprintf(stdout, "%s: forgotten\n", tui.Harmless(name))
 		case mistaken != nil:
@@ -86,27 +88,73 @@ func (c *Clear) Run(s *Sessions, spelling Spelling, stdout io.Writer) error {
 	return errors.Join(unknown...)
 }
 
+// useful reports whether the item is a session that AWS still accepts. What can't be read is of no use.
+func (s *Sessions) useful(ctx context.Context, name, key string) bool {
+	data, err := s.Keychain.Get(ctx, key)
+	if err != nil {
+		return !errors.Is(err, ErrCorrupt) && !errors.Is(err, ErrNotFound)
+	}
+	session, err := item.ParseSession(name, data)
+	return err == nil && session.Valid(s.Now())
+}
+
+// items are the keys of all sessions, also those that other endpoints issued, by the lower-case name of their account.
+func (s *Sessions) items(ctx context.Context) (map[string][]string, error) {
+	keys, err := s.Keychain.Keys(ctx)
+	items := map[string][]string{}
+	for _, key := range keys {
+		if name, ok := strings.CutPrefix(key, item.SessionPrefix); ok {
+			name, _, _ = strings.Cut(name, "/")
+			items[name] = append(items[name], key)
+		}
+	}
+	return items, err
+}
+
 // Forget removes the sessions of the accounts, of which some may have none, and returns whose it has removed.
 func (s *Sessions) Forget(ctx context.Context, names []string) (forgotten []string, err error) {
+	items := s.itemsRefreshedHere(names)
 	if len(names) > manyNames { // then listing the keychain is quicker than asking it for each
-		there, err := s.Keychain.Keys(ctx)
-		if err != nil {
+		if items, err = s.items(ctx); err != nil {
 			return nil, err
 		}
-		names = slices.DeleteFunc(slices.Clone(names), func(name string) bool {
-			_, found := slices.BinarySearch(there, item.SessionKey(name))
-			return !found
-		})
 	}
 	for _, name := range names {
-		switch err := s.Keychain.Remove(ctx, item.SessionKey(name)); {
-		case err == nil:
+		found := false
+		for _, key := range items[strings.ToLower(name)] {
+			err := s.Keychain.Remove(ctx, key)
+			if err != nil && !errors.Is(err, ErrNotFound) {
+				return forgotten, err
+			}
+			found = found || err == nil
+		}
+		if found {
 			forgotten = append(forgotten, name)
-		case !errors.Is(err, ErrNotFound):
-			return forgotten, err
 		}
 	}
 	return forgotten, nil
 }
 
 const manyNames = 50
+
+// itemsRefreshedHere is items for some accounts without a listing of the keychain, for which the file keychain needs its
+// passphrase: whatever was refreshed on this machine has left a lock file.
+func (s *Sessions) itemsRefreshedHere(names []string) map[string][]string {
+	items := map[string][]string{}
+	locks, _ := os.ReadDir(s.Dir)
+	for _, name := range names {
+		name = strings.ToLower(name)
+		items[name] = []string{item.SessionKey(name, "")}
+		if s.Variant != "" {
+			items[name] = append(items[name], item.SessionKey(name, s.Variant))
+		}
+		for _, l := range locks {
+			variant, ok := strings.CutPrefix(l.Name(), name+"=")
+			variant, isLock := strings.CutSuffix(variant, ".lock")
+			if ok && isLock && variant != s.Variant {
+				items[name] = append(items[name], item.SessionKey(name, variant))
+			}
+		}
+	}
+	return items
+}

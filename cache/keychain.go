@@ -51,6 +51,8 @@ type KeychainConfig struct {
 	// Backend is secret-service, kwallet, keyctl, pass, file, keychain or wincred; "" is the platform's own: keychain on
 	// macOS, wincred on Windows, elsewhere secret-service.
 	Backend string
+	// Owner is whose items these are: see item.Owner. It sees no others, and leaves them alone.
+	Owner string
 	// Dir is the folder of the file backend. It is created on the first write.
 	Dir string
 	// Notes is the folder of the notes of where sessions lie in the Secret Service, with which a warm call needs no search.
@@ -101,12 +103,21 @@ func OpenKeychain(cfg KeychainConfig) *Keychain {
 	return &Keychain{cfg: cfg, open: openStore}
 }
 
+func (k *Keychain) full(key string) string { return item.FullKey(k.cfg.Owner, key) }
+
+// OwnedBy returns the same keychain as its other owner sees it.
+func (k *Keychain) OwnedBy(owner string) *Keychain {
+	cfg := k.cfg
+	cfg.Owner = owner
+	return &Keychain{cfg: cfg, open: k.open}
+}
+
 // Backend returns the name of the store in use.
 func (k *Keychain) Backend() string { return k.cfg.Backend }
 
 // Get returns the item's data; ErrNotFound if there is none.
 func (k *Keychain) Get(ctx context.Context, key string) ([]byte, error) {
-	return keychainCall(ctx, k, key, func(ctx context.Context, s store) ([]byte, error) { return s.get(ctx, item.Prefix+key) })
+	return keychainCall(ctx, k, key, func(ctx context.Context, s store) ([]byte, error) { return s.get(ctx, k.full(key)) })
 }
 
 // Set stores data under the key, in place of what is there. At most 256 KB fit into an item, in keyctl 32 KB, in wincred 128 KB.
@@ -116,7 +127,7 @@ func (k *Keychain) Set(ctx context.Context, key string, data []byte) error {
 	}
 	data = slices.Clone(data) // a store that hangs may still read it when the caller has moved on
 	_, err := keychainCall(ctx, k, key, func(ctx context.Context, s store) (struct{}, error) {
-		return struct{}{}, s.set(ctx, item.Prefix+key, data)
+		return struct{}{}, s.set(ctx, k.full(key), data)
 	})
 	return err
 }
@@ -142,7 +153,7 @@ const keepTime = 3 * time.Second
 // Remove deletes the item; ErrNotFound if there is none.
 func (k *Keychain) Remove(ctx context.Context, key string) error {
 	_, err := keychainCall(ctx, k, key, func(ctx context.Context, s store) (struct{}, error) {
-		return struct{}{}, s.remove(ctx, item.Prefix+key)
+		return struct{}{}, s.remove(ctx, k.full(key))
 	})
 	return err
 }
@@ -156,7 +167,7 @@ func (k *Keychain) Keys(ctx context.Context) ([]string, error) {
 		}
 		var ours []string
 		for _, full := range all {
-			if key, ok := strings.CutPrefix(full, item.Prefix); ok && item.ValidKey(key) {
+			if key, ok := strings.CutPrefix(full, k.full("")); ok && item.ValidKey(key) {
 				ours = append(ours, key)
 			}
 		}

@@ -58,7 +58,7 @@ func (r macOSRing) Get(key string) (keyring.Item, error) {
 // Set deletes what is there, and adds, since an update keeps the access list of whoever wrote the item first: each new
 // version of this program would have to ask for its own items. Not so an access key, which may be the only copy.
 func (r macOSRing) Set(i keyring.Item) error {
-	if !isKeys(strings.TrimPrefix(i.Key, item.Prefix)) {
+	if !strings.Contains(i.Key, "/"+keysPrefix) {
 		if err := r.Remove(i.Key); err != nil && !errors.Is(err, keyring.ErrKeyNotFound) {
 			return err
 		}

@@ -129,7 +129,7 @@ func TestForget(t *testing.T) {
 	dir := t.TempDir()
 	s := &Sessions{Dir: dir, Keychain: OpenKeychain(KeychainConfig{Backend: "file", Dir: t.TempDir(), Passphrase: func(context.Context) (string, error) { return "pass", nil }})}
 	for _, name := range []string{"main", "dev", "other"} {
-		if err := s.Keychain.Set(ctx, item.SessionKey(name), []byte("x")); err != nil {
+		if err := s.Keychain.Set(ctx, item.SessionKey(name, ""), []byte("x")); err != nil {
 			t.Fatal(err)
 		}
 		os.WriteFile(filepath.Join(dir, name+".lock"), nil, 0o600)
@@ -138,7 +138,7 @@ func TestForget(t *testing.T) {
 	if _, err := s.Forget(ctx, []string{"Main", "dev", "gone", "never"}); err != nil {
 		t.Error(err)
 	}
-	if keys, err := s.Keychain.Keys(ctx); err != nil || !slices.Equal(keys, []string{item.SessionKey("other")}) {
+	if keys, err := s.Keychain.Keys(ctx); err != nil || !slices.Equal(keys, []string{item.SessionKey("other", "")}) {
 		t.Errorf("%q %v", keys, err)
 	}
 }

@@ -28,6 +28,7 @@ var ErrAlone = errors.New("concerns one process")
 // Sessions are the sessions in one keychain, and the locks that keep their refreshes to one at a time.
 type Sessions struct {
 	Keychain *Keychain
+	Variant  string                          // of the environment: see item.SessionKey
 	Dir      string                          // of the locks
 	Now      func() time.Time                // the clock
 	Report   func(account string, err error) // told of trouble that was no reason to withhold credentials
@@ -189,7 +190,7 @@ func (p *Provider) handOut(s *item.Session) aws.Credentials {
 
 // Load returns the stored session of the account called name, fresh or not, or ErrNotFound.
 func (s *Sessions) Load(ctx context.Context, name string) (*item.Session, error) {
-	data, err := s.Keychain.Get(ctx, item.SessionKey(name))
+	data, err := s.Keychain.Get(ctx, item.SessionKey(name, s.Variant))
 	if err != nil {
 		return nil, err
 	}
@@ -209,7 +210,7 @@ func (p *Provider) load(ctx context.Context, reported error) (*item.Session, err
 func (p *Provider) keep(ctx context.Context, s *item.Session) error {
 	data, err := json.Marshal(s)
 	if err == nil {
-		err = p.Keychain.Keep(ctx, item.SessionKey(p.Account), data)
+		err = p.Keychain.Keep(ctx, item.SessionKey(p.Account, p.Variant), data)
 	}
 	if err != nil {
 		p.Report(p.Account, fmt.Errorf("keeping the session of %s: %w", p.Account, err))
@@ -234,7 +235,14 @@ func newSession(account, fingerprint, stamp string, c aws.Credentials, now time.
 	}
 }
 
-func (p *Provider) lockName() string { return strings.ToLower(p.Account) }
+func (p *Provider) lockName() string { return p.Sessions.lockName(p.Account) }
+
+func (s *Sessions) lockName(account string) string {
+	if s.Variant == "" {
+		return strings.ToLower(account)
+	}
+	return strings.ToLower(account) + "=" + s.Variant // no account's name has the sign
+}
 
 // failure is what a failed refresh leaves for the others that wait for it. It holds nothing secret.
 type failure struct {

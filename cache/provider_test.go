@@ -174,7 +174,7 @@ func TestASessionInHandOutlivesTheKeychain(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	dying.items[item.Prefix+item.SessionKey("Dev")] = data
+	dying.items[item.Prefix+item.SessionKey("Dev", "")] = data
 	s.pass(50 * time.Minute)
 	s.err = errors.New("no network")
 	s.want(t, s.provider("f", ""), 1, 10*time.Minute)
@@ -267,7 +267,7 @@ func TestTroubleWithTheKeychainIsReportedAndCredentialsCome(t *testing.T) {
 		"empty":            "",
 	} {
 		t.Run(name, func(t *testing.T) {
-			if err := s.Keychain.Set(t.Context(), item.SessionKey("dev"), []byte(content)); err != nil {
+			if err := s.Keychain.Set(t.Context(), item.SessionKey("dev", ""), []byte(content)); err != nil {
 				t.Fatal(err)
 			}
 			s.troubles = nil

@@ -6,7 +6,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"strings"
 	"sync"
 	"time"
 
@@ -39,7 +38,7 @@ func (s *Sessions) States(ctx context.Context, names []string, current func(*ite
 		})
 	}
 	for _, name := range names {
-		if _, err := os.Stat(filepath.Join(s.Dir, strings.ToLower(name)+".lock")); !errors.Is(err, fs.ErrNotExist) {
+		if _, err := os.Stat(filepath.Join(s.Dir, s.lockName(name)+".lock")); !errors.Is(err, fs.ErrNotExist) {
 			work <- name // there, or it can't be told: then the keychain says
 		}
 	}

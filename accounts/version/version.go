@@ -10,6 +10,8 @@ import (
 	"encoding/hex"
 	"fmt"
 	"os"
+	"strings"
+	"sync"
 	"time"
 
 	"aws-accounts/internal/note"
@@ -56,17 +58,40 @@ func (s Stamp) Of(content []byte, now time.Time) Stamp {
 	return s
 }
 
-// look stamps the file that path leads to.
-func look(path string, now time.Time) (Stamp, error) {
-	s, err := Stat(path)
-	if err != nil || !s.byContent(now) {
-		return s, err
+// Seen is what one look at a file has found: its version and, where that needed reading, its content. Whoever needs the content
+// too takes it from here, so that a call opens each file once and every part of it sees the same version.
+type Seen struct {
+	Path  string
+	Stamp Stamp
+	Err   error  // why it could not be looked at or read; fs.ErrNotExist if there is none
+	data  []byte // nil if it has not been read
+}
+
+// See looks at the file that path leads to.
+func See(path string, now time.Time) *Seen {
+	f := &Seen{Path: path}
+	if f.Stamp, f.Err = Stat(path); f.Err != nil || !f.Stamp.byContent(now) {
+		return f
 	}
 	content, err := os.ReadFile(path)
 	if err != nil {
-		return s, nil // it is there, and whoever needs it says why it can't be read
+		return f // it is there, and whoever needs it says why it can't be read
 	}
-	return s.Of(content, now), nil
+	if content == nil {
+		content = []byte{}
+	}
+	f.data, f.Stamp = content, f.Stamp.Of(content, now)
+	return f
+}
+
+// Content is what the look has read, and whether it has.
+func (f *Seen) Content() ([]byte, bool) { return f.data, f.data != nil }
+
+// Unchanged reports whether the file is still the one that was looked at, by one system call.
+func (f *Seen) Unchanged() bool {
+	now, err := Stat(f.Path)
+	before, _, _ := strings.Cut(f.Stamp.id, "#")
+	return err == nil && f.Err == nil && now.id == before
 }
 
 func stamp(changed time.Time, size int64, regular bool, parts ...any) Stamp {
@@ -95,20 +120,19 @@ type Noted struct {
 // one, never an older one.
 type Look struct {
 	Noted  *Noted // nil if there is no note of this version
-	own    Stamp  // of the accounts file; none if there is no file
+	Own    *Seen  // the accounts file
 	theirs Stamp  // of the shared file that the note names
 	at     time.Time
 }
 
 // At looks at the accounts file at path, of which a note may be in dir.
 func At(path, dir string, now time.Time) *Look {
-	l := &Look{at: now}
-	l.own, _ = look(path, now)
+	l := &Look{at: now, Own: See(path, now)}
 	var n Noted
-	if l.own != (Stamp{}) && note.Read(dir, noteName(path), &n) && n.Stamp == l.own.String() {
+	if l.Own.Stamp != (Stamp{}) && note.Read(dir, noteName(path), &n) && n.Stamp == l.Own.Stamp.String() {
 		l.Noted = &n
 		if n.Shared != "" {
-			l.theirs, _ = look(n.Shared, now) // none is no version
+			l.theirs = See(n.Shared, now).Stamp // none is no version
 		}
 	}
 	return l
@@ -137,38 +161,91 @@ func (l *Look) StampWith(n Noted, theirs Stamp) string {
 	case !l.Settled():
 		return ""
 	case n.Shared == "":
-		return l.own.String()
+		return l.Own.Stamp.String()
 	case !theirs.Settled(l.at):
 		return ""
 	}
-	return l.own.String() + "+" + theirs.String()
+	return l.Own.Stamp.String() + "+" + theirs.String()
 }
 
 // Settled reports whether the accounts file's own stamp is.
-func (l *Look) Settled() bool { return l.own.Settled(l.at) }
+func (l *Look) Settled() bool { return l.Own.Stamp.Settled(l.at) }
 
 // Saw reports whether the accounts file had that stamp.
-func (l *Look) Saw(s Stamp) bool { return l.own.id == s.id }
+func (l *Look) Saw(s Stamp) bool { return l.Own.Stamp.id == s.id }
 
-// WithAWSFiles adds the versions of the AWS config and credentials files to a stamp: of both, since either can hold the key that
-// an account begins with. What is not known for sure stays so.
-func WithAWSFiles(stamp string, now time.Time) string {
-	for _, where := range []func() (string, error){place.AWSConfig, place.AWSCredentials} {
+// AWS is what a look at the AWS config and credentials files has found: at both, since either can hold the key that an account
+// begins with.
+type AWS struct {
+	Config, Credentials *Seen // nil without a home directory
+	at                  time.Time
+}
+
+// SeeAWS looks at both.
+func SeeAWS(now time.Time) *AWS {
+	see := func(where func() (string, error)) *Seen {
 		path, err := where()
-		if stamp == "" || err != nil {
-			return ""
+		if err != nil {
+			return nil
 		}
-		file, err := look(path, now)
+		return See(path, now)
+	}
+	return &AWS{Config: see(place.AWSConfig), Credentials: see(place.AWSCredentials), at: now}
+}
+
+// With adds the versions of both files to a stamp. What is not known for sure stays so.
+func (a *AWS) With(stamp string) string {
+	for _, file := range []*Seen{a.Config, a.Credentials} {
 		switch {
-		case err != nil:
-			stamp += " none " + path
-		case !file.Settled(now):
+		case stamp == "" || file == nil:
+			return ""
+		case file.Err != nil:
+			stamp += " none " + file.Path
+		case !file.Stamp.Settled(a.at):
 			return ""
 		default:
-			stamp += " " + file.String() + " " + path
+			stamp += " " + file.Stamp.String() + " " + file.Path
 		}
 	}
 	return stamp
+}
+
+// handed is what one part of the program has looked at for the next, which then needs no look of its own.
+var handed struct {
+	sync.Mutex
+	look *Look
+	aws  *AWS
+}
+
+// HandOver leaves both looks for who asks next in this process: for FirstAt and FirstAWS.
+func HandOver(look *Look, aws *AWS) {
+	handed.Lock()
+	defer handed.Unlock()
+	handed.look, handed.aws = look, aws
+}
+
+// FirstAt is At, or what was handed over, once.
+func FirstAt(path, dir string, now time.Time) *Look {
+	handed.Lock()
+	l := handed.look
+	handed.look = nil
+	handed.Unlock()
+	if l != nil && l.Own.Path == path {
+		return l
+	}
+	return At(path, dir, now)
+}
+
+// FirstAWS is SeeAWS, or what was handed over, once.
+func FirstAWS(now time.Time) *AWS {
+	handed.Lock()
+	a := handed.aws
+	handed.aws = nil
+	handed.Unlock()
+	if a != nil {
+		return a
+	}
+	return SeeAWS(now)
 }
 
 // noteName is a note's own for each accounts file, so that two in use don't push each other out.

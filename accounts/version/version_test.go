@@ -51,12 +51,20 @@ func TestStamp(t *testing.T) {
 		}
 		before := stamp()
 		now, later := before.changed.Add(time.Second), before.changed.Add(time.Hour)
-		just, err := look(path, now)
+		seen := See(path, now)
+		just, err := seen.Stamp, seen.Err
 		if err != nil || !just.Settled(now) || just != before.Of(content, now) || just.String() == before.Of(append(content[1:], 'b'), now).String() {
 			t.Errorf("%d bytes, just written: %+v, %v", size, just, err)
 		}
-		if s, err := look(path, later); err != nil || !s.Settled(later) || (s == just) != (size <= small) || (s == before) != (size > small) {
-			t.Errorf("%d bytes, an hour later: %+v, %v", size, s, err)
+		again := See(path, later)
+		if s := again.Stamp; again.Err != nil || !s.Settled(later) || (s == just) != (size <= small) || (s == before) != (size > small) {
+			t.Errorf("%d bytes, an hour later: %+v, %v", size, s, again.Err)
+		}
+		if !again.Unchanged() {
+			t.Errorf("%d bytes: changed without a change", size)
+		}
+		if data, read := again.Content(); read != (size <= small) || read && !bytes.Equal(data, content) {
+			t.Errorf("%d bytes: read %v", size, read)
 		}
 	}
 
@@ -74,7 +82,7 @@ func TestStamp(t *testing.T) {
 
 // A key that is replaced by another of its length, in whichever of AWS's two files, is another version, also where the time of
 // the change is set back.
-func TestWithAWSFiles(t *testing.T) {
+func TestAWSFiles(t *testing.T) {
 	dir := t.TempDir()
 	config, credentials := filepath.Join(dir, "config"), filepath.Join(dir, "credentials")
 	t.Setenv("AWS_CONFIG_FILE", config)
@@ -83,8 +91,8 @@ func TestWithAWSFiles(t *testing.T) {
 	seen := map[string]bool{}
 	look := func() {
 		t.Helper()
-		s := WithAWSFiles("stamp", later)
-		if s == "" || seen[s] || s != WithAWSFiles("stamp", later) {
+		s := SeeAWS(later).With("stamp")
+		if s == "" || seen[s] || s != SeeAWS(later).With("stamp") {
 			t.Errorf("%q", s)
 		}
 		seen[s] = true
@@ -110,7 +118,7 @@ func TestWithAWSFiles(t *testing.T) {
 		}
 		look()
 	}
-	if s := WithAWSFiles("", later); s != "" {
+	if s := SeeAWS(later).With(""); s != "" {
 		t.Errorf("no stamp becomes %q", s)
 	}
 }

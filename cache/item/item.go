@@ -6,8 +6,11 @@
 package item
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
+	"runtime"
 	"strings"
 )
 
@@ -24,6 +27,24 @@ const (
 	Service = "aws-accounts"
 	Prefix  = Service + "/"
 )
+
+// Owner tells the items of the accounts file at path, which is absolute, from those of every other one: two files with the same
+// names neither share an item nor put theirs in each other's place.
+func Owner(path string) string {
+	if runtime.GOOS == "windows" {
+		path = strings.ToLower(path)
+	}
+	sum := sha256.Sum256([]byte(path))
+	return hex.EncodeToString(sum[:6])
+}
+
+// FullKey returns the key under which the keyring library keeps the item that an owner calls key.
+func FullKey(owner, key string) string {
+	if owner != "" {
+		key = owner + "/" + key
+	}
+	return Prefix + key
+}
 
 // The keychains that this package can read. PlatformKeychain is the one where none is chosen.
 const (

@@ -96,10 +96,11 @@ func FromSecretService(address, notes, key string) ([]byte, error) {
 
 // PlaceNote returns the name of the note of where the item of a key lies, "" for those of which none is kept.
 func PlaceNote(key string) string {
-	if name, ok := strings.CutPrefix(key, Prefix+SessionPrefix); ok {
-		return name + ".item"
+	owner, name, session := strings.Cut(strings.TrimPrefix(key, Prefix), "/"+SessionPrefix)
+	if !session {
+		return ""
 	}
-	return ""
+	return owner + "=" + strings.ReplaceAll(name, "/", "=") + ".item"
 }
 
 const (

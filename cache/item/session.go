@@ -47,8 +47,15 @@ func (s Session) sum() string {
 	return hex.EncodeToString(sum[:8])
 }
 
-// SessionKey returns the key of the item that holds the session of the account called name.
-func SessionKey(name string) string { return SessionPrefix + strings.ToLower(name) }
+// SessionKey returns the key of the item that holds the session of the account called name. A variant is of the environment: a
+// session that other endpoints issued is another item (see package protocol), "" for AWS's own.
+func SessionKey(name, variant string) string {
+	key := SessionPrefix + strings.ToLower(name)
+	if variant != "" {
+		key += "/" + variant
+	}
+	return key
+}
 
 // SessionPrefix begins the key of every session.
 const SessionPrefix = "session/"

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"os"
 	"runtime"
+	"slices"
 	"strings"
 
 	"aws-accounts/internal/hint"
@@ -50,9 +51,24 @@ func AWSConfig() (string, error) { return awsFile("AWS_CONFIG_FILE", "config") }
 // AWSCredentials returns the AWS shared credentials file that the SDKs read.
 func AWSCredentials() (string, error) { return awsFile("AWS_SHARED_CREDENTIALS_FILE", "credentials") }
 
+// AWSElsewhere returns those of the two that a variable has moved to another place than the usual one.
+func AWSElsewhere() (paths []string) {
+	for variable, name := range map[string]string{"AWS_CONFIG_FILE": "config", "AWS_SHARED_CREDENTIALS_FILE": "credentials"} {
+		if os.Getenv(variable) == "" {
+			continue
+		}
+		path, _ := awsFile(variable, name)
+		if home, err := home(); err != nil || path != Join(home, ".aws", name) {
+			paths = append(paths, name+" "+path)
+		}
+	}
+	slices.Sort(paths)
+	return paths
+}
+
 func awsFile(variable, name string) (string, error) {
 	if path := os.Getenv(variable); path != "" {
-		return Expand(path), nil
+		return Expand(expandVariables(path)), nil
 	}
 	home, err := home()
 	return Join(home, ".aws", name), err
@@ -88,6 +104,27 @@ func home() (string, error) {
 		return "", hint.New(errNoHome, "set HOME to your home directory")
 	}
 	return dir, nil
+}
+
+// Abs is filepath.Abs, but for its cleaning.
+func Abs(path string) string {
+	if dir, err := os.Getwd(); err == nil && !isAbs(path) {
+		return Join(dir, path)
+	}
+	return path
+}
+
+// expandVariables replaces $NAME and ${NAME} as botocore does in its variables: what isn't set stays as it is.
+func expandVariables(path string) string {
+	if !strings.Contains(path, "$") {
+		return path
+	}
+	return os.Expand(path, func(name string) string {
+		if value, set := os.LookupEnv(name); set {
+			return value
+		}
+		return "${" + name + "}"
+	})
 }
 
 // Expand replaces a leading ~ by the home directory, as botocore does in its variables: a shell has left it where it stood

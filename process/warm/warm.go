@@ -87,7 +87,9 @@ func stored(name, accountsFile string) *item.Session {
 		return nil
 	}
 	files := version.At(path, notes, time.Now())
-	stamp := version.WithAWSFiles(files.Stamp(), time.Now())
+	aws := version.SeeAWS(time.Now())
+	version.HandOver(files, aws)
+	stamp := aws.With(files.Stamp())
 	if stamp == "" {
 		return nil
 	}

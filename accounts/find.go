@@ -171,10 +171,33 @@ func (a *Account) EffectiveDuration() time.Duration {
 	case defaults.Duration != 0:
 		d = time.Duration(defaults.Duration)
 	}
-	if a.IsChained() {
+	if a.IsChained() || a.sharesCode() {
 		d = min(d, ChainedDuration)
 	}
 	return d
+}
+
+// CodeOwner returns the account whose device's code goes along with the call that gets a's session, nil if none does. That is a
+// itself, or the source of a role where the source's session with MFA can't serve: a session from GetSessionToken counts as
+// chaining, which AWS limits to an hour (99designs/aws-vault#263), so that a role which says itself that it lasts longer needs a
+// code of its own; and an account that hands out its keys has no session.
+func (a *Account) CodeOwner() *Account {
+	source := a.SourceAccount()
+	switch {
+	case a.MFASerial != "":
+		return a
+	case source == nil || source.MFASerial == "":
+		return nil
+	case source.Session == SessionNone || time.Duration(a.Duration) > ChainedDuration:
+		return source
+	}
+	return nil
+}
+
+// sharesCode reports whether a's role is assumed with its source's session with MFA: one code for all roles of the source.
+func (a *Account) sharesCode() bool {
+	source := a.SourceAccount()
+	return source != nil && source.MFASerial != "" && a.CodeOwner() == nil
 }
 
 // IsChained reports whether a's role is assumed with another role's session, which is then the caller for AWS: it lives

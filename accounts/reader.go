@@ -59,6 +59,9 @@ func (r *Reader) Stamp() string {
 	return l.StampWith(f.noted(), theirs)
 }
 
+// MovedFrom returns where the file was before it was moved or renamed, "" if it wasn't. all is the folder of the notes of all files.
+func (r *Reader) MovedFrom(all string) string { return r.first().MovedFrom(all, r.dir) }
+
 // Changed reports whether the file has changed between the look that Stamp is of and the reading of f.
 func (r *Reader) Changed(f *File) bool { return !r.first().Saw(f.Stamp) }
 
@@ -103,7 +106,7 @@ func (r *Reader) needed() (version.Noted, error) {
 }
 
 func (f *File) noted() version.Noted {
-	n := version.Noted{Stamp: f.Stamp.String()}
+	n := version.Noted{Path: f.Path, Stamp: f.Stamp.String()}
 	if f.Keychain != nil {
 		n.Backend = f.Keychain.Backend
 	}
@@ -119,6 +122,6 @@ func (r *Reader) write(f *File) {
 		f.AccountsFrom.keepCopy(f.shared)
 	}
 	if f.Stamp.Settled(r.now()) {
-		r.first().Note(r.Path, r.dir, f.noted())
+		r.first().Note(r.dir, f.noted())
 	}
 }

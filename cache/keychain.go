@@ -51,7 +51,7 @@ type KeychainConfig struct {
 	// Backend is secret-service, kwallet, keyctl, pass, file, keychain or wincred; "" is the platform's own: keychain on
 	// macOS, wincred on Windows, elsewhere secret-service.
 	Backend string
-	// Owner is whose items these are: see item.Owner. It sees no others, and leaves them alone.
+	// Owner is whose items these are: see place.Owner. It sees no others, and leaves them alone.
 	Owner string
 	// Dir is the folder of the file backend. It is created on the first write.
 	Dir string

@@ -65,6 +65,16 @@ func copyItem(ctx context.Context, to *Keychain, key string, data []byte, inUse 
 	return err
 }
 
+// Adopt takes over the items of another owner, whose accounts file has become this one's by being moved.
+func (k *Keychain) Adopt(ctx context.Context, owner string) (Copied, error) {
+	theirs := k.OwnedBy(owner)
+	copied, err := Copy(ctx, theirs, k, false)
+	if err == nil {
+		err = copied.RemoveFrom(ctx, theirs, k)
+	}
+	return copied, err
+}
+
 // RemoveFrom empties the keychain that everything was copied from. What somebody has stored or renewed there since is copied
 // before, and counts as well.
 func (c Copied) RemoveFrom(ctx context.Context, from, to *Keychain) error {

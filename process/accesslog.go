@@ -65,7 +65,7 @@ type Attempt struct {
 }
 
 // Begin notes that a's credentials are about to be obtained.
-func (l *AccessLog) Begin(file *accounts.File, a *accounts.Account) *Attempt {
+func (l *AccessLog) Begin(a *accounts.Account) *Attempt {
 	e := Entry{Time: l.Now().UTC(), Account: a.Name, AccountID: a.AccountID, RoleARN: a.RoleARN, PID: os.Getpid()}
 	if s := a.SourceAccount(); s != nil {
 		e.Source = s.Name

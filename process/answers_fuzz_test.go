@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 	"unicode/utf8"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -40,22 +41,22 @@ func FuzzAnswers(f *testing.F) {
 	f.Add(400, []byte(strings.Replace(refused, "AccessDenied", "ValidationError", 1)))
 	f.Add(400, []byte(strings.Replace(refused, "User: ", "x"+strings.Repeat("é", 300), 1)))
 	f.Add(503, []byte{})
-	file := explained
-	a := &file.Accounts[1]
+	a := &explained.Accounts[1]
+	hop := &Hop{Account: a, RoleARN: a.RoleARN, SessionName: "me", Duration: time.Hour}
 	f.Fuzz(func(t *testing.T, status int, body []byte) {
 		if status < 200 || status > 599 {
 			return
 		}
 		c := &client{report: func(error) {}, sts: sts.New(sts.Options{Region: "eu-west-1", HTTPClient: answering{status, body}, Retryer: aws.NopRetryer{},
 			Credentials: aws.AnonymousCredentials{}})}
-		got, err := c.assumeRole(t.Context(), file, a, "", "")
+		got, err := c.assumeRole(t.Context(), hop, FromKey, "")
 		if err == nil {
 			if got.AccessKeyID == "" || got.SecretAccessKey == "" || got.SessionToken == "" || !got.CanExpire {
 				t.Error("half a set of credentials")
 			}
 			return
 		}
-		err = explain(err, file, a)
+		err = explain(err, a)
 		if text := err.Error(); strings.ContainsAny(text, "\n\r") || hint.Of(err) == "" || !strings.HasPrefix(text, "dev: ") {
 			t.Errorf("%q, hint %q", text, hint.Of(err))
 		}

@@ -6,7 +6,6 @@ import (
 	"io"
 
 	"aws-accounts/accounts"
-	"aws-accounts/cache"
 	"aws-accounts/internal/hint"
 	"aws-accounts/internal/tui"
 	"aws-accounts/process/deadline"
@@ -48,18 +47,11 @@ func (c *Assume) Run(r *Resolver, program *accounts.Program, flags hint.Flags, s
 	}
 	if c.Duration != 0 {
 		// The account's own fingerprint stays: what the user asked for here is what every caller is then handed.
-		plan, err := session.Plan()
-		if err != nil {
-			return err
-		}
 		longer := *a
 		longer.Duration = c.Duration
-		changed, err := r.plan(file, &longer)
-		if err != nil {
+		if err := r.fetchAs(session, &longer); err != nil {
 			return err
 		}
-		plan.Fetch = changed.Fetch
-		session.Plan = func() (cache.Plan, error) { return plan, nil }
 	}
 	session.Renew, session.Insist = c.Refresh || c.Duration != 0, true
 	credentials, err := session.Retrieve(ctx)

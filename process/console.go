@@ -49,7 +49,7 @@ func (c *Console) Run(r *Resolver, stdout io.Writer) error {
 	if err != nil {
 		return err
 	}
-	site, err := c.site(file, a)
+	site, err := c.site(a)
 	if err != nil {
 		return err
 	}
@@ -96,7 +96,7 @@ func (c *Console) Run(r *Resolver, stdout io.Writer) error {
 var serviceName = pattern.New(`^[a-z0-9][a-z0-9-]*$`)
 
 // site checks what was asked for, and finds out where that is.
-func (c *Console) site(file *accounts.File, a *accounts.Account) (*consoleSite, error) {
+func (c *Console) site(a *accounts.Account) (*consoleSite, error) {
 	partition := partitionOf(a)
 	if partition == "" {
 		region := a.EffectiveRegion()
@@ -105,20 +105,29 @@ func (c *Console) site(file *accounts.File, a *accounts.Account) (*consoleSite, 
 		}
 		partition = partitions.Of(region)
 	}
-	region := regionIn(partition, a.EffectiveRegion())
+	route, err := RouteTo(a)
+	if err != nil {
+		return nil, err
+	}
+	hop := route.last()
+	region := ProfileRegion(a)
+	if region == "" || partitions.Of(region) != partition {
+		region = hop.Settings.In(partition)
+	}
 	if c.Region != "" {
-		if region = regionIn(partition, c.Region); region != c.Region || !serviceName.MatchString(region) {
-			return nil, hint.New(fmt.Errorf("%q is not a region of the partition %s, in which %s is", c.Region, partition, a.Name), "choose one like %s", regionIn(partition, ""))
+		if region = c.Region; partitions.Of(region) != partition || !serviceName.MatchString(region) {
+			p, _ := partitions.Called(partition)
+			return nil, hint.New(fmt.Errorf("%q is not a region of the partition %s, in which %s is", c.Region, partition, a.Name), "choose one like %s", p.Region)
 		}
 	}
 	if c.Service != "" && !serviceName.MatchString(c.Service) {
 		return nil, hint.New(fmt.Errorf("%q can't be a service", c.Service), "take it from the console's address: https://console.aws.amazon.com/SERVICE/home")
 	}
-	if c.Duration != 0 && (a.IsChained() || a.SourceAccount() != nil && actsWithSession(file, a.SourceAccount(), a)) {
+	if c.Duration != 0 && (a.IsChained() || hop.BySession) {
 		return nil, hint.New(fmt.Errorf("%s: --duration is not for a role that is assumed with another session, as AWS refuses it", a.Name),
 			"leave --duration out: the console then stays open as long as the session")
 	}
-	return newConsoleSite(partition, region, c.Service), nil
+	return newConsoleSite(partition, region, c.Service, &hop.Settings), nil
 }
 
 // errNoBrowserCame is all that is known when a browser was started and didn't ask for the page.

@@ -23,22 +23,23 @@ import (
 type consoleSite struct {
 	federation  string
 	destination string
+	settings    *Settings
 }
 
 // newConsoleSite has it in the console of a region. The newer partitions have sign-in hosts by region alone.
-func newConsoleSite(partition, region, service string) *consoleSite {
+func newConsoleSite(partition, region, service string, settings *Settings) *consoleSite {
 	p, _ := partitions.Called(partition)
 	signin := region + ".signin."
 	switch p.Name {
 	case "aws", "aws-cn", "aws-us-gov":
 		signin = "signin."
 	}
-	s := &consoleSite{"https://" + signin + p.Console, "https://console." + p.Console + "/"}
+	s := &consoleSite{"https://" + signin + p.Console, "https://console." + p.Console + "/", settings}
 	if service == "" {
 		service = "console"
 	}
 	s.destination += service + "/home?region=" + url.QueryEscape(region)
-	if endpoint := configuredEndpoint("SIGNIN"); endpoint != "" {
+	if endpoint := settings.Endpoints("SIGNIN"); endpoint != "" {
 		s.federation = endpoint
 	}
 	s.federation += "/federation"
@@ -65,14 +66,14 @@ func (r *Resolver) signinLink(ctx context.Context, file *accounts.File, a *accou
 		form.Set("SessionDuration", strconv.Itoa(int(duration/time.Second)))
 		until = r.Sessions.Now().Add(duration)
 	}
-	token, err := signinToken(ctx, site.federation, form)
+	token, err := signinToken(ctx, site, form)
 	switch {
 	case errors.Is(err, errNotFederated) && duration != 0:
 		return "", time.Time{}, hint.New(fmt.Errorf("%s: %w", a.Name, err), "leave --duration out, as AWS doesn't take it for every role; else `aws-accounts assume %s --refresh`", a.Name)
 	case errors.Is(err, errNotFederated):
 		return "", time.Time{}, hint.New(fmt.Errorf("%s: %w", a.Name, err), "`aws-accounts assume %s --refresh`, then try again", a.Name)
 	case err != nil:
-		return "", time.Time{}, explain(err, file, a)
+		return "", time.Time{}, explain(err, a)
 	}
 	login := url.Values{"Action": {"login"}, "Destination": {site.destination}, "SigninToken": {token}}
 	return site.federation + "?" + login.Encode(), until, nil
@@ -108,13 +109,10 @@ func federationSession(c aws.Credentials) string {
 var errNotFederated = errors.New("AWS doesn't accept the session for the console")
 
 // signinToken asks by POST: an address, in which a GET would have the session, is what proxies and servers write down.
-func signinToken(ctx context.Context, federation string, form url.Values) (string, error) {
-	client, err := httpClient(ctx, staysThere)
-	if err != nil {
-		return "", err
-	}
+func signinToken(ctx context.Context, site *consoleSite, form url.Values) (string, error) {
+	client := site.settings.HTTPClient(NoRedirection)
 	client.Timeout = 2 * callTimeout
-	request, err := http.NewRequestWithContext(ctx, http.MethodPost, federation, strings.NewReader(form.Encode()))
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, site.federation, strings.NewReader(form.Encode()))
 	if err != nil {
 		return "", err
 	}

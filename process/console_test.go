@@ -46,22 +46,22 @@ func TestConsoleSite(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		site, err := c.command.site(file, a)
+		site, err := c.command.site(a)
 		switch {
 		case c.federation == "" && err == nil:
 			t.Errorf("%s %+v: %+v", c.name, c.command, site)
 		case c.federation != "" && err != nil:
 			t.Errorf("%s %+v: %v", c.name, c.command, err)
-		case err == nil && *site != (consoleSite{c.federation, c.destination}):
+		case err == nil && (site.federation != c.federation || site.destination != c.destination):
 			t.Errorf("%s %+v: %+v", c.name, c.command, site)
 		}
 	}
 	t.Setenv("AWS_ENDPOINT_URL_SIGNIN", "http://127.0.0.1:1/")
-	if site := newConsoleSite("aws", "eu-west-1", ""); site.federation != "http://127.0.0.1:1/federation" {
+	if site := newConsoleSite("aws", "eu-west-1", "", &hopNow(t).Settings); site.federation != "http://127.0.0.1:1/federation" {
 		t.Error(site.federation)
 	}
 	t.Setenv("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "true")
-	if site := newConsoleSite("aws", "eu-west-1", ""); site.federation != "https://signin.aws.amazon.com/federation" {
+	if site := newConsoleSite("aws", "eu-west-1", "", &hopNow(t).Settings); site.federation != "https://signin.aws.amazon.com/federation" {
 		t.Error(site.federation)
 	}
 }

@@ -45,12 +45,13 @@ func (d *checkup) checkAccount() *area {
 func (d *checkup) checkSession(ctx context.Context, a *area) {
 	s, err := d.resolver.Sessions.Load(ctx, d.only.Name)
 	now := d.resolver.Sessions.Now()
+	route, broken := RouteTo(d.only)
 	switch {
 	case errors.Is(err, cache.ErrNotFound):
 		a.ok("session", "", "no session in the keychain: the next call gets one")
 	case err != nil:
 		a.add(StatusWarn, "session", "", fmt.Sprintf("`aws-accounts clear %s`", d.only.Name), "the session in the keychain can't be used: %s", err)
-	case s.Fingerprint != fingerprint(d.file, d.only):
+	case broken != nil || s.Fingerprint != route.Identity():
 		a.ok("session", "", "the accounts file has changed since the last session: the next call gets a new one")
 	case !s.Valid(now):
 		a.ok("session", "", "the last session has expired: the next call gets a new one")
@@ -61,7 +62,7 @@ func (d *checkup) checkSession(ctx context.Context, a *area) {
 
 func (d *checkup) checkSSO(ctx context.Context, a *area) {
 	s := d.only.SSO
-	_, err := d.resolver.fetchSSO(ctx, d.file, d.only, false)
+	_, err := d.resolver.Obtain(ctx, d.only)
 	if err == nil {
 		a.ok("sso", "", "Identity Center %s gives the permission set %s in account %s", s.Session, s.RoleName, d.only.AccountID)
 		return
@@ -78,7 +79,7 @@ func (d *checkup) checkOwnSession(ctx context.Context, a *area) {
 		d.skipped(a, d.only)
 		return
 	}
-	if _, err := d.resolver.fetchBase(ctx, d.file, d.only, false); err != nil {
+	if _, err := d.resolver.Obtain(ctx, d.only); err != nil {
 		d.fail(a, StatusFail, "role", err)
 		return
 	}
@@ -93,14 +94,14 @@ func (d *checkup) checkRole(ctx context.Context, a *area) {
 		return
 	}
 	source := role.SourceAccount()
-	client, err := d.resolver.client(ctx, d.file, source, role, false)
+	client, route, err := d.resolver.Client(ctx, role)
 	if err != nil {
 		d.fail(a, StatusFail, "role", err)
 		return
 	}
-	credentials, err := client.assumeRole(ctx, d.file, role, "", "")
+	credentials, err := client.assumeRole(ctx, route.last(), route.Origin.Kind, "")
 	if err != nil {
-		explained := explain(err, d.file, role)
+		explained := explain(err, role)
 		if api, ok := errors.AsType[smithy.APIError](err); ok && strings.HasPrefix(api.ErrorCode(), "AccessDenied") {
 			explained = hint.New(explained, "%s", d.whoRefuses(ctx, client, api.ErrorMessage()))
 		}
@@ -132,24 +133,24 @@ func (d *checkup) skipped(a *area, owner *accounts.Account) {
 // needsCode returns the account whose device's code getting a's session takes now, nil if it takes none. For the account
 // looked at itself a session in the keychain is no way round it.
 func (d *checkup) needsCode(ctx context.Context, a *accounts.Account, itself bool) *accounts.Account {
+	route, err := RouteTo(a)
+	if err != nil {
+		return nil // whoever goes it says why
+	}
+	hop := route.last()
 	if !itself {
 		s, err := d.resolver.Sessions.Load(ctx, a.Name)
-		if err == nil && s.Fingerprint == fingerprint(d.file, a) && s.Fresh(d.resolver.Sessions.Now()) {
+		if err == nil && s.Fingerprint == route.Identity() && s.Fresh(d.resolver.Sessions.Now()) {
 			return nil
 		}
 	}
-	source := a.SourceAccount()
-	if source == nil {
-		if a.MFASerial != "" && a.Session != accounts.SessionNone {
-			return a
-		}
+	switch {
+	case a.IsBase() && hop.KeepsKey:
 		return nil
-	}
-	if owner := codeWithRole(d.file, a); owner != nil {
-		return owner
-	}
-	if actsWithSession(d.file, source, a) {
-		return d.needsCode(ctx, source, false)
+	case hop.CodeOwner != nil:
+		return hop.CodeOwner
+	case hop.BySession:
+		return d.needsCode(ctx, a.SourceAccount(), false)
 	}
 	return nil
 }

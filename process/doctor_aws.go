@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 	smithy "github.com/aws/smithy-go"
 
@@ -94,7 +93,7 @@ func (d *checkup) endpoints() []*accounts.Account {
 	var places []*accounts.Account
 	seen := map[string]bool{}
 	for _, link := range first.Chain() {
-		region := regionIn(partitionOf(link), link.EffectiveRegion())
+		region := partitionOf(link) + link.EffectiveRegion()
 		if link.SSO == nil && !seen[region] {
 			seen[region] = true
 			places = append(places, link)
@@ -106,17 +105,16 @@ func (d *checkup) endpoints() []*accounts.Account {
 func (d *checkup) checkEndpoint(a *area, link *accounts.Account) (reached bool) {
 	ctx, cancel := patient()
 	defer cancel()
-	cfg, err := loadConfig(ctx, noProfile, link.EffectiveRegion(), config.WithCredentialsProvider(aws.AnonymousCredentials{}))
-	if err != nil { // AWS_CA_BUNDLE, mostly
-		a.failed(StatusFail, "network", "", hint.New(errors.New(plain(err)), "check AWS_CA_BUNDLE and the other AWS_ variables"))
+	hop, err := HopOf(link, "")
+	if err != nil {
+		a.failed(StatusFail, "network", "", err)
 		return false
 	}
-	cfg = bounded(cfg, false)
-	cfg.Region = regionIn(partitionOf(link), cfg.Region)
+	cfg := hop.Settings.Config(hop.Partition, aws.AnonymousCredentials{}, false)
 	w := &watcher{HTTPClient: cfg.HTTPClient}
 	cfg.HTTPClient = w
 	cfg.Retryer = func() aws.Retryer { return aws.NopRetryer{} }
-	_, err = sts.NewFromConfig(cfg).GetCallerIdentity(ctx, &sts.GetCallerIdentityInput{})
+	_, err = stsOf(cfg, &hop.Settings).GetCallerIdentity(ctx, &sts.GetCallerIdentityInput{})
 	by := ""
 	if w.proxy != "" {
 		by = ", through the proxy " + w.proxy
@@ -128,7 +126,7 @@ func (d *checkup) checkEndpoint(a *area, link *accounts.Account) (reached bool) 
 	switch {
 	case isAPI && api.ErrorCode() != "" && api.ErrorCode() != "UnknownError": // a refusal in AWS's own form
 	case err != nil && w.date.IsZero():
-		err = explain(err, d.file, &accounts.Account{})
+		err = explain(err, &accounts.Account{})
 		text := strings.TrimPrefix(err.Error(), "the base account: ")
 		a.add(StatusFail, "network", "", hint.Of(err), "%s%s", text, by)
 		return false
@@ -204,7 +202,7 @@ func (d *checkup) checkSignIns(a *area) {
 
 func (d *checkup) checkSignIn(ctx context.Context, a *area, session *accounts.SSOSession) {
 	const check = "sign-in"
-	center, err := d.resolver.center(ctx, session, false)
+	center, err := d.resolver.Center(session)
 	if err != nil {
 		a.failed(StatusWarn, check, "", err)
 		return
@@ -265,19 +263,19 @@ func (d *checkup) checkBase(a *area, base *accounts.Account) {
 	}
 	ctx, cancel := patient()
 	defer cancel()
-	client, err := d.resolver.client(ctx, d.file, base, base, false)
+	client, route, err := d.resolver.Client(ctx, base)
 	if err != nil {
 		fail(err)
 		return
 	}
 	credentials, err := client.credentials(ctx)
 	if err != nil {
-		fail(explain(err, d.file, base))
+		fail(explain(err, base))
 		return
 	}
 	who, err := client.whoami(ctx)
 	if err != nil {
-		fail(explain(err, d.file, base))
+		fail(explain(err, base))
 		return
 	}
 	if base.AccountID != "" && who.AccountID != base.AccountID {
@@ -290,25 +288,24 @@ func (d *checkup) checkBase(a *area, base *accounts.Account) {
 			"these are the root user's keys, with which AWS lets nobody assume a role")
 		return
 	}
-	a.ok(check, name, "%s, as %s", origin(base), who.ARN)
+	a.ok(check, name, "%s, as %s", beginsAt(&route.Origin), who.ARN)
 	if credentials.SessionToken == "" && base.MFASerial == "" && base.Session != accounts.SessionNone && base.Name != "" {
 		a.add(StatusNote, "base-session", name, fmt.Sprintf("`aws-accounts edit %s --session=none` hands out the key itself, --mfa-serial=ARN a session with MFA", base.Name),
 			"callers get a session without MFA, with which AWS refuses IAM calls")
 	}
 }
 
-// origin is where a base account's credentials are.
-func origin(base *accounts.Account) string {
-	switch way := base.Way(); {
-	case beginsInEnvironment(base):
+// beginsAt says where a base account's credentials are.
+func beginsAt(o *Origin) string {
+	switch {
+	case o.Profile != "":
+		return "from profile " + o.Profile
+	case o.Kind == FromEnvironment:
 		return "from the environment"
-	case way.Keychain:
+	case o.Kind == FromKeychain:
 		return "from the keychain"
-	case way.Instance:
-		return "from the role of this machine"
-	case way.WebIdentityTokenFile != "":
+	case o.Kind == FromWebIdentity:
 		return "from a web identity"
-	default:
-		return "from profile " + way.Profile
 	}
+	return "from the role of this machine"
 }

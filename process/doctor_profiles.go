@@ -13,30 +13,6 @@ import (
 	"aws-accounts/internal/place"
 )
 
-// awsFiles are both files as they are now.
-type awsFiles struct {
-	*awsfiles.Files
-	path map[awsfiles.File]string
-	data map[awsfiles.File][]byte
-}
-
-func readAWSFiles() (*awsFiles, error) {
-	f := &awsFiles{path: map[awsfiles.File]string{}, data: map[awsfiles.File][]byte{}}
-	for file, where := range map[awsfiles.File]func() (string, error){awsfiles.Config: place.AWSConfig, awsfiles.Credentials: place.AWSCredentials} {
-		path, err := where()
-		if err != nil {
-			return nil, err
-		}
-		if f.data[file], err = readAWS(where); err != nil {
-			return nil, unreadable(path, err)
-		}
-		f.path[file] = tilde(path)
-	}
-	var err error
-	f.Files, err = awsfiles.Profiles(f.data[awsfiles.Config], f.data[awsfiles.Credentials])
-	return f, err
-}
-
 // checkProfiles looks at the files that SDKs read, and at what they make of our stanzas.
 func (d *checkup) checkProfiles() *area {
 	a := &area{title: "Profiles in ~/.aws"}

@@ -78,7 +78,7 @@ func regionGiven(r *Resolver) (names []string) {
 	if err != nil {
 		return nil
 	}
-	for _, v := range regionVariables(a.EffectiveRegion()) {
+	for _, v := range regionVariables(ProfileRegion(a)) {
 		if os.Getenv(v.name) == v.value {
 			names = append(names, v.name)
 		}

@@ -14,8 +14,8 @@ import (
 
 	"github.com/alecthomas/kong"
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/config"
 
+	"aws-accounts/accounts"
 	"aws-accounts/internal/hint"
 	"aws-accounts/process/deadline"
 )
@@ -117,11 +117,11 @@ func (c *Exec) serve(session *session, path string, argv []string) error {
 
 // defaultRegion is that of the default profile, which the command then doesn't see.
 func defaultRegion() string {
-	shared, err := config.LoadSharedConfigProfile(context.Background(), config.DefaultSharedConfigProfile)
+	files, err := readAWSFiles()
 	if err != nil {
 		return ""
 	}
-	return shared.Region
+	return files.layers(nil, accounts.DefaultProfile).find("region").text
 }
 
 // session is an account whose credentials have been had once.
@@ -139,7 +139,7 @@ func (r *Resolver) open(name string) (*session, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &session{resolver: r, name: a.Name, region: a.EffectiveRegion(), roleARN: a.RoleARN}
+	s := &session{resolver: r, name: a.Name, region: ProfileRegion(a), roleARN: a.RoleARN}
 	if s.roleARN == "" {
 		s.roleARN = a.Way().RoleARN
 	}

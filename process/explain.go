@@ -45,7 +45,8 @@ func (r *refusal) Is(target error) bool { return r.definite && target == cache.E
 
 // explain says in one sentence what AWS, or the way to it, had against getting a's credentials, and one next step. Errors
 // that have a next step already, as from an account's source, stay as they are.
-func explain(err error, file *accounts.File, a *accounts.Account) error {
+func explain(err error, a *accounts.Account) error {
+	file := a.File()
 	if err == nil {
 		return nil
 	}

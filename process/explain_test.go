@@ -72,7 +72,7 @@ func TestExplain(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			got := explain(c.err, explained, a)
+			got := explain(c.err, a)
 			if !strings.Contains(got.Error(), c.says) || strings.Contains(got.Error(), "\n") {
 				t.Errorf("says %q, want %q", got, c.says)
 			}
@@ -84,11 +84,11 @@ func TestExplain(t *testing.T) {
 			}
 		})
 	}
-	if explain(nil, explained, &explained.Accounts[0]) != nil {
+	if explain(nil, &explained.Accounts[0]) != nil {
 		t.Error("nothing to explain")
 	}
 	ours := hint.New(errors.New("ours"), "do")
-	if got := explain(call(ours), explained, &explained.Accounts[1]); got.Error() != "ours" {
+	if got := explain(call(ours), &explained.Accounts[1]); got.Error() != "ours" {
 		t.Errorf("our own error came back as %q", got)
 	}
 }

@@ -261,7 +261,7 @@ func (b *beginning) storeKey(ctx context.Context, file *accounts.File, f account
 	if err := b.resolver.mayStore(ctx, a, key.AccessKeyID, false); err != nil {
 		return key, err
 	}
-	stored, err := b.resolver.store(ctx, file, a, key)
+	stored, err := b.resolver.store(ctx, a, f.From, key)
 	if err != nil {
 		return key, err
 	}
@@ -350,7 +350,7 @@ func (b *beginning) tellMissing(ctx context.Context, file *accounts.File, a *acc
 	if base.SSO != nil {
 		return false
 	}
-	_, err := b.resolver.baseConfig(ctx, file, base, base.EffectiveRegion())
+	_, _, err := b.resolver.Client(ctx, base)
 	if err == nil {
 		return false
 	}

@@ -12,7 +12,6 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/config"
 	smithy "github.com/aws/smithy-go"
 
 	"aws-accounts/accounts"
@@ -74,7 +73,7 @@ func (c *KeysAdd) Run(r *Resolver, stdout io.Writer) error {
 	if err != nil {
 		return err
 	}
-	stored, err := r.store(ctx, file, a, aws.Credentials{AccessKeyID: id, SecretAccessKey: secret})
+	stored, err := r.store(ctx, a, "", aws.Credentials{AccessKeyID: id, SecretAccessKey: secret})
 	if err != nil {
 		return err
 	}
@@ -220,8 +219,8 @@ func explainItem(err error, a *accounts.Account) error {
 }
 
 // store asks AWS whose key it is, stores it, and uses what it reads back.
-func (r *Resolver) store(ctx context.Context, file *accounts.File, a *accounts.Account, key aws.Credentials) (*cache.Keys, error) {
-	who, err := r.owner(ctx, file, a, key)
+func (r *Resolver) store(ctx context.Context, a *accounts.Account, profile string, key aws.Credentials) (*cache.Keys, error) {
+	who, err := r.owner(ctx, a, profile, key)
 	if err != nil {
 		return nil, err
 	}
@@ -234,46 +233,47 @@ func (r *Resolver) store(ctx context.Context, file *accounts.File, a *accounts.A
 	if err != nil {
 		return nil, explainItem(err, a)
 	}
-	if _, err := r.owner(ctx, file, a, stored.Credentials(stored.Current)); err != nil {
+	if _, err := r.owner(ctx, a, profile, stored.Credentials(stored.Current)); err != nil {
 		return nil, err
 	}
 	// Sessions that began with another key would be handed out until they end.
-	if _, err := r.Sessions.Forget(ctx, beginWith(file, a)); err != nil {
+	if _, err := r.Sessions.Forget(ctx, beginWith(a)); err != nil {
 		return nil, fmt.Errorf("forgetting the sessions of %s: %w", a.Name, err)
 	}
 	return stored, nil
 }
 
 // owner asks AWS whose long-term key it is: somebody's of the account that a says.
-func (r *Resolver) owner(ctx context.Context, file *accounts.File, a *accounts.Account, key aws.Credentials) (Identity, error) {
-	client, err := r.keyClient(ctx, file, a, static(key))
+func (r *Resolver) owner(ctx context.Context, a *accounts.Account, profile string, key aws.Credentials) (Identity, error) {
+	client, err := r.keyClient(a, profile, key)
 	if err != nil {
 		return Identity{}, err
 	}
 	who, err := client.whoami(ctx)
 	if err != nil {
-		return Identity{}, explainKey(err, file, a, key.AccessKeyID)
+		return Identity{}, explainKey(err, a, key.AccessKeyID)
 	}
 	if a.AccountID != "" && who.AccountID != a.AccountID {
 		return Identity{}, hint.New(fmt.Errorf("%s: access key %s belongs to account %s, not to %s", a.Name, key.AccessKeyID, who.AccountID, a.AccountID),
-			"take a key of account %s, or correct \"account_id\" of %s in %s", a.AccountID, a.Name, file.Path)
+			"take a key of account %s, or correct \"account_id\" of %s in %s", a.AccountID, a.Name, a.File().Path)
 	}
 	return who, nil
 }
 
-func (r *Resolver) keyClient(ctx context.Context, file *accounts.File, a *accounts.Account, provider aws.CredentialsProvider) (*client, error) {
-	cfg, err := loadConfig(ctx, noProfile, a.EffectiveRegion(), config.WithCredentialsProvider(provider))
+// keyClient calls AWS for a with one key, as the settings of the profile say that it came from.
+func (r *Resolver) keyClient(a *accounts.Account, profile string, key aws.Credentials) (*client, error) {
+	hop, err := HopOf(a, profile)
 	if err != nil {
 		return nil, err
 	}
-	return newClient(cfg, partitionOf(a), false, r.report(a.Name)), nil
+	return newClient(hop, Static(key), false, r.report(a.Name)), nil
 }
 
 // explainKey says what AWS has against one access key.
-func explainKey(err error, file *accounts.File, a *accounts.Account, id string) error {
+func explainKey(err error, a *accounts.Account, id string) error {
 	api, ok := errors.AsType[smithy.APIError](err)
 	if !ok {
-		return explain(err, file, a)
+		return explain(err, a)
 	}
 	refused := &refusal{Code: api.ErrorCode(), RequestID: requestID(err), definite: true}
 	switch {
@@ -284,7 +284,7 @@ func explainKey(err error, file *accounts.File, a *accounts.Account, id string) 
 		refused.message = fmt.Sprintf("%s: the secret of access key %s is wrong", a.Name, id)
 		return hint.New(refused, "copy it again, all of it; then `aws-accounts keys add %s --replace`", a.Name)
 	}
-	return explain(err, file, a)
+	return explain(err, a)
 }
 
 // begin makes the accounts file say that a begins in the keychain, and tells what has been done.
@@ -301,7 +301,8 @@ func (r *Resolver) begin(ctx context.Context, stdout io.Writer, file *accounts.F
 }
 
 // beginWith are the accounts whose credentials begin with base, itself first.
-func beginWith(file *accounts.File, base *accounts.Account) []string {
+func beginWith(base *accounts.Account) []string {
+	file := base.File()
 	names := []string{base.Name}
 	for i := range file.Accounts {
 		if a := &file.Accounts[i]; a != base && slices.Contains(a.Chain(), base) {
@@ -309,15 +310,6 @@ func beginWith(file *accounts.File, base *accounts.Account) []string {
 		}
 	}
 	return names
-}
-
-// keychainConfig loads the SDK's configuration with the access key that base has in the keychain.
-func (r *Resolver) keychainConfig(ctx context.Context, base *accounts.Account, region string) (aws.Config, error) {
-	keys, err := r.Sessions.Keychain.LoadKeys(ctx, base.Name)
-	if err != nil {
-		return aws.Config{}, explainItem(err, base)
-	}
-	return loadConfig(ctx, noProfile, region, config.WithCredentialsProvider(static(keys.Credentials(keys.Current))))
 }
 
 // KeysRemove is `aws-accounts keys remove NAME`.
@@ -348,7 +340,7 @@ func (c *KeysRemove) Run(r *Resolver, stdout io.Writer) error {
 	forget := []string{c.Name}
 	if file, err := r.Accounts.File(); err == nil {
 		if found, err := file.Find(c.Name); err == nil {
-			a, forget = found, beginWith(file, found)
+			a, forget = found, beginWith(found)
 		}
 	}
 	keys, err := r.Sessions.Keychain.LoadKeys(ctx, a.Name)

@@ -72,7 +72,7 @@ func (c *KeysImport) Run(r *Resolver, stdout io.Writer) error {
 	if err := r.mayStore(ctx, a, key.AccessKeyID, c.Replace); err != nil {
 		return err
 	}
-	stored, err := r.store(ctx, file, a, key)
+	stored, err := r.store(ctx, a, c.Profile, key)
 	if err != nil {
 		return err
 	}
@@ -166,7 +166,7 @@ func (c *KeysImport) account(ctx context.Context, r *Resolver, file *accounts.Fi
 		})
 	}
 	if len(found) == 0 {
-		who, err := r.owner(ctx, file, &accounts.Account{Name: "profile " + c.Profile}, key)
+		who, err := r.owner(ctx, &accounts.Account{Name: "profile " + c.Profile}, c.Profile, key)
 		if refused, ok := errors.AsType[*refusal](err); ok && refused.definite {
 			return nil, hint.New(err, "run `aws configure --profile %s` with a valid key, then try again", hint.Word(c.Profile))
 		}

@@ -63,7 +63,7 @@ func (c *KeysRotate) Run(r *Resolver, stdout io.Writer, stderr tui.Stderr) error
 	if keys.Rotation != nil {
 		t.say("going on with the rotation that began %s", keys.Rotation.Began.Local().Format(time.DateTime))
 	}
-	attempt := r.Log.Begin(file, a)
+	attempt := r.Log.Begin(a)
 	attempt.entry.Action = ActionRotate
 	err = t.run(ctx)
 	attempt.End(aws.Credentials{}, err)
@@ -229,7 +229,7 @@ func (t *rotation) switchOver(ctx context.Context) error {
 		}
 	}
 	if err != nil {
-		return explainKey(err, t.file, t.account, next.ID)
+		return explainKey(err, t.account, next.ID)
 	}
 	old := t.keys.Current
 	err = t.save(ctx, func(k *cache.Keys) {
@@ -245,7 +245,7 @@ func (t *rotation) switchOver(ctx context.Context) error {
 func (t *rotation) settle(ctx context.Context, key cache.AccessKey) error {
 	ctx, cancel := context.WithTimeout(ctx, settleTime)
 	defer cancel()
-	client, err := t.keyClient(ctx, t.file, t.account, static(t.keys.Credentials(key)))
+	client, err := t.keyClient(t.account, "", t.keys.Credentials(key))
 	if err != nil {
 		return err
 	}
@@ -328,7 +328,7 @@ func (t *rotation) retire(ctx context.Context) error {
 // goBack is for a new key that somebody deleted while the old one is still there.
 func (t *rotation) goBack(ctx context.Context, refused error) error {
 	old := *t.keys.Rotation.Old
-	if _, err := t.owner(ctx, t.file, t.account, t.keys.Credentials(old)); err != nil {
+	if _, err := t.owner(ctx, t.account, "", t.keys.Credentials(old)); err != nil {
 		return t.explain(refused, "iam:UpdateAccessKey")
 	}
 	gone := t.keys.Current.ID
@@ -353,15 +353,15 @@ func (t *rotation) known(ctx context.Context, call func() error) error {
 // iam returns a client that acts with the key in use, or with the account's MFA session where it has a device: IAM refuses
 // sessions without MFA, and many policies refuse IAM without it. Sessions outlive the key that they began with.
 func (t *rotation) iam(ctx context.Context) (*iam.Client, error) {
-	provider := static(t.keys.Credentials(t.keys.Current))
+	credentials := t.keys.Credentials(t.keys.Current)
 	if t.account.MFASerial != "" {
 		session, err := t.Session(t.account.Name).Retrieve(ctx)
 		if err != nil {
 			return nil, err
 		}
-		provider = static(session)
+		credentials = session
 	}
-	client, err := t.keyClient(ctx, t.file, t.account, provider)
+	client, err := t.keyClient(t.account, "", credentials)
 	if err != nil {
 		return nil, err
 	}
@@ -416,7 +416,7 @@ func (t *rotation) next(err error) string {
 func (t *rotation) explain(err error, action string) error {
 	api, ok := errors.AsType[smithy.APIError](err)
 	if !ok {
-		return explain(err, t.file, t.account)
+		return explain(err, t.account)
 	}
 	refused := &refusal{Code: api.ErrorCode(), RequestID: requestID(err), definite: true}
 	switch refused.Code {
@@ -431,7 +431,7 @@ func (t *rotation) explain(err error, action string) error {
 		refused.message = fmt.Sprintf("%s: %s has as many access keys as AWS allows", t.account.Name, t.user())
 		return hint.New(refused, "delete the one that nobody uses at %s; then run `aws-accounts keys rotate %s` again", securityCredentials, t.account.Name)
 	}
-	return explainKey(err, t.file, t.account, t.keys.Current.ID)
+	return explainKey(err, t.account, t.keys.Current.ID)
 }
 
 // definite: AWS refused, so nothing was done. Everything else leaves open whether it was.

@@ -6,7 +6,6 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -49,19 +48,6 @@ func TestWrite(t *testing.T) {
 	}
 }
 
-func TestRegionIn(t *testing.T) {
-	for _, c := range [][3]string{
-		{"aws", "eu-west-1", "eu-west-1"}, {"aws", "", "us-east-1"}, {"aws", "cn-north-1", "us-east-1"}, {"aws", "us-gov-west-1", "us-east-1"},
-		{"aws-cn", "eu-west-1", "cn-north-1"}, {"aws-cn", "cn-northwest-1", "cn-northwest-1"}, {"aws-us-gov", "", "us-gov-west-1"},
-		{"aws-us-gov", "us-gov-east-1", "us-gov-east-1"}, {"aws-iso-b", "us-isob-east-1", "us-isob-east-1"}, {"aws-iso", "us-isob-east-1", "us-iso-east-1"},
-		{"", "cn-north-1", "cn-north-1"}, {"", "", "us-east-1"},
-	} {
-		if got := regionIn(c[0], c[1]); got != c[2] {
-			t.Errorf("regionIn(%s, %q) = %s, want %s", c[0], c[1], got, c[2])
-		}
-	}
-}
-
 func TestSessionNameIsValid(t *testing.T) {
 	if got := sessionName(&accounts.Account{SessionName: "me@here"}); got != "me@here" {
 		t.Error(got)
@@ -71,8 +57,8 @@ func TestSessionNameIsValid(t *testing.T) {
 	}
 }
 
-// Everything that shapes a session is in its fingerprint; what only describes the account isn't.
-func TestFingerprint(t *testing.T) {
+// Everything that shapes a session is in its identity; what only describes the account isn't.
+func TestIdentityOfAnAccount(t *testing.T) {
 	base := func() *accounts.File {
 		return (&accounts.File{Accounts: []accounts.Account{
 			{Name: "main", AccountID: "123456789012"},
@@ -80,7 +66,8 @@ func TestFingerprint(t *testing.T) {
 			{Name: "dev", RoleARN: "arn:aws:iam::987654321098:role/A", Source: "main"},
 		}}).Indexed()
 	}
-	print := func(f *accounts.File) string { return fingerprint(f, &f.Accounts[2]) }
+	noAWSFiles(t)
+	print := func(f *accounts.File) string { return identityOf(t, &f.Accounts[2]) }
 	before := print(base())
 	for name, change := range map[string]func(f *accounts.File){
 		"role":              func(f *accounts.File) { f.Accounts[2].RoleARN = "arn:aws:iam::987654321098:role/B" },
@@ -101,7 +88,7 @@ func TestFingerprint(t *testing.T) {
 	} {
 		f := base()
 		if change(f); print(f) == before {
-			t.Errorf("another %s has the same fingerprint", name)
+			t.Errorf("another %s has the same identity", name)
 		}
 	}
 	for name, change := range map[string]func(f *accounts.File){
@@ -113,13 +100,13 @@ func TestFingerprint(t *testing.T) {
 	} {
 		f := base()
 		if change(f); print(f) != before {
-			t.Errorf("another %s has another fingerprint", name)
+			t.Errorf("another %s has another identity", name)
 		}
 	}
 }
 
 // A base's profile in ~/.aws decides as well, with all that it leads to.
-func TestFingerprintOfProfile(t *testing.T) {
+func TestIdentityOfAProfile(t *testing.T) {
 	dir := t.TempDir()
 	configFile, credentials := filepath.Join(dir, "config"), filepath.Join(dir, "credentials")
 	t.Setenv("AWS_CONFIG_FILE", configFile)
@@ -131,7 +118,7 @@ func TestFingerprintOfProfile(t *testing.T) {
 		if err := errors.Join(os.WriteFile(configFile, []byte(config), 0o600), os.WriteFile(credentials, []byte(keys), 0o600)); err != nil {
 			t.Fatal(err)
 		}
-		return fingerprint(f, &f.Accounts[0])
+		return identityOf(t, &f.Accounts[0])
 	}
 	const config = `[profile work]
 role_arn = arn:aws:iam::600000000000:role/R
@@ -152,21 +139,21 @@ sso_region = eu-west-1
 	before := print(config, keys)
 	for old, new := range map[string]string{"role/R": "role/Admin", "role/M": "role/Other", "= keys": "= work", "_profile = middle": "_profile = keys"} {
 		if print(strings.Replace(config, old, new, 1), keys) == before {
-			t.Errorf("%s instead of %s has the same fingerprint", new, old)
+			t.Errorf("%s instead of %s has the same identity", new, old)
 		}
 	}
 	if print(config, strings.Replace(keys, "AKIA1", "AKIA2", 1)) == before {
-		t.Error("another access key has the same fingerprint")
+		t.Error("another access key has the same identity")
 	}
 	if print(strings.Replace(config, "region = eu-west-1", "region = eu-west-2", 1)+"[profile other]\nrole_arn = x\n", keys) != before {
-		t.Error("what doesn't decide has another fingerprint")
+		t.Error("what doesn't decide has another identity")
 	}
 
 	f.Accounts[0].Credentials.Profile = "sso"
 	before = print(config, keys)
 	for old, new := range map[string]string{"//corp": "//other", "role_name = R": "role_name = Admin"} {
 		if print(strings.Replace(config, old, new, 1), keys) == before {
-			t.Errorf("%s instead of %s has the same fingerprint", new, old)
+			t.Errorf("%s instead of %s has the same identity", new, old)
 		}
 	}
 }
@@ -180,48 +167,15 @@ func TestProfileThatBeginsInTheEnvironment(t *testing.T) {
 		t.Fatal(err)
 	}
 	f := (&accounts.File{Accounts: []accounts.Account{{Name: "main", Credentials: &accounts.Credentials{Profile: "work"}}}}).Indexed()
-	if !changesUnseen(&f.Accounts[0], readAWSFiles) {
+	if route, err := RouteTo(&f.Accounts[0]); err != nil || !route.Origin.Volatile {
 		t.Error("it counts as one that no file is needed for")
 	}
 	t.Setenv("AWS_ACCESS_KEY_ID", "AKIA1")
-	before := fingerprint(f, &f.Accounts[0])
+	before := identityOf(t, &f.Accounts[0])
 	t.Setenv("AWS_ACCESS_KEY_ID", "AKIA2")
-	if fingerprint(f, &f.Accounts[0]) == before {
-		t.Error("another key has the same fingerprint")
+	if identityOf(t, &f.Accounts[0]) == before {
+		t.Error("another key has the same identity")
 	}
-}
-
-// While the SDK is kept from the environment's credentials for one account, another still begins with them.
-func TestEnvironmentInParallel(t *testing.T) {
-	t.Setenv("AWS_ACCESS_KEY_ID", "AKIAIOSFODNN7EXAMPLE")
-	t.Setenv("AWS_SECRET_ACCESS_KEY", "secret")
-	f := (&accounts.File{Accounts: []accounts.Account{{Name: "main", Credentials: &accounts.Credentials{Environment: true}}}}).Indexed()
-	before := fingerprint(f, &f.Accounts[0])
-	done := make(chan struct{})
-	var others sync.WaitGroup
-	others.Go(func() {
-		for {
-			select {
-			case <-done:
-				return
-			default:
-				loadConfig(t.Context(), noProfile, "")
-			}
-		}
-	})
-	for range 20 {
-		cfg, err := environmentConfig(t.Context(), &f.Accounts[0], "eu-west-1")
-		if err != nil || fingerprint(f, &f.Accounts[0]) != before {
-			t.Errorf("%v, or another fingerprint", err)
-			break
-		}
-		if c, err := cfg.Credentials.Retrieve(t.Context()); err != nil || c.AccessKeyID != "AKIAIOSFODNN7EXAMPLE" {
-			t.Errorf("%q, %v", c.AccessKeyID, err)
-			break
-		}
-	}
-	close(done)
-	others.Wait()
 }
 
 // While a shared file can't be used, an earlier version of it is, and no stamp shows when that is over: a session kept as of

@@ -1,5 +1,8 @@
-// Package process turns an account into credentials, and credentials into what callers read: the core of it is resolver.go,
-// base.go, fingerprint.go, sts.go and mfa.go. The commands that need credentials are here too, each in a file of its name.
+// Package process turns an account into credentials, and credentials into what callers read.
+//
+// The way of a call: find the account, make its route (route.go: from where the credentials begin, which origin.go knows, over
+// the hops to the account, each with its settings, settings.go), ask the keychain for a session of that route (package cache), else
+// fetch one over the route (resolver.go, credentials.go, sts.go), and write it (process.go).
 //
 // Invariant: credentials of an account come from that account's own entry alone. They never come through a profile that
 // calls us, and never belong to another AWS account than the entry says.
@@ -7,9 +10,7 @@ package process
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"sync"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -17,6 +18,7 @@ import (
 	"aws-accounts/accounts"
 	"aws-accounts/accounts/version"
 	"aws-accounts/cache"
+	"aws-accounts/cache/item"
 	"aws-accounts/internal/hint"
 )
 
@@ -32,10 +34,14 @@ type Resolver struct {
 // Session returns the provider of the credentials that the account called name hands out. It doesn't look into the
 // accounts file unless the keychain has no answer; that there is no such account then shows in Retrieve.
 func (r *Resolver) Session(name string) *cache.Provider {
+	return r.session(name, version.FirstAWS(time.Now()))
+}
+
+func (r *Resolver) session(name string, look *version.AWS) *cache.Provider {
 	return &cache.Provider{
 		Sessions: r.Sessions,
 		Account:  name,
-		Stamp:    version.WithAWSFiles(r.Accounts.Stamp(), time.Now()),
+		Stamp:    look.With(r.Accounts.Stamp()),
 		Plan: func() (cache.Plan, error) {
 			file, err := r.Accounts.File()
 			if err != nil {
@@ -45,42 +51,168 @@ func (r *Resolver) Session(name string) *cache.Provider {
 			if err != nil {
 				return cache.Plan{}, err
 			}
-			return r.plan(file, a)
+			return r.plan(a, look)
 		},
 	}
 }
 
+// fetchAs has the provider fetch what another account gives, and keep it as its own: what the user asked for once is what every
+// caller is then handed.
+func (r *Resolver) fetchAs(provider *cache.Provider, other *accounts.Account) error {
+	plan, err := provider.Plan()
+	if err != nil {
+		return err
+	}
+	changed, err := r.plan(other, version.FirstAWS(time.Now()))
+	if err != nil {
+		return err
+	}
+	plan.Fetch = changed.Fetch
+	provider.Plan = func() (cache.Plan, error) { return plan, nil }
+	return nil
+}
+
 // plan says how a's session comes about.
-func (r *Resolver) plan(file *accounts.File, a *accounts.Account) (cache.Plan, error) {
-	if err := inCircle(file, a); err != nil {
+func (r *Resolver) plan(a *accounts.Account, look *version.AWS) (cache.Plan, error) {
+	files, err := awsFilesOf(look)
+	if err != nil {
 		return cache.Plan{}, err
 	}
-	files := sync.OnceValues(readAWSFiles)
+	route, err := routeOf(a, files)
+	if err == nil {
+		err = files.inCircle(&route.Origin, route.first().Account)
+	}
+	if err != nil {
+		return cache.Plan{}, err
+	}
 	return cache.Plan{
-		Fingerprint: fingerprintWith(file, a, files),
-		Volatile:    changesUnseen(a.Chain()[0], files) || file.Outdated() || r.Accounts.Changed(file),
-		Fetch: func(ctx context.Context, hurry bool) (aws.Credentials, error) {
-			return r.fetch(ctx, file, a, hurry)
+		Fingerprint: route.Identity(),
+		Volatile:    route.Origin.Volatile || a.File().Outdated() || r.Accounts.Changed(a.File()),
+		Fetch: func(ctx context.Context, failFast bool) (aws.Credentials, error) {
+			return r.fetch(ctx, &fetching{route, look, failFast})
 		},
 	}, nil
 }
 
-// fetch gets a's credentials from AWS, or from where they begin, and logs the attempt.
-func (r *Resolver) fetch(ctx context.Context, file *accounts.File, a *accounts.Account, hurry bool) (aws.Credentials, error) {
-	attempt := r.Log.Begin(file, a)
-	var credentials aws.Credentials
-	var err error
-	switch {
-	case a.SSO != nil:
-		credentials, err = r.fetchSSO(ctx, file, a, hurry)
-	case a.IsBase():
-		credentials, err = r.fetchBase(ctx, file, a, hurry)
-	default:
-		credentials, err = r.fetchRole(ctx, file, a, hurry)
+// fetching is one attempt to go a route.
+type fetching struct {
+	*Route
+	look     *version.AWS // that the route was made from
+	failFast bool         // as there is a session to fall back on
+}
+
+// Routes makes routes from one reading of ~/.aws, for who needs many.
+type Routes struct{ files *awsFiles }
+
+// ReadRoutes reads ~/.aws as it is now.
+func ReadRoutes() (*Routes, error) {
+	files, err := readAWSFiles()
+	if err != nil {
+		return nil, err
 	}
+	return &Routes{files}, nil
+}
+
+// To is the way to a.
+func (r *Routes) To(a *accounts.Account) (*Route, error) { return routeOf(a, r.files) }
+
+// Hop is how AWS is called on behalf of a, wherever its credentials begin: with profile in ~/.aws, or with a's own origin if
+// profile is "". a may be nil: then it is for whoever uses the profile alone.
+func (r *Routes) Hop(a *accounts.Account, profile string) (*Hop, error) {
+	h := &Hop{Account: a}
+	switch {
+	case a == nil:
+		h.Account = &accounts.Account{}
+	case profile == "":
+		profile = a.Chain()[0].Way().Profile
+	}
+	var err error
+	h.Partition = partitionOf(h.Account)
+	h.Settings, err = r.files.layers(a, profile).settings(a)
+	return h, err
+}
+
+// RouteTo is the way to a, with ~/.aws as it is now.
+func RouteTo(a *accounts.Account) (*Route, error) {
+	r, err := ReadRoutes()
+	if err != nil {
+		return nil, err
+	}
+	return r.To(a)
+}
+
+// HopOf is Hop with ~/.aws as it is now.
+func HopOf(a *accounts.Account, profile string) (*Hop, error) {
+	r, err := ReadRoutes()
+	if err != nil {
+		return nil, err
+	}
+	return r.Hop(a, profile)
+}
+
+// Client returns a client of STS that gets a's credentials as any call would, but for the keychain and the log, and the hop to a.
+func (r *Resolver) Client(ctx context.Context, a *accounts.Account) (*client, *Route, error) {
+	c, err := fetchingNow(a)
+	if err != nil {
+		return nil, nil, err
+	}
+	client, err := r.client(ctx, c)
+	return client, c.Route, explain(err, a)
+}
+
+// Obtain gets a's credentials as any call would, but for the keychain and the log.
+func (r *Resolver) Obtain(ctx context.Context, a *accounts.Account) (aws.Credentials, error) {
+	c, err := fetchingNow(a)
+	if err != nil {
+		return aws.Credentials{}, err
+	}
+	return r.obtain(ctx, c)
+}
+
+func fetchingNow(a *accounts.Account) (*fetching, error) {
+	look := version.FirstAWS(time.Now())
+	files, err := awsFilesOf(look)
+	if err != nil {
+		return nil, err
+	}
+	route, err := routeOf(a, files)
+	if err == nil {
+		err = files.inCircle(&route.Origin, route.first().Account)
+	}
+	return &fetching{route, look, false}, err
+}
+
+// HandedOut returns what tells whether a stored session is of the files as they are now, so that it is still handed out. It
+// makes a route only where the session's stamp leaves that open.
+func HandedOut(reader *accounts.Reader) func(*item.Session) bool {
+	look := version.FirstAWS(time.Now())
+	stamp := look.With(reader.Stamp())
+	files, broken := awsFilesOf(look)
+	return func(s *item.Session) bool {
+		if stamp != "" && s.Stamp == stamp {
+			return true
+		}
+		file, err := reader.File()
+		if err != nil || broken != nil { // then it can't be told
+			return true
+		}
+		a, err := file.Find(s.Account)
+		if err != nil {
+			return false
+		}
+		route, err := routeOf(a, files)
+		return err == nil && s.Fingerprint == route.Identity()
+	}
+}
+
+// fetch gets the route's credentials from AWS, or from where they begin, and logs the attempt.
+func (r *Resolver) fetch(ctx context.Context, c *fetching) (aws.Credentials, error) {
+	a := c.last().Account
+	attempt := r.Log.Begin(a)
+	credentials, err := r.obtain(ctx, c)
 	if err == nil && a.AccountID != "" && credentials.AccountID != a.AccountID {
 		err = hint.New(&refusal{message: fmt.Sprintf("%s: the credentials belong to account %s, not to %s", a.Name, credentials.AccountID, a.AccountID), definite: true},
-			"correct account_id of %s in %s, or the credentials it begins with", a.Name, file.Path)
+			"correct account_id of %s in %s, or the credentials it begins with", a.Name, a.File().Path)
 	}
 	if err == nil && credentials.CanExpire && !credentials.Expires.After(r.Sessions.Now()) {
 		err = hint.New(fmt.Errorf("%s: the session is over by this computer's clock, which must be wrong", a.Name),
@@ -93,85 +225,91 @@ func (r *Resolver) fetch(ctx context.Context, file *accounts.File, a *accounts.A
 	return credentials, nil
 }
 
-func (r *Resolver) fetchRole(ctx context.Context, file *accounts.File, a *accounts.Account, hurry bool) (aws.Credentials, error) {
-	client, err := r.client(ctx, file, a.SourceAccount(), a, hurry)
+func (r *Resolver) obtain(ctx context.Context, c *fetching) (aws.Credentials, error) {
+	switch a := c.last().Account; {
+	case a.SSO != nil:
+		return r.fetchSSO(ctx, c)
+	case a.IsBase():
+		return r.fetchBase(ctx, c)
+	}
+	return r.fetchRole(ctx, c)
+}
+
+func (r *Resolver) fetchRole(ctx context.Context, c *fetching) (aws.Credentials, error) {
+	hop := c.last()
+	client, err := r.client(ctx, c)
 	if err != nil {
-		return aws.Credentials{}, err
+		return aws.Credentials{}, explain(err, hop.Account)
 	}
+	assume := func(code string) (aws.Credentials, error) { return client.assumeRole(ctx, hop, c.Origin.Kind, code) }
 	var credentials aws.Credentials
-	if owner := codeWithRole(file, a); owner != nil {
-		credentials, err = r.MFA.with(ctx, owner, a.Name, func(code string) (aws.Credentials, error) {
-			return client.assumeRole(ctx, file, a, owner.MFASerial, code)
-		})
+	if hop.Device != "" {
+		credentials, err = r.MFA.with(ctx, hop.CodeOwner, hop.Account.Name, assume)
 	} else {
-		credentials, err = client.assumeRole(ctx, file, a, "", "")
+		credentials, err = assume("")
 	}
-	return credentials, explain(err, file, a)
+	return credentials, explain(err, hop.Account)
 }
 
 // fetchBase gets what a base account hands out: temporary credentials as they are; long-term keys as a session, or as they
 // are where the account says so.
-func (r *Resolver) fetchBase(ctx context.Context, file *accounts.File, a *accounts.Account, hurry bool) (aws.Credentials, error) {
-	client, err := r.client(ctx, file, a, a, hurry)
+func (r *Resolver) fetchBase(ctx context.Context, c *fetching) (aws.Credentials, error) {
+	hop := c.last()
+	client, err := r.client(ctx, c)
 	if err != nil {
-		return aws.Credentials{}, err
+		return aws.Credentials{}, explain(err, hop.Account)
 	}
 	credentials, err := client.credentials(ctx)
 	if err != nil {
-		return aws.Credentials{}, explain(err, file, a)
+		return aws.Credentials{}, explain(err, hop.Account)
 	}
 	if credentials.AccountID, err = r.accountOf(ctx, client, credentials); err != nil {
-		return aws.Credentials{}, explain(err, file, a)
+		return aws.Credentials{}, explain(err, hop.Account)
 	}
-	if a.Session == accounts.SessionNone || credentials.SessionToken != "" {
+	if hop.KeepsKey || credentials.SessionToken != "" {
 		return credentials, nil
 	}
-	get := func(code string) (aws.Credentials, error) {
-		return client.sessionToken(ctx, a.EffectiveDuration(), a.MFASerial, code)
-	}
+	get := func(code string) (aws.Credentials, error) { return client.sessionToken(ctx, hop, code) }
 	var session aws.Credentials
-	if a.MFASerial != "" {
-		session, err = r.MFA.with(ctx, a, a.Name, get)
+	if hop.Device != "" {
+		session, err = r.MFA.with(ctx, hop.CodeOwner, hop.Account.Name, get)
 	} else {
 		session, err = get("")
 	}
 	if err != nil {
-		return aws.Credentials{}, explain(err, file, a)
+		return aws.Credentials{}, explain(err, hop.Account)
 	}
 	session.AccountID = credentials.AccountID
 	return session, nil
 }
 
-// codeWithRole returns the account whose device's code goes along with AssumeRole itself, nil if none does: the role's
-// own, or that of its source where the source's MFA session can't serve. A session from GetSessionToken counts as
-// chaining, which AWS limits to an hour (99designs/aws-vault#263), and an account that hands out its keys has none.
-func codeWithRole(file *accounts.File, a *accounts.Account) *accounts.Account {
-	source := a.SourceAccount()
-	switch {
-	case a.MFASerial != "":
-		return a
-	case source.MFASerial == "":
-		return nil
-	case source.Session == accounts.SessionNone || a.EffectiveDuration() > accounts.ChainedDuration:
-		return source
+// client returns a client of STS for the last hop: with the session of the hop before, or with what the route begins with.
+func (r *Resolver) client(ctx context.Context, c *fetching) (*client, error) {
+	hop := c.last()
+	if !hop.BySession {
+		provider, err := r.origin(ctx, c.Route, c.failFast)
+		if err != nil {
+			return nil, err
+		}
+		return newClient(hop, provider, c.failFast, r.report(hop.Account.Name)), nil
 	}
-	return nil
+	// Not through the SDK: it would get the session in the background and put its own errors in place of ours.
+	source := r.session(hop.Account.SourceAccount().Name, c.look)
+	source.Hurry = c.failFast
+	session, err := source.Retrieve(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if c.failFast && source.Unanswered != nil { // AWS is out of reach: one link has waited for it, the others need not
+		return nil, source.Unanswered
+	}
+	return newClient(hop, Static(session), c.failFast, r.report(hop.Account.Name)), nil
 }
 
-// actsWithSession reports whether roles are assumed with the session that source hands out, and not with the credentials
-// that it begins with: a role or Identity Center has nothing else, MFA is part of the session, and a web identity costs a
-// call to AWS each time.
-func actsWithSession(file *accounts.File, source, a *accounts.Account) bool {
-	if source == a {
-		return false
-	}
-	if !source.IsBase() || source.Way().WebIdentityTokenFile != "" {
-		return true
-	}
-	return source.MFASerial != "" && codeWithRole(file, a) == nil
+// Static provides credentials that are there already.
+func Static(c aws.Credentials) aws.CredentialsProvider {
+	return aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) { return c, nil })
 }
-
-var errNoCredentials = errors.New("no credentials")
 
 // report is what is told of trouble on the way to the account's credentials that was no reason to withhold them.
 func (r *Resolver) report(account string) func(error) {

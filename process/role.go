@@ -124,7 +124,7 @@ func (w *roleWork) want(ctx context.Context, shape *RoleShape, a *accounts.Accou
 // want is the role as it should be for a alone. trusted is the account that it's assumed from.
 func (c *RoleShape) want(file *accounts.File, a *accounts.Account, trusted string) (role.Want, error) {
 	w := role.Want{ARN: a.RoleARN, MaxSession: max(time.Hour, a.EffectiveDuration())}
-	w.Trust = role.Trust{ExternalID: a.ExternalID, MFA: withMFA(file, a)}
+	w.Trust = role.Trust{ExternalID: a.ExternalID, MFA: withMFA(a)}
 	if c.RequireMFA != nil {
 		if *c.RequireMFA && !w.Trust.MFA {
 			return w, hint.New(fmt.Errorf("%s: the role can't demand MFA: it is assumed without", a.Name),
@@ -163,8 +163,8 @@ func (c *RoleShape) want(file *accounts.File, a *accounts.Account, trusted strin
 }
 
 // withMFA reports whether AWS sees MFA when a's role is assumed. A role's session never has it.
-func withMFA(file *accounts.File, a *accounts.Account) bool {
-	return codeWithRole(file, a) != nil || !a.IsChained() && a.SourceAccount().MFASerial != ""
+func withMFA(a *accounts.Account) bool {
+	return a.CodeOwner() != nil || !a.IsChained() && a.SourceAccount().MFASerial != ""
 }
 
 // trusted is the AWS account that a's role is assumed from, which AWS is asked for where the file doesn't say.
@@ -177,7 +177,7 @@ func (w *roleWork) trusted(ctx context.Context, a *accounts.Account) (string, er
 	if err != nil {
 		return "", err
 	}
-	return base.accountID(ctx, w.file, source)
+	return base.accountID(ctx)
 }
 
 func cmpName(a *accounts.Account) string {

@@ -10,7 +10,6 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/iam"
-	"github.com/aws/aws-sdk-go-v2/service/sts"
 	smithy "github.com/aws/smithy-go"
 
 	"aws-accounts/internal/hint"
@@ -70,7 +69,7 @@ func (w *roleWork) checkMade(ctx context.Context, made []*roleTarget, ours bool,
 	for _, t := range made {
 		switch {
 		case t.err != nil || !t.changes.Create && !t.changes.Trust && !t.changes.MaxSession:
-		case !ours || codeWithRole(w.file, t.Account) != nil:
+		case !ours || t.Account.CodeOwner() != nil:
 			untried = true
 		default:
 			fit = append(fit, t)
@@ -79,7 +78,7 @@ func (w *roleWork) checkMade(ctx context.Context, made []*roleTarget, ours bool,
 	end := time.Now().Add(roleSettles)
 	w.each(ctx, "tried", fit, func(ctx context.Context, t *roleTarget) error {
 		err := soon(ctx, end, func() error { return w.try(ctx, t) }, mayBeUnknown)
-		if err = explain(err, w.file, t.Account); err != nil {
+		if err = explain(err, t.Account); err != nil {
 			return hint.New(fmt.Errorf("%s: made, but assuming it fails: %s", t.Name, strings.TrimPrefix(err.Error(), t.Name+": ")), "%s", hint.Of(err))
 		}
 		return nil
@@ -107,13 +106,16 @@ func (w *roleWork) try(ctx context.Context, t *roleTarget) error {
 		return err
 	}
 	c := base.client
+	route, err := w.routes.To(t.Account)
+	if err != nil {
+		return err
+	}
 	if source := t.Account.SourceAccount(); !source.IsBase() && source.SSO == nil {
-		if c, err = w.client(ctx, w.file, source, t.Account, false); err != nil {
+		if c, route, err = w.Client(ctx, t.Account); err != nil {
 			return err
 		}
-		c.config = w.pace.of(c.config)
-		c.sts = sts.NewFromConfig(c.config)
+		c = c.through(w.pace.of)
 	}
-	_, err = c.assumeRole(ctx, w.file, t.Account, "", "")
+	_, err = c.assumeRole(ctx, route.last(), route.Origin.Kind, "")
 	return err
 }

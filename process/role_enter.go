@@ -4,78 +4,81 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 	"sync"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/service/iam"
-	"github.com/aws/aws-sdk-go-v2/service/sts"
 
 	"aws-accounts/accounts"
 	"aws-accounts/internal/hint"
 )
 
-// roleBase is where the credentials begin that enter accounts.
+// roleBase is where the credentials begin that enter accounts, in one partition and with the same settings.
 type roleBase struct {
 	*client
-	once sync.Once
-	id   string
-	err  error
+	account *accounts.Account
+	once    sync.Once
+	id      string
+	err     error
 }
 
 // accountID is the AWS account that the credentials belong to, which must be the one that the file says.
-func (b *roleBase) accountID(ctx context.Context, file *accounts.File, base *accounts.Account) (string, error) {
+func (b *roleBase) accountID(ctx context.Context) (string, error) {
 	b.once.Do(func() {
 		var who Identity
 		who, b.err = b.whoami(ctx)
-		b.id, b.err = who.AccountID, explain(b.err, file, base)
-		if b.err == nil && base.AccountID != "" && b.id != base.AccountID {
-			b.err = hint.New(fmt.Errorf("%s: the credentials belong to account %s, not to %s", base.Name, b.id, base.AccountID),
-				"correct account_id of %s in %s, or the credentials it begins with", base.Name, file.Path)
+		b.id, b.err = who.AccountID, explain(b.err, b.account)
+		if b.err == nil && b.account.AccountID != "" && b.id != b.account.AccountID {
+			b.err = hint.New(fmt.Errorf("%s: the credentials belong to account %s, not to %s", b.account.Name, b.id, b.account.AccountID),
+				"correct account_id of %s in %s, or the credentials it begins with", b.account.Name, b.account.File().Path)
 		}
 	})
 	return b.id, b.err
 }
 
-// base returns the client of the account that a's credentials begin at, for a's partition and region.
+// base returns the client of the account that a's credentials begin at, with a's settings.
 func (w *roleWork) base(ctx context.Context, a *accounts.Account) (*roleBase, error) {
-	base, region := a.Chain()[0], a.EffectiveRegion()
-	key := strings.Join([]string{base.Name, region, partitionOf(a)}, "\n")
+	base := a.Chain()[0]
+	hop, err := w.routes.Hop(a, "")
+	if err != nil {
+		return nil, err
+	}
+	key := base.Name + "\n" + hop.Key()
 	if b := w.bases[key]; b != nil {
 		return b, nil
 	}
-	cfg, err := w.baseConfigForMany(ctx, base, region)
-	if err != nil {
-		return nil, explain(err, w.file, base)
+	provider, known := w.providers[base.Name]
+	if !known {
+		if provider, err = w.providerForMany(ctx, base); err != nil {
+			return nil, explain(err, base)
+		}
+		w.providers[base.Name] = provider
 	}
-	c := newClient(cfg, partitionOf(a), false, w.report(a.Name))
-	c.config = w.pace.of(c.config)
-	c.sts = sts.NewFromConfig(c.config)
-	b := &roleBase{client: c}
+	b := &roleBase{client: newClient(hop, provider, false, w.report(a.Name)).through(w.pace.of), account: base}
 	w.bases[key] = b
 	return b, nil
 }
 
-// baseConfigForMany is sourceConfig for so many roles that nobody wants to type a code for each: where base has a device,
-// one session serves them all, even if base hands out its keys.
-func (w *roleWork) baseConfigForMany(ctx context.Context, base *accounts.Account, region string) (aws.Config, error) {
+// providerForMany is for so many roles that nobody wants to type a code for each: where base has a device, one session serves them
+// all, even if base hands out its keys.
+func (w *roleWork) providerForMany(ctx context.Context, base *accounts.Account) (aws.CredentialsProvider, error) {
 	var session aws.Credentials
 	var err error
 	switch {
 	case base.SSO == nil && base.MFASerial == "" && base.Way().WebIdentityTokenFile == "":
-		return w.baseConfig(ctx, w.file, base, region)
+		client, _, err := w.Client(ctx, base)
+		if err != nil {
+			return nil, err
+		}
+		return client.config.Credentials, nil
 	case base.Session == accounts.SessionNone:
 		withSession := *base
 		withSession.Session = accounts.SessionToken
-		session, err = w.fetchBase(ctx, w.file, &withSession, false)
+		session, err = w.Obtain(ctx, &withSession)
 	default:
 		session, err = w.Session(base.Name).Retrieve(ctx)
 	}
-	if err != nil {
-		return aws.Config{}, err
-	}
-	return loadConfig(ctx, noProfile, region, config.WithCredentialsProvider(static(session)))
+	return Static(session), err
 }
 
 // enter gets credentials for the account's IAM: those of the bootstrap role, or the base's own if it is the same account.
@@ -90,23 +93,26 @@ func (w *roleWork) enter(ctx context.Context, t *roleTarget) (*iam.Client, error
 		}
 	}
 	cfg := base.config.Copy()
-	cfg.Credentials = static(t.credentials)
+	cfg.Credentials = Static(t.credentials)
 	return iam.NewFromConfig(cfg), nil
 }
 
 func (w *roleWork) credentialsFor(ctx context.Context, t *roleTarget, base *roleBase) (aws.Credentials, error) {
-	source := t.entrance.SourceAccount()
-	id, err := base.accountID(ctx, w.file, source)
+	id, err := base.accountID(ctx)
 	if err != nil {
 		return aws.Credentials{}, err
 	}
 	if id == t.AccountID {
 		credentials, err := base.credentials(ctx)
-		return credentials, explain(err, w.file, source)
+		return credentials, explain(err, base.account)
 	}
-	attempt := w.Log.Begin(w.file, t.entrance)
-	credentials, err := base.assumeRole(ctx, w.file, t.entrance, "", "")
-	if err = explain(err, w.file, t.entrance); isRefused(err, "AccessDenied") {
+	route, err := w.routes.To(t.entrance)
+	if err != nil {
+		return aws.Credentials{}, err
+	}
+	attempt := w.Log.Begin(t.entrance)
+	credentials, err := base.assumeRole(ctx, route.last(), route.Origin.Kind, "")
+	if err = explain(err, t.entrance); isRefused(err, "AccessDenied") {
 		err = hint.New(err, "check that %s has the role, that it trusts account %s, and that you have sts:AssumeRole; --bootstrap-role names another", t.AccountID, id)
 	}
 	attempt.End(credentials, err)

@@ -18,7 +18,7 @@ func explainRole(err error, file *accounts.File, t *roleTarget) error {
 	}
 	api, ok := errors.AsType[smithy.APIError](err)
 	if !ok {
-		return explain(err, file, t.entrance)
+		return explain(err, t.entrance)
 	}
 	refused := &refusal{Code: api.ErrorCode(), RequestID: requestID(err), definite: true}
 	action := "IAM"
@@ -45,5 +45,5 @@ func explainRole(err error, file *accounts.File, t *roleTarget) error {
 		refused.message = fmt.Sprintf("%s: something still uses the role: %s", t.Name, plain(err))
 		return hint.New(refused, "take it out of its instance profiles in %s first", t.AccountID)
 	}
-	return explain(err, file, t.entrance)
+	return explain(err, t.entrance)
 }

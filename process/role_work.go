@@ -26,11 +26,13 @@ import (
 // roleWork is one command's work on the roles of many accounts.
 type roleWork struct {
 	*Resolver
-	file    *accounts.File
-	pace    *pace
-	tell    io.Writer // of progress, if it's a terminal
-	bases   map[string]*roleBase
-	sharing map[string][]*accounts.Account // by role_arn
+	file      *accounts.File
+	pace      *pace
+	tell      io.Writer // of progress, if it's a terminal
+	routes    *Routes
+	bases     map[string]*roleBase
+	providers map[string]aws.CredentialsProvider // by the base account's name
+	sharing   map[string][]*accounts.Account     // by role_arn
 }
 
 // roleTarget is one account on the way: each step fills in more, or err.
@@ -50,7 +52,11 @@ func newRoleWork(r *Resolver, tell io.Writer) (*roleWork, error) {
 	if err != nil {
 		return nil, err
 	}
-	w := &roleWork{Resolver: r, file: file, pace: newPace(), tell: tell, bases: map[string]*roleBase{}, sharing: map[string][]*accounts.Account{}}
+	routes, err := ReadRoutes()
+	if err != nil {
+		return nil, err
+	}
+	w := &roleWork{Resolver: r, file: file, routes: routes, pace: newPace(), tell: tell, bases: map[string]*roleBase{}, providers: map[string]aws.CredentialsProvider{}, sharing: map[string][]*accounts.Account{}}
 	for i := range file.Accounts {
 		a := &file.Accounts[i]
 		w.sharing[a.RoleARN] = append(w.sharing[a.RoleARN], a)
@@ -98,16 +104,16 @@ func (w *roleWork) targets(ctx context.Context, chosen []*accounts.Account, boot
 		if err != nil {
 			return nil, err
 		}
-		t := &roleTarget{Account: a, entrance: &accounts.Account{
+		t := &roleTarget{Account: a, entrance: w.file.Entry(accounts.Account{
 			Name: a.Name, AccountID: a.AccountID, RoleARN: through, Source: a.Chain()[0].Name, Region: a.Region,
 			SessionName: a.SessionName, Duration: accounts.Duration(accounts.ChainedDuration),
-		}}
+		})}
 		if bootstrap.is(a) {
 			t.err = errBootstrap(a)
 		}
 		base, err := w.base(ctx, a)
 		if err == nil { // or each of a thousand accounts would fail for the same reason
-			_, err = base.accountID(ctx, w.file, a.Chain()[0])
+			_, err = base.accountID(ctx)
 		}
 		if err != nil {
 			return nil, err

@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/service/sts/types"
 	smithy "github.com/aws/smithy-go"
 
@@ -28,21 +27,19 @@ type SSO struct {
 }
 
 // fetchSSO gets the credentials of a permission set, with a sign-in if need be and if there is somebody.
-func (r *Resolver) fetchSSO(ctx context.Context, file *accounts.File, a *accounts.Account, hurry bool) (aws.Credentials, error) {
-	session := a.SSOSession()
-	center, err := r.center(ctx, session, hurry)
-	if err != nil {
-		return aws.Credentials{}, err
-	}
-	if hurry {
+func (r *Resolver) fetchSSO(ctx context.Context, c *fetching) (aws.Credentials, error) {
+	a := c.last().Account
+	file, session := a.File(), a.SSOSession()
+	center := r.center(session, &c.last().Settings, c.failFast)
+	if c.failFast {
 		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, hurriedTime)
+		ctx, cancel = context.WithTimeout(ctx, failFastFor)
 		defer cancel()
 	} else {
 		center.Person = r.SSO.person(session, a.Name)
 	}
 	out, err := center.Credentials(ctx, a.AccountID, a.SSO.RoleName)
-	if forbidden(err) && !hurry {
+	if forbidden(err) && !c.failFast {
 		return aws.Credentials{}, r.explainForbidden(ctx, center, file, a, err)
 	}
 	if err != nil {
@@ -57,35 +54,55 @@ func (r *Resolver) fetchSSO(ctx context.Context, file *accounts.File, a *account
 	}
 	credentials, err := credentialsOf(answer, out.ResultMetadata, r.report(a.Name))
 	credentials.AccountID = a.AccountID // AWS gave what was asked for; it doesn't repeat the number
-	return credentials, explain(err, file, a)
+	return credentials, explain(err, a)
 }
 
-// center is the Identity Center of a session, with nobody to sign in.
-func (r *Resolver) center(ctx context.Context, session *accounts.SSOSession, hurry bool) (*identitycenter.Center, error) {
-	cfg, err := loadConfig(ctx, noProfile, session.Region, config.WithCredentialsProvider(aws.AnonymousCredentials{}))
+// Center is the Identity Center of a session, for who asks it about no account alone. Nobody is there to sign in.
+func (r *Resolver) Center(session *accounts.SSOSession) (*identitycenter.Center, error) {
+	hop, err := HopOf(nil, "")
 	if err != nil {
 		return nil, err
 	}
+	return r.center(session, &hop.Settings, false), nil
+}
+
+func (r *Resolver) center(session *accounts.SSOSession, settings *Settings, failFast bool) *identitycenter.Center {
+	cfg := settings.Config("", aws.AnonymousCredentials{}, failFast)
+	cfg.Region = session.Region
 	return &identitycenter.Center{
 		Session: identitycenter.Session{Name: session.Name, StartURL: session.StartURL, Region: session.Region, Scopes: session.RegistrationScopes},
-		Config:  bounded(cfg, hurry),
-		Store:   signIns{r.Sessions.Keychain},
+		Config:  cfg,
+		Store:   signIns{r.Sessions.Keychain, r.Sessions.Variant},
 		Locks:   r.Sessions.Dir,
 		Now:     r.Sessions.Now,
 		Report:  r.report(""), // a sign-in is many accounts' own
-	}, nil
+	}
 }
 
-// signIns keeps the sign-ins in the keychain.
-type signIns struct{ *cache.Keychain }
+// signIns keeps the sign-ins in the keychain, those at other endpoints than AWS's own apart.
+type signIns struct {
+	*cache.Keychain
+	variant string
+}
+
+func (s signIns) key(key string) string {
+	if s.variant == "" {
+		return key
+	}
+	return key + "/" + s.variant
+}
+
+func (s signIns) Keep(ctx context.Context, key string, data []byte) error {
+	return s.Keychain.Keep(ctx, s.key(key), data)
+}
 
 func (s signIns) Get(ctx context.Context, key string) ([]byte, error) {
-	data, err := s.Keychain.Get(ctx, key)
+	data, err := s.Keychain.Get(ctx, s.key(key))
 	return data, ofSignIn(err)
 }
 
 func (s signIns) Remove(ctx context.Context, key string) error {
-	return ofSignIn(s.Keychain.Remove(ctx, key))
+	return ofSignIn(s.Keychain.Remove(ctx, s.key(key)))
 }
 
 // ofSignIn is a keychain's error that is also what identitycenter calls it.
@@ -160,7 +177,7 @@ func explainSSO(err error, file *accounts.File, session *accounts.SSOSession, a 
 		}
 		return hint.New(r, "check \"start_url\" and \"region\" of %s in %s", session.Name, file.Path)
 	}
-	return explain(err, file, a)
+	return explain(err, a)
 }
 
 // forbidden reports whether the person has no such permission set in the account. AWS documents neither of its words for it.

@@ -8,8 +8,6 @@ import (
 	"strings"
 
 	"aws-accounts/accounts"
-	"aws-accounts/cache"
-	"aws-accounts/cache/item"
 	"aws-accounts/internal/browser"
 	"aws-accounts/internal/hint"
 	"aws-accounts/internal/identitycenter"
@@ -52,7 +50,7 @@ func (c *SSOLogin) Run(r *Resolver, stdout io.Writer) error {
 			"run `%s`", signInCommand(file, session))
 	}
 	ctx := context.Background()
-	center, err := r.center(ctx, session, false)
+	center, err := r.Center(session)
 	if err != nil {
 		return err
 	}
@@ -160,7 +158,7 @@ func (c *SSOLogout) Run(r *Resolver, stdout io.Writer) error {
 		return err
 	}
 	ctx := context.Background()
-	center, err := r.center(ctx, session, false)
+	center, err := r.Center(session)
 	if err != nil {
 		return err
 	}
@@ -187,20 +185,11 @@ func (r *Resolver) forgetSessions(ctx context.Context, file *accounts.File, sess
 			names = append(names, a.Name)
 		}
 	}
-	stored, err := r.Sessions.States(ctx, names, func(*item.Session) bool { return true })
-	if err != nil {
-		return err
-	}
-	for _, name := range names {
-		if _, ok := stored[name]; !ok {
-			continue
-		}
-		if err := r.Sessions.Keychain.Remove(ctx, item.SessionKey(name)); err != nil && !errors.Is(err, cache.ErrNotFound) {
-			return err
-		}
+	forgotten, err := r.Sessions.Forget(ctx, names)
+	for _, name := range forgotten {
 		fmt.Fprintf(stdout, "%s: forgotten\n", name)
 	}
-	return nil
+	return err
 }
 
 // ssoSession finds the SSO session called name, or the only one if it's "", for command.

@@ -27,7 +27,7 @@ func TestOfSignIn(t *testing.T) {
 
 // The store asks the keychain for what identitycenter expects of it.
 func TestSignIns(t *testing.T) {
-	s := signIns{cache.OpenKeychain(cache.KeychainConfig{Backend: "file", Dir: t.TempDir(), Passphrase: func(context.Context) (string, error) { return "pass", nil }})}
+	s := signIns{cache.OpenKeychain(cache.KeychainConfig{Backend: "file", Dir: t.TempDir(), Passphrase: func(context.Context) (string, error) { return "pass", nil }}), ""}
 	if _, err := s.Get(t.Context(), "sso/corp"); !errors.Is(err, identitycenter.ErrNotFound) {
 		t.Error(err)
 	}

@@ -14,8 +14,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/aws/arn"
 	awsmiddleware "github.com/aws/aws-sdk-go-v2/aws/middleware"
-	"github.com/aws/aws-sdk-go-v2/aws/retry"
-	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 	"github.com/aws/aws-sdk-go-v2/service/sts/types"
 	"github.com/aws/smithy-go/middleware"
@@ -26,10 +24,11 @@ import (
 
 // client calls STS for one account with the credentials of its source.
 type client struct {
-	config aws.Config
-	sts    *sts.Client
-	hurry  bool
-	report func(error) // told of trouble that doesn't keep AWS from answering
+	hop      *Hop
+	config   aws.Config
+	sts      *sts.Client
+	failFast bool
+	report   func(error) // told of trouble that doesn't keep AWS from answering
 }
 
 // Identity is who some credentials belong to.
@@ -39,51 +38,25 @@ type Identity struct {
 	UserID    string `json:"user_id"`
 }
 
-// How long one HTTP call may take, and how often it's tried. Together they stay well inside of deadline.Attempt, and in a hurry a
-// chain of two links answers within three seconds.
-const (
-	callTimeout, calls               = 6 * time.Second, 3
-	callTimeoutHurried, callsHurried = 1400 * time.Millisecond, 1
-)
-
-// newClient returns a client in config's region, or in one of partition's if config has none there.
-func newClient(config aws.Config, partition string, hurry bool, report func(error)) *client {
-	config = bounded(config, hurry)
-	config.Region = regionIn(partition, config.Region)
-	return &client{config: config, sts: sts.NewFromConfig(config), hurry: hurry, report: report}
+// newClient returns a client of STS for one hop.
+func newClient(hop *Hop, provider aws.CredentialsProvider, failFast bool, report func(error)) *client {
+	cfg := hop.Settings.Config(hop.Partition, provider, failFast)
+	return &client{hop: hop, config: cfg, sts: stsOf(cfg, &hop.Settings), failFast: failFast, report: report}
 }
 
-// bounded limits what clients made from config may take for a call.
-func bounded(config aws.Config, hurry bool) aws.Config {
-	timeout, attempts := callTimeout, calls
-	if hurry {
-		timeout, attempts = callTimeoutHurried, callsHurried
-	}
-	config.HTTPClient = withTimeout(config.HTTPClient, timeout)
-	config.Retryer = func() aws.Retryer {
-		return retry.NewStandard(func(o *retry.StandardOptions) {
-			o.MaxAttempts = attempts
-			o.MaxBackoff = 2 * time.Second
-		})
-	}
-	return config
+// through returns a client whose calls go through what change makes of its configuration.
+func (c *client) through(change func(aws.Config) aws.Config) *client {
+	changed := *c
+	changed.config = change(c.config)
+	changed.sts = stsOf(changed.config, &c.hop.Settings)
+	return &changed
 }
 
-// withTimeout bounds each call of the client that the SDK made, which knows about ca_bundle and proxies.
-func withTimeout(c aws.HTTPClient, timeout time.Duration) aws.HTTPClient {
-	if b, ok := c.(*awshttp.BuildableClient); ok {
-		return b.WithTimeout(timeout)
-	}
-	return awshttp.NewBuildableClient().WithTimeout(timeout)
-}
-
-// hurriedTime is how long a call may take in a hurry together with what the SDK does for it first, such as opening a role
-// with a web identity. It doesn't count the time in which a person is asked.
-const hurriedTime = 2500 * time.Millisecond
-
+// inTime bounds a call of who has a session to fall back on, with what the SDK does for it first, such as opening a role with a web
+// identity. It doesn't count the time in which a person is asked.
 func (c *client) inTime(ctx context.Context) (context.Context, context.CancelFunc) {
-	if c.hurry {
-		return context.WithTimeout(ctx, hurriedTime)
+	if c.failFast {
+		return context.WithTimeout(ctx, failFastFor)
 	}
 	return context.WithCancel(ctx)
 }
@@ -104,27 +77,38 @@ func (c *client) whoami(ctx context.Context) (Identity, error) {
 	return Identity{aws.ToString(out.Account), aws.ToString(out.Arn), aws.ToString(out.UserId)}, nil
 }
 
-func (c *client) assumeRole(ctx context.Context, file *accounts.File, a *accounts.Account, device, code string) (aws.Credentials, error) {
+// assumeRole gets the session of a hop that is a role. The code is of the hop's device.
+func (c *client) assumeRole(ctx context.Context, hop *Hop, begins Kind, code string) (aws.Credentials, error) {
 	ctx, done := c.inTime(ctx)
 	defer done()
+	duration := hop.Duration
+	if duration > accounts.ChainedDuration && begins != FromInstance && begins != FromContainer {
+		// What a credential_process gives shows only now: a session may assume a role for an hour at most.
+		if credentials, err := c.config.Credentials.Retrieve(ctx); err != nil {
+			return aws.Credentials{}, err
+		} else if credentials.SessionToken != "" {
+			duration = accounts.ChainedDuration
+		}
+	}
 	in := &sts.AssumeRoleInput{
-		SerialNumber:      optional(device),
-		TokenCode:         optional(code),
-		RoleArn:           aws.String(a.RoleARN),
-		RoleSessionName:   aws.String(sessionName(a)),
-		DurationSeconds:   seconds(a.EffectiveDuration()),
-		ExternalId:        optional(a.ExternalID),
-		SourceIdentity:    optional(a.SourceIdentity),
-		TransitiveTagKeys: a.TransitiveTagKeys,
-		Policy:            optional(string(a.Policy)),
+		RoleArn:           aws.String(hop.RoleARN),
+		RoleSessionName:   aws.String(hop.SessionName),
+		DurationSeconds:   seconds(duration),
+		ExternalId:        optional(hop.ExternalID),
+		SourceIdentity:    optional(hop.SourceIdentity),
+		TransitiveTagKeys: hop.TransitiveTagKeys,
+		Policy:            optional(hop.Policy),
 	}
-	for _, key := range slices.Sorted(maps.Keys(a.SessionTags)) {
-		in.Tags = append(in.Tags, types.Tag{Key: aws.String(key), Value: aws.String(a.SessionTags[key])})
+	if code != "" {
+		in.SerialNumber, in.TokenCode = optional(hop.Device), optional(code)
 	}
-	for _, policy := range a.PolicyARNs {
+	for _, key := range slices.Sorted(maps.Keys(hop.SessionTags)) {
+		in.Tags = append(in.Tags, types.Tag{Key: aws.String(key), Value: aws.String(hop.SessionTags[key])})
+	}
+	for _, policy := range hop.PolicyARNs {
 		in.PolicyArns = append(in.PolicyArns, types.PolicyDescriptorType{Arn: aws.String(policy)})
 	}
-	slog.Debug("AssumeRole", "role", a.RoleARN, "region", c.config.Region, "sessionName", *in.RoleSessionName, "seconds", *in.DurationSeconds)
+	slog.Debug("AssumeRole", "role", hop.RoleARN, "region", c.config.Region, "sessionName", hop.SessionName, "seconds", *in.DurationSeconds)
 	out, err := c.sts.AssumeRole(ctx, in)
 	if err != nil {
 		return aws.Credentials{}, err
@@ -141,14 +125,14 @@ func (c *client) assumeRole(ctx context.Context, file *accounts.File, a *account
 	return credentials, nil
 }
 
-func (c *client) sessionToken(ctx context.Context, duration time.Duration, device, code string) (aws.Credentials, error) {
+func (c *client) sessionToken(ctx context.Context, hop *Hop, code string) (aws.Credentials, error) {
 	ctx, done := c.inTime(ctx)
 	defer done()
-	in := &sts.GetSessionTokenInput{DurationSeconds: seconds(duration)}
+	in := &sts.GetSessionTokenInput{DurationSeconds: seconds(hop.Duration)}
 	if code != "" {
-		in.SerialNumber, in.TokenCode = optional(device), optional(code)
+		in.SerialNumber, in.TokenCode = optional(hop.Device), optional(code)
 	}
-	slog.Debug("GetSessionToken", "region", c.config.Region, "device", device, "seconds", *in.DurationSeconds)
+	slog.Debug("GetSessionToken", "region", c.config.Region, "device", hop.Device, "seconds", *in.DurationSeconds)
 	out, err := c.sts.GetSessionToken(ctx, in)
 	if err != nil {
 		return aws.Credentials{}, err

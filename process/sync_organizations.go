@@ -9,7 +9,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/aws/aws-sdk-go-v2/config"
 	smithy "github.com/aws/smithy-go"
 
 	"aws-accounts/accounts"
@@ -147,11 +146,13 @@ func (c *SyncOrganizations) list(ctx context.Context, s *syncing, file *accounts
 		partition = partitions.Of(with.EffectiveRegion())
 	}
 	region := organizationRegion(partition)
-	cfg, err := loadConfig(ctx, noProfile, region, config.WithCredentialsProvider(static(credentials)))
+	hop, err := HopOf(with, "")
 	if err != nil {
 		return nil, err
 	}
-	org, err := organization.New(ctx, s.patient(bounded(cfg, false)), region)
+	cfg := hop.Settings.Config(partition, Static(credentials), false)
+	cfg.Region = region
+	org, err := organization.New(ctx, s.patient(cfg), region)
 	if err != nil {
 		return nil, err
 	}
@@ -163,7 +164,7 @@ func (c *SyncOrganizations) list(ctx context.Context, s *syncing, file *accounts
 		listed, err = org.Accounts(ctx, c.made(file))
 	}
 	if err != nil {
-		return nil, unchanged(c.explain(err, file, with), org.Seen())
+		return nil, unchanged(c.explain(err, with), org.Seen())
 	}
 	for _, a := range listed {
 		if partition, _, organization := a.Place(); partition == "" || organization == "" {
@@ -173,7 +174,7 @@ func (c *SyncOrganizations) list(ctx context.Context, s *syncing, file *accounts
 	if len(c.Tag) > 0 {
 		tags, err := org.Tags(ctx, listed)
 		if err != nil {
-			return nil, unchanged(c.explain(err, file, with), org.Seen())
+			return nil, unchanged(c.explain(err, with), org.Seen())
 		}
 		var tagged []organization.Account
 		for i, a := range listed {
@@ -236,7 +237,8 @@ func organizationRegion(partition string) string {
 	if partition == "aws-cn" {
 		return "cn-northwest-1"
 	}
-	return regionIn(partition, "")
+	p, _ := partitions.Called(partition)
+	return p.Region
 }
 
 // listing is what the accounts file is held against. Its name has what was asked for, so that one run of the command says
@@ -273,10 +275,10 @@ func (c *SyncOrganizations) listing(file *accounts.File, listed []organization.A
 	return l
 }
 
-func (c *SyncOrganizations) explain(err error, file *accounts.File, with *accounts.Account) error {
+func (c *SyncOrganizations) explain(err error, with *accounts.Account) error {
 	api, ok := errors.AsType[smithy.APIError](err)
 	if !ok {
-		return explain(err, file, with)
+		return explain(err, with)
 	}
 	refused := func(format string, args ...any) error {
 		return &refusal{message: with.Name + ": " + fmt.Sprintf(format, args...), Code: api.ErrorCode(), RequestID: requestID(err), definite: true}
@@ -292,5 +294,5 @@ func (c *SyncOrganizations) explain(err error, file *accounts.File, with *accoun
 			return hint.New(refused("there is no organizational unit %s", c.OU), "its id is like ou-ab12-cdef3456: the console of AWS Organizations shows it")
 		}
 	}
-	return explain(err, file, with)
+	return explain(err, with)
 }

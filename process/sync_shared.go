@@ -12,7 +12,7 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/aws/signer/v4"
+	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 	"github.com/aws/smithy-go/encoding/httpbinding"
 
@@ -102,11 +102,11 @@ func getHTTPS(ctx context.Context, address string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	client, err := httpClient(ctx, staysHTTPS)
+	hop, err := HopOf(nil, "")
 	if err != nil {
 		return nil, err
 	}
-	response, err := client.Do(request)
+	response, err := hop.Settings.HTTPClient(staysHTTPS).Do(request)
 	if err != nil {
 		return nil, notReached(address, err)
 	}
@@ -166,20 +166,24 @@ func gettingS3(ctx context.Context, name string, resolving Resolving) (func(cont
 	if err != nil {
 		return nil, err
 	}
-	region := regionIn(partitionOf(a), a.EffectiveRegion())
+	hop, err := HopOf(a, "")
+	if err != nil {
+		return nil, err
+	}
+	region := hop.Region()
 	return func(ctx context.Context, address string) ([]byte, error) {
-		content, there, err := getS3(ctx, address, region, credentials)
+		content, there, err := getS3(ctx, hop, address, region, credentials)
 		if there != "" && there != region {
-			content, _, err = getS3(ctx, address, there, credentials)
+			content, _, err = getS3(ctx, hop, address, there, credentials)
 		}
 		return content, err
 	}, nil
 }
 
 // getS3 gets the object at address, s3://BUCKET/KEY. If S3 knows the bucket in another region, that is returned with the error.
-func getS3(ctx context.Context, address, region string, credentials aws.Credentials) (content []byte, there string, err error) {
+func getS3(ctx context.Context, hop *Hop, address, region string, credentials aws.Credentials) (content []byte, there string, err error) {
 	path := httpbinding.EscapePath(strings.TrimPrefix(address, "s3:/"), false) // as it is signed: + and blanks too
-	endpoint, err := s3Endpoint(ctx, region)
+	endpoint, err := s3Endpoint(ctx, hop, region)
 	if err != nil {
 		return nil, "", err
 	}
@@ -194,11 +198,7 @@ func getS3(ctx context.Context, address, region string, credentials aws.Credenti
 	if err := signer.SignHTTP(ctx, credentials, request, hash, "s3", region, time.Now()); err != nil {
 		return nil, "", err
 	}
-	client, err := httpClient(ctx, staysThere)
-	if err != nil {
-		return nil, "", err
-	}
-	response, err := client.Do(request)
+	response, err := hop.Settings.HTTPClient(NoRedirection).Do(request)
 	if err != nil {
 		return nil, "", notReached(address, err)
 	}
@@ -209,11 +209,11 @@ func getS3(ctx context.Context, address, region string, credentials aws.Credenti
 
 // s3Endpoint is where S3 answers in a region, or what the variables say that SDKs obey. The partitions' domains are known to
 // the SDK's STS client, which is in the program anyway.
-func s3Endpoint(ctx context.Context, region string) (string, error) {
-	if endpoint := configuredEndpoint("S3"); endpoint != "" {
+func s3Endpoint(ctx context.Context, hop *Hop, region string) (string, error) {
+	if endpoint := hop.Settings.Endpoints("S3"); endpoint != "" {
 		return endpoint, nil
 	}
-	at, err := sts.NewDefaultEndpointResolverV2().ResolveEndpoint(ctx, sts.EndpointParameters{Region: &region})
+	at, err := sts.NewDefaultEndpointResolverV2().ResolveEndpoint(ctx, sts.EndpointParameters{Region: &region, UseFIPS: &hop.Settings.FIPS})
 	if err != nil {
 		return "", err
 	}

@@ -56,7 +56,7 @@ func TestS3Endpoint(t *testing.T) {
 		if c.variable != "" {
 			t.Setenv(c.variable, c.value)
 		}
-		if got, err := s3Endpoint(t.Context(), c.region); err != nil || got != c.want {
+		if got, err := s3Endpoint(t.Context(), hopNow(t), c.region); err != nil || got != c.want {
 			t.Errorf("%s %s: %s, %v", c.region, c.variable, got, err)
 		}
 	}
@@ -70,7 +70,11 @@ func TestSharedBehindAnotherCA(t *testing.T) {
 	gets := map[string]func() ([]byte, error){
 		"https": func() ([]byte, error) { return getHTTPS(t.Context(), server.URL) },
 		"s3": func() ([]byte, error) {
-			content, _, err := getS3(t.Context(), "s3://team/a.json", "eu-west-1", aws.Credentials{AccessKeyID: "AKIA", SecretAccessKey: "s"})
+			hop, err := HopOf(nil, "")
+			if err != nil {
+				return nil, err
+			}
+			content, _, err := getS3(t.Context(), hop, "s3://team/a.json", "eu-west-1", aws.Credentials{AccessKeyID: "AKIA", SecretAccessKey: "s"})
 			return content, err
 		},
 	}

@@ -48,7 +48,7 @@ func (c *SyncSSO) Run(r *Resolver, asker *ask.Asker, locks accounts.Locks, progr
 		if err != nil {
 			return err
 		}
-		center, err := r.center(ctx, session, false)
+		center, err := r.Center(session)
 		if err != nil {
 			return err
 		}

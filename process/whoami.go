@@ -10,12 +10,13 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/config"
-	"github.com/aws/aws-sdk-go-v2/feature/ec2/imds"
 	smithy "github.com/aws/smithy-go"
 
 	"aws-accounts/accounts"
+	"aws-accounts/cache"
+	"aws-accounts/internal/ask"
 	"aws-accounts/internal/hint"
+	"aws-accounts/internal/place"
 	"aws-accounts/internal/tui"
 	"aws-accounts/process/deadline"
 )
@@ -83,7 +84,7 @@ func (c *Whoami) Run(r *Resolver, stdout io.Writer) error {
 
 // identity asks who the credentials that the account called name hands out belong to.
 func (r *Resolver) identity(ctx context.Context, name string) (Identity, aws.Credentials, error) {
-	file, a, err := r.account(name)
+	_, a, err := r.account(name)
 	if err != nil {
 		return Identity{}, aws.Credentials{}, err
 	}
@@ -91,36 +92,43 @@ func (r *Resolver) identity(ctx context.Context, name string) (Identity, aws.Cre
 	if err != nil {
 		return Identity{}, aws.Credentials{}, err
 	}
-	cfg, err := loadConfig(ctx, noProfile, a.EffectiveRegion(), config.WithCredentialsProvider(static(credentials)))
+	hop, err := HopOf(a, "")
 	if err != nil {
 		return Identity{}, aws.Credentials{}, err
 	}
-	who, err := newClient(cfg, partitionOf(a), false, r.report(a.Name)).whoami(ctx)
-	return who, credentials, explain(err, file, a)
+	who, err := newClient(hop, Static(credentials), false, r.report(a.Name)).whoami(ctx)
+	return who, credentials, explain(err, a)
 }
 
 var errNoneInUse = errors.New("no AWS credentials in use here")
 
 // currentIdentity asks who the credentials belong to that an SDK would use here and now.
 func currentIdentity(ctx context.Context) (Identity, aws.Credentials, error) {
-	cfg, err := config.LoadDefaultConfig(ctx, config.WithEC2IMDSClientEnableState(imds.ClientDisabled), config.WithLogger(quiet))
-	if missing, ok := errors.AsType[config.SharedConfigProfileNotExistError](err); ok {
-		return Identity{}, aws.Credentials{}, hint.New(fmt.Errorf("there is no profile %q in ~/.aws, which AWS_PROFILE names", missing.Profile),
+	files, err := readAWSFiles()
+	if err != nil {
+		return Identity{}, aws.Credentials{}, err
+	}
+	origin, profile := files.currentOrigin()
+	if missing, ok := errors.AsType[noProfile](origin.Why); ok && profile != accounts.DefaultProfile {
+		return Identity{}, aws.Credentials{}, hint.New(fmt.Errorf("%w, which AWS_PROFILE names", missing),
 			"`aws-accounts setup` writes the profiles of the accounts file; `unset AWS_PROFILE` goes back to the default")
+	} else if origin.Kind == FromNothing && (ok || origin.Why == nil) {
+		return Identity{}, aws.Credentials{}, noneInUse()
 	}
+	hop := Hop{Account: &accounts.Account{}}
+	if hop.Settings, err = files.layers(nil, profile).settings(nil); err != nil {
+		return Identity{}, aws.Credentials{}, err
+	}
+	locks, _ := place.Locks()
+	r := &Resolver{Sessions: &cache.Sessions{Now: time.Now}, MFA: &MFA{Asker: &ask.Asker{Never: true}, Dir: locks, Now: time.Now}}
+	provider, err := r.origin(ctx, &Route{Origin: *origin, Hops: []Hop{hop}}, false)
 	if err != nil {
-		return Identity{}, aws.Credentials{}, fmt.Errorf("loading the AWS configuration: %w", err)
+		return Identity{}, aws.Credentials{}, explainCurrent(err)
 	}
-	c := newClient(cfg, "", false, func(error) {})
-	restore := unheard()
+	c := newClient(&hop, provider, false, func(error) {})
 	credentials, err := c.credentials(ctx)
-	restore()
 	if err != nil {
-		last, ok := errors.AsType[*smithy.OperationError](err)
-		switch {
-		case ok && last.Service() == imds.ServiceID: // which isn't asked: the SDK has found no credentials before
-			err = hint.New(errNoneInUse, "name an account (`aws-accounts whoami NAME`), or set AWS_PROFILE")
-		case requestID(err) == "" && host(err) == "":
+		if requestID(err) == "" && host(err) == "" && hint.Of(err) == "" {
 			err = hint.New(fmt.Errorf("%w: %s", errNoneInUse, plain(err)), "name an account (`aws-accounts whoami NAME`), or set AWS_PROFILE")
 		}
 		return Identity{}, credentials, explainCurrent(err)
@@ -129,11 +137,34 @@ func currentIdentity(ctx context.Context) (Identity, aws.Credentials, error) {
 	return who, credentials, explainCurrent(err)
 }
 
+func noneInUse() error {
+	return hint.New(errNoneInUse, "name an account (`aws-accounts whoami NAME`), or set AWS_PROFILE")
+}
+
+// currentOrigin is where the credentials begin that an SDK would use here and now, but for those of an instance, and the profile whose
+// settings count.
+func (f *awsFiles) currentOrigin() (o *Origin, profile string) {
+	profile = cmp.Or(os.Getenv("AWS_PROFILE"), os.Getenv("AWS_DEFAULT_PROFILE"), accounts.DefaultProfile)
+	switch env := environmentOrigin(); {
+	case env.KeyID != "" && env.Secret != "":
+		return env, profile
+	case os.Getenv("AWS_WEB_IDENTITY_TOKEN_FILE") != "" && os.Getenv("AWS_ROLE_ARN") != "":
+		return &Origin{Kind: FromWebIdentity, TokenFile: os.Getenv("AWS_WEB_IDENTITY_TOKEN_FILE"), RoleARN: os.Getenv("AWS_ROLE_ARN"),
+			SessionName: os.Getenv("AWS_ROLE_SESSION_NAME"), Duration: accounts.DefaultDuration}, profile
+	}
+	if o = f.profileOrigin(profile); o.Kind == FromNothing {
+		if machine := machineOrigin(); machine.Kind == FromContainer {
+			return machine, profile
+		}
+	}
+	return o, profile
+}
+
 // explainCurrent is explain for credentials that belong to no account of ours.
 func explainCurrent(err error) error {
 	api, ok := errors.AsType[smithy.APIError](err)
 	if !ok {
-		return explain(err, &accounts.File{}, &accounts.Account{Name: "the credentials in use here"})
+		return explain(err, &accounts.Account{Name: "the credentials in use here"})
 	}
 	from := "AWS_ACCESS_KEY_ID"
 	if profile := ProfileInUse(); profile != "" {
@@ -154,7 +185,11 @@ func ProfileInUse() string {
 // Current returns the account ID that the AWS credentials in use belong to, for a first accounts file.
 func Current(ctx context.Context) (accountID string, err error) {
 	if profile := ProfileInUse(); profile != "" {
-		if calls, err := profileCallsUs(profile); err != nil || calls {
+		files, err := readAWSFiles()
+		if err != nil {
+			return "", err
+		}
+		if _, calls := files.CallsUs(profile); calls {
 			return "", errors.New("the profile in use calls aws-accounts itself")
 		}
 	}
@@ -163,8 +198,4 @@ func Current(ctx context.Context) (accountID string, err error) {
 		err = errors.New("AWS didn't say which account this is")
 	}
 	return who.AccountID, err
-}
-
-func static(c aws.Credentials) aws.CredentialsProvider {
-	return aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) { return c, nil })
 }

@@ -8,7 +8,9 @@ package version
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"strings"
 	"sync"
@@ -111,6 +113,7 @@ func stamp(changed time.Time, size int64, regular bool, parts ...any) Stamp {
 // Noted is what a process needs to know of the accounts file before it reads the keychain. It holds nothing secret, and
 // nothing that is run.
 type Noted struct {
+	Path    string `json:"path"` // of the accounts file
 	Stamp   string `json:"stamp"`
 	Backend string `json:"backend"`
 	Shared  string `json:"shared,omitempty"` // where what accounts_from names is read
@@ -125,11 +128,11 @@ type Look struct {
 	at     time.Time
 }
 
-// At looks at the accounts file at path, of which a note may be in dir.
+// At looks at the accounts file at path, of which a note may be in dir: a folder of its own.
 func At(path, dir string, now time.Time) *Look {
 	l := &Look{at: now, Own: See(path, now)}
 	var n Noted
-	if l.Own.Stamp != (Stamp{}) && note.Read(dir, noteName(path), &n) && n.Stamp == l.Own.Stamp.String() {
+	if l.Own.Stamp != (Stamp{}) && note.Read(dir, noteName, &n) && n.Stamp == l.Own.Stamp.String() {
 		l.Noted = &n
 		if n.Shared != "" {
 			l.theirs = See(n.Shared, now).Stamp // none is no version
@@ -140,10 +143,51 @@ func At(path, dir string, now time.Time) *Look {
 
 // Note leaves n for the next process, unless the note that was found says the same. It is best effort: without it the
 // accounts file is parsed.
-func (l *Look) Note(path, dir string, n Noted) {
+func (l *Look) Note(dir string, n Noted) {
 	if l.Noted == nil || *l.Noted != n {
-		note.Write(dir, noteName(path), n)
+		note.Write(dir, noteName, n)
 	}
+}
+
+// MovedFrom returns where the accounts file was before somebody moved or renamed it, "" if it wasn't. all is the folder that has
+// the note of each accounts file in a folder of its own, and own is this one's: it has no note yet where the file has been moved
+// to. The file is known by its content, or by being the same one to the system.
+func (l *Look) MovedFrom(all, own string) string {
+	var n Noted
+	if all == "" || l.Own.Err != nil || note.Read(own, noteName, &n) {
+		return ""
+	}
+	folders, err := os.ReadDir(all)
+	if err != nil {
+		return ""
+	}
+	for _, folder := range folders {
+		if !folder.IsDir() || !note.Read(place.Join(all, folder.Name()), noteName, &n) || !sameFile(n.Stamp, l.Own.Stamp.id) {
+			continue
+		}
+		if _, err := os.Stat(n.Path); errors.Is(err, fs.ErrNotExist) {
+			return n.Path
+		}
+	}
+	return ""
+}
+
+// Moved has the note at the old place forgotten.
+func Moved(old string) {
+	if dir, err := place.LocksOf(old); err == nil {
+		note.Remove(dir, noteName)
+	}
+}
+
+// sameFile compares what stamps are made of: device, inode and others, then # and the content.
+func sameFile(a, b string) bool {
+	idA, contentA, _ := strings.Cut(a, "#")
+	idB, contentB, _ := strings.Cut(b, "#")
+	if contentA != "" && contentA == contentB {
+		return true
+	}
+	partsA, partsB := strings.SplitN(idA, ".", 3), strings.SplitN(idB, ".", 3)
+	return len(partsA) == 3 && len(partsB) == 3 && partsA[0] == partsB[0] && partsA[1] == partsB[1]
 }
 
 // Stamp identifies the version of the accounts file and of the shared one. It is "" if that can't be told for sure, as when
@@ -248,8 +292,4 @@ func FirstAWS(now time.Time) *AWS {
 	return SeeAWS(now)
 }
 
-// noteName is a note's own for each accounts file, so that two in use don't push each other out.
-func noteName(path string) string {
-	sum := sha256.Sum256([]byte(path))
-	return "accounts-file-" + hex.EncodeToString(sum[:8]) + ".json"
-}
+const noteName = "accounts-file.json"

@@ -6,11 +6,8 @@
 package item
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
-	"runtime"
 	"strings"
 )
 
@@ -28,17 +25,8 @@ const (
 	Prefix  = Service + "/"
 )
 
-// Owner tells the items of the accounts file at path, which is absolute, from those of every other one: two files with the same
-// names neither share an item nor put theirs in each other's place.
-func Owner(path string) string {
-	if runtime.GOOS == "windows" {
-		path = strings.ToLower(path)
-	}
-	sum := sha256.Sum256([]byte(path))
-	return hex.EncodeToString(sum[:6])
-}
-
-// FullKey returns the key under which the keyring library keeps the item that an owner calls key.
+// FullKey returns the key under which the keyring library keeps the item that an owner calls key. An owner is an accounts file: see
+// place.Owner. Two files with the same names neither share an item nor put theirs in each other's place.
 func FullKey(owner, key string) string {
 	if owner != "" {
 		key = owner + "/" + key

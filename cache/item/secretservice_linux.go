@@ -96,11 +96,11 @@ func FromSecretService(address, notes, key string) ([]byte, error) {
 
 // PlaceNote returns the name of the note of where the item of a key lies, "" for those of which none is kept.
 func PlaceNote(key string) string {
-	owner, name, session := strings.Cut(strings.TrimPrefix(key, Prefix), "/"+SessionPrefix)
+	_, name, session := strings.Cut(key, "/"+SessionPrefix)
 	if !session {
 		return ""
 	}
-	return owner + "=" + strings.ReplaceAll(name, "/", "=") + ".item"
+	return strings.ReplaceAll(name, "/", "=") + ".item"
 }
 
 const (

@@ -92,8 +92,8 @@ func BenchmarkCalls(b *testing.B) {
 	for _, w := range worlds {
 		w.MustRun(bin("aws-accounts"), "process", "dev")
 	}
-	fill(b, few200.Env(), 200)
-	fill(b, few1000.Env(), 1000)
+	fill(b, few200.Env(), service200.SessionKey("dev"), 200)
+	fill(b, few1000.Env(), service1000.SessionKey("dev"), 1000)
 
 	warm := func(w *stage.Home) *subject {
 		return &subject{command: func() *exec.Cmd { return w.Command(bin("aws-accounts"), "process", "dev") }}
@@ -109,7 +109,7 @@ func BenchmarkCalls(b *testing.B) {
 	fifty := func(s *subject) *subject { return &subject{command: s.command, atOnce: 50, every: 5} }
 
 	hello := &subject{command: func() *exec.Cmd { return service.Command(bin("hello")) }}
-	floor := &subject{command: func() *exec.Cmd { return service.Command(bin("floor"), "aws-accounts/session/dev") }}
+	floor := &subject{command: func() *exec.Cmd { return service.Command(bin("floor"), service.SessionKey("dev")) }}
 	post := &subject{command: func() *exec.Cmd { return service.Command(bin("post"), signed(b, server)...) }}
 	onService, onFile := warm(service), warm(file)
 	withMany, with200, with1000 := warm(serviceMany), warm(service200), warm(service1000)

@@ -9,7 +9,7 @@ import (
 )
 
 // fill puts n more sessions into a keyring that holds that of dev: copies of its item under other names.
-func fill(b *testing.B, env []string, n int) {
+func fill(b *testing.B, env []string, from string, n int) {
 	_, address, _ := strings.Cut(env[0], "=")
 	bus, err := dbus.Connect(address)
 	if err != nil {
@@ -27,7 +27,7 @@ func fill(b *testing.B, env []string, n int) {
 			b.Fatalf("%s: %v", method, err)
 		}
 	}
-	const service, login, from = "/org/freedesktop/secrets", "/org/freedesktop/secrets/collection/login", "aws-accounts/session/dev"
+	const service, login = "/org/freedesktop/secrets", "/org/freedesktop/secrets/collection/login"
 	var output dbus.Variant
 	var session, item, prompt dbus.ObjectPath
 	var items []dbus.ObjectPath

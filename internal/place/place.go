@@ -5,6 +5,8 @@
 package place
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"os"
 	"runtime"
@@ -31,6 +33,19 @@ func State() (string, error) {
 	return Join(dir, program), err
 }
 
+// Owner is short and opaque, and another one for each accounts file, by its absolute path.
+func Owner(accountsFile string) string {
+	path := abs(accountsFile)
+	if runtime.GOOS == "windows" {
+		path = strings.ToLower(path)
+	}
+	sum := sha256.Sum256([]byte(path))
+	return hex.EncodeToString(sum[:6])
+}
+
+// LocksOf returns the folder of the locks and notes that concern one accounts file alone.
+func LocksOf(accountsFile string) (string, error) { return inState("locks", Owner(accountsFile)) }
+
 // AccessLog returns the access log.
 func AccessLog() (string, error) { return inState("access_log.jsonl") }
 
@@ -40,9 +55,9 @@ func Locks() (string, error) { return inState("locks") }
 // FileKeychain returns the folder of the file keychain.
 func FileKeychain() (string, error) { return inState("keychain") }
 
-func inState(name string) (string, error) {
+func inState(names ...string) (string, error) {
 	state, err := State()
-	return Join(state, name), err
+	return Join(append([]string{state}, names...)...), err
 }
 
 // AWSConfig returns the AWS config file that the SDKs read.
@@ -106,8 +121,7 @@ func home() (string, error) {
 	return dir, nil
 }
 
-// Abs is filepath.Abs, but for its cleaning.
-func Abs(path string) string {
+func abs(path string) string {
 	if dir, err := os.Getwd(); err == nil && !isAbs(path) {
 		return Join(dir, path)
 	}
@@ -123,7 +137,7 @@ func expandVariables(path string) string {
 		if value, set := os.LookupEnv(name); set {
 			return value
 		}
-		return "${" + name + "}"
+		return "$" + name
 	})
 }
 

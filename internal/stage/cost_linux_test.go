@@ -105,7 +105,7 @@ func memory(tid int, address, size uint64) []byte {
 func TestWarmCallCosts(t *testing.T) {
 	t.Parallel()
 	const accounts, credentials = "/.config/aws-accounts/accounts.json", "/.aws/credentials" // small ones are compared by their content
-	const note, place = "/.local/state/aws-accounts/locks/accounts-file-#.json", "/.local/state/aws-accounts/locks/dev.item"
+	const note, place = "/.local/state/aws-accounts/locks/#/accounts-file.json", "/.local/state/aws-accounts/locks/#/dev=#.item"
 	for keychain, want := range map[string]costs{
 		"secret-service": {systemCalls: 49, connections: 1, opened: []string{accounts, note, credentials, place}, asked: []string{"Hello", "Ping", "OpenSession", "GetSecrets"}},
 		"file":           {systemCalls: 43, opened: []string{accounts, note, credentials, "/.local/state/aws-accounts/keychain/#"}},

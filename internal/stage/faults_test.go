@@ -59,7 +59,7 @@ func (h *Home) process(name string, env ...string) given {
 
 // fileKeychain is the home's file keychain, opened by the test itself.
 func (h *Home) fileKeychain() *cache.Keychain {
-	return cache.OpenKeychain(cache.KeychainConfig{Backend: "file", Dir: filepath.Join(h.Dir, ".local/state/aws-accounts/keychain"),
+	return cache.OpenKeychain(cache.KeychainConfig{Backend: "file", Owner: h.owner(), Dir: filepath.Join(h.Dir, ".local/state/aws-accounts/keychain"),
 		Passphrase: func(context.Context) (string, error) { return "correct horse", nil }})
 }
 
@@ -67,7 +67,7 @@ func (h *Home) fileKeychain() *cache.Keychain {
 func (h *Home) age(name string, left time.Duration) {
 	h.t.Helper()
 	keychain := h.fileKeychain()
-	data, err := keychain.Get(h.t.Context(), item.SessionKey(name))
+	data, err := keychain.Get(h.t.Context(), item.SessionKey(name, h.variant()))
 	if err != nil {
 		h.t.Fatal(err)
 	}
@@ -78,7 +78,7 @@ func (h *Home) age(name string, left time.Duration) {
 	s.Expiration = time.Now().Add(left).UTC()
 	s.Issued = s.Expiration.Add(-time.Hour)
 	if data, err = json.Marshal(s); err == nil {
-		err = keychain.Set(h.t.Context(), item.SessionKey(name), data)
+		err = keychain.Set(h.t.Context(), item.SessionKey(name, h.variant()), data)
 	}
 	if err != nil {
 		h.t.Fatal(err)

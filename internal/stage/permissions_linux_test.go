@@ -80,8 +80,8 @@ func TestPlacesThatFail(t *testing.T) {
 			}
 		}},
 		{name: "a lock of another user's", says: "locking dev: ", spoil: func(t *testing.T, h *Home) {
-			h.Write(stateDir+"/locks/dev.lock", "")
-			h.chmod(t, stateDir+"/locks/dev.lock", 0)
+			h.Write(h.Own("dev.lock"), "")
+			h.chmod(t, h.Own("dev.lock"), 0)
 		}},
 		{name: "locks that are a file", says: "locking dev: ", spoil: func(t *testing.T, h *Home) { h.Write(stateDir+"/locks", "") }},
 		{name: "a keychain folder that is read-only", says: "keeping the session of dev: keychain file: ", spoil: func(t *testing.T, h *Home) {

@@ -8,12 +8,16 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
+	"aws-accounts/cache/item"
+	"aws-accounts/internal/place"
 	"aws-accounts/internal/standin"
+	"aws-accounts/process/protocol"
 )
 
 // The accounts of World, as in the README's examples.
@@ -159,6 +163,37 @@ func (h *Home) Write(name, content string) {
 
 // Accounts writes the accounts file.
 func (h *Home) Accounts(content string) { h.Write(".config/aws-accounts/accounts.json", content) }
+
+// owner is whose the keychain's items and the locks of that file are.
+func (h *Home) owner() string {
+	return place.Owner(filepath.Join(h.Dir, ".config", "aws-accounts", "accounts.json"))
+}
+
+// Own is a lock or note of that file: dev.lock, dev.item.
+func (h *Home) Own(name string) string {
+	stem, ext, _ := strings.Cut(name, ".")
+	if v := h.variant(); v != "" && ext != "json" {
+		stem += "=" + v
+	}
+	return stateDir + "/locks/" + h.owner() + "/" + stem + "." + ext
+}
+
+// SessionKey is the whole key of an account's session.
+func (h *Home) SessionKey(name string) string {
+	return item.FullKey(h.owner(), item.SessionKey(name, h.variant()))
+}
+
+// variant is that of the home's environment.
+func (h *Home) variant() string {
+	return protocol.VariantOf(func(name string) string {
+		for _, entry := range slices.Backward(h.Env) {
+			if value, ok := strings.CutPrefix(entry, name+"="); ok {
+				return value
+			}
+		}
+		return ""
+	}, nil)
+}
 
 // Command returns a command that runs in the home, not started yet.
 func (h *Home) Command(name string, args ...string) *exec.Cmd {

@@ -119,12 +119,12 @@ func TestASessionThatLiesElsewhere(t *testing.T) {
 	h.Accounts(stageAccountsWith(`{"name": "prod", "account_id": "` + ProdAccount + `", "role_arn": "` + ProdRole + `"}`))
 	first := h.MustRun("aws-accounts", "process", "dev")
 	h.MustRun("aws-accounts", "process", "prod")
-	note := filepath.Join(h.Dir, stateDir, "locks/dev.item")
+	note := filepath.Join(h.Dir, h.Own("dev.item"))
 	right, err := os.ReadFile(note)
 	if err != nil {
 		t.Fatal(err)
 	}
-	theirs, err := os.ReadFile(filepath.Join(h.Dir, stateDir, "locks/prod.item"))
+	theirs, err := os.ReadFile(filepath.Join(h.Dir, h.Own("prod.item")))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -230,11 +230,11 @@ func TestSlowFiles(t *testing.T) {
 func TestOddNotes(t *testing.T) {
 	t.Parallel()
 	h, aws, _, first := warmOnKeyring(t)
-	notes, err := filepath.Glob(filepath.Join(h.Dir, stateDir, "locks/accounts-file-*.json"))
+	notes, err := filepath.Glob(filepath.Join(h.Dir, stateDir, "locks/*/accounts-file.json"))
 	if err != nil || len(notes) != 1 {
 		t.Fatal(notes, err)
 	}
-	for _, note := range []string{notes[0], filepath.Join(h.Dir, stateDir, "locks/dev.item")} {
+	for _, note := range []string{notes[0], filepath.Join(h.Dir, h.Own("dev.item"))} {
 		for name, put := range map[string]func() error{
 			"a pipe":   func() error { return unix.Mkfifo(note, 0o600) },
 			"endless":  func() error { return os.Symlink("/dev/zero", note) },

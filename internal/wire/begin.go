@@ -39,18 +39,7 @@ func (d *Dependencies) Start(f *Flags) (*process.Start, error) {
 		Chosen:   os.Getenv("AWS_ACCOUNTS_KEYCHAIN"),
 		Own:      cache.OpenKeychain(cache.KeychainConfig{}).Backend(),
 		Resolver: func(choice accounts.Keychain) *process.Resolver {
-			sessions := &cache.Sessions{
-				Keychain: cache.OpenKeychain(cache.KeychainConfig{
-					Backend:    choice.Backend,
-					Dir:        known(place.FileKeychain()),
-					Notes:      known(place.Locks()),
-					Passphrase: func(ctx context.Context) (string, error) { return firstPassphrase(ctx, f, choice.PassphraseCommand) },
-					Unlock:     f.Person && !f.NoInput,
-				}),
-				Dir:    known(place.Locks()),
-				Now:    time.Now,
-				Report: log.Trouble,
-			}
+			sessions := sessionsIn(f, reader, log, choice.Backend, func(ctx context.Context) (string, error) { return firstPassphrase(ctx, f, choice.PassphraseCommand) })
 			return &process.Resolver{Accounts: reader, Sessions: sessions, Log: log,
 				MFA: &process.MFA{Asker: asker, Dir: known(place.Locks()), Now: time.Now}, SSO: &process.SSO{Asker: asker, Unattended: f.NoInput || inCI()}}
 		},

@@ -3,6 +3,7 @@ package wire
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"os"
@@ -14,12 +15,14 @@ import (
 	"time"
 
 	"aws-accounts/accounts"
+	"aws-accounts/accounts/version"
 	"aws-accounts/cache"
 	"aws-accounts/internal/ask"
 	"aws-accounts/internal/hint"
 	"aws-accounts/internal/place"
 	"aws-accounts/internal/private"
 	"aws-accounts/process"
+	"aws-accounts/process/protocol"
 )
 
 // Flags are those that every command has, and what main knows besides.
@@ -134,7 +137,7 @@ func newReader(f *Flags) (*accounts.Reader, error) {
 	if err != nil {
 		return nil, err
 	}
-	return accounts.NewReader(path, known(place.Locks())), nil
+	return accounts.NewReader(path, known(place.LocksOf(path))), nil
 }
 
 func newSessions(f *Flags, reader *accounts.Reader, log *process.AccessLog) (*cache.Sessions, error) {
@@ -146,18 +149,52 @@ func newSessions(f *Flags, reader *accounts.Reader, log *process.AccessLog) (*ca
 		}
 	}
 	slog.Debug("files", "accounts", reader.Path, "keychain", backend, "locks", known(place.Locks()))
+	s := sessionsIn(f, reader, log, backend, func(ctx context.Context) (string, error) { return passphrase(ctx, f, reader) })
+	follow(f, reader, s)
+	return s, nil
+}
+
+// follow has the keychain's items go with an accounts file that was moved or renamed: to us they belong to it.
+func follow(f *Flags, reader *accounts.Reader, s *cache.Sessions) {
+	old := reader.MovedFrom(known(place.Locks()))
+	if old == "" {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), followTime)
+	defer cancel()
+	moved, err := s.Keychain.Adopt(ctx, place.Owner(old))
+	if err != nil {
+		s.Report("", fmt.Errorf("taking over what is in the keychain for %s, which is %s now: %w", old, reader.Path, err))
+		return
+	}
+	version.Moved(old)
+	keys, sessions, signIns := moved.Count()
+	what := fmt.Sprintf("%s was moved to %s: its %d access keys, %d sessions and %d sign-ins in the keychain belong to that now", old, reader.Path, keys, sessions, signIns)
+	s.Report("", errors.New(what))
+	if f.Person {
+		fmt.Fprintf(os.Stderr, "note: %s\n", what)
+	}
+}
+
+const followTime = 10 * time.Second
+
+// sessionsIn are the accounts file's own sessions in a keychain.
+func sessionsIn(f *Flags, reader *accounts.Reader, log *process.AccessLog, backend string, passphrase func(context.Context) (string, error)) *cache.Sessions {
+	own := known(place.LocksOf(reader.Path))
 	return &cache.Sessions{
 		Keychain: cache.OpenKeychain(cache.KeychainConfig{
 			Backend:    backend,
+			Owner:      place.Owner(reader.Path),
 			Dir:        known(place.FileKeychain()),
-			Notes:      known(place.Locks()),
-			Passphrase: func(ctx context.Context) (string, error) { return passphrase(ctx, f, reader) },
+			Notes:      own,
+			Passphrase: passphrase,
 			Unlock:     f.Person && !f.NoInput,
 		}),
-		Dir:    known(place.Locks()),
-		Now:    time.Now,
-		Report: log.Trouble,
-	}, nil
+		Variant: protocol.Variant(),
+		Dir:     own,
+		Now:     time.Now,
+		Report:  log.Trouble,
+	}
 }
 
 // inCI reports whether a pipeline started us, as all of them say: nobody looks at its desktop or terminal.

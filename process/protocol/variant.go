@@ -22,18 +22,21 @@ var EndpointVariables = []string{
 //
 // The warm answer knows no more of the environment than this. Whatever else in it shapes a session makes its plan volatile
 // (see cache.Plan), and is compared there.
-func Variant() string {
+func Variant() string { return VariantOf(os.Getenv, place.AWSElsewhere()) }
+
+// VariantOf is Variant for another environment, and for what of ~/.aws lies elsewhere there.
+func VariantOf(getenv func(string) string, elsewhere []string) string {
 	sum, usual := sha256.New(), true
 	add := func(name, value string) {
 		usual = false
 		sum.Write([]byte(name + "=" + value + "\n"))
 	}
 	for _, name := range EndpointVariables {
-		if value := os.Getenv(name); value != "" {
+		if value := getenv(name); value != "" {
 			add(name, value)
 		}
 	}
-	for _, path := range place.AWSElsewhere() { // which may name endpoints
+	for _, path := range elsewhere { // it may name endpoints
 		add("file", path)
 	}
 	if usual {

@@ -29,6 +29,7 @@ import (
 	"aws-accounts/process/deadline"
 	"aws-accounts/process/document"
 	"aws-accounts/process/outlive"
+	"aws-accounts/process/protocol"
 )
 
 func init() {
@@ -77,12 +78,12 @@ func Called(args []string) (name, accountsFile string, ok bool) {
 
 // stored returns the session that answers, or nil.
 func stored(name, accountsFile string) *item.Session {
-	key := item.SessionKey(name)
 	path, err := place.AccountsFile(accountsFile)
-	if err != nil || !item.ValidKey(key) {
+	if err != nil || !item.ValidKey(item.SessionKey(name, "")) {
 		return nil
 	}
-	notes, err := place.Locks()
+	key := item.FullKey(place.Owner(path), item.SessionKey(name, protocol.Variant()))
+	notes, err := place.LocksOf(path)
 	if err != nil {
 		return nil
 	}
@@ -98,9 +99,9 @@ func stored(name, accountsFile string) *item.Session {
 	switch cmp.Or(os.Getenv("AWS_ACCOUNTS_KEYCHAIN"), files.Noted.Backend, item.PlatformKeychain(runtime.GOOS)) {
 	case item.SecretService:
 		nodbus.Watch()
-		data, err = item.FromSecretService(nodbus.Address(), notes, item.Prefix+key)
+		data, err = item.FromSecretService(nodbus.Address(), notes, key)
 	case item.File:
-		data, err = fromFile(item.Prefix + key)
+		data, err = fromFile(key)
 	default:
 		return nil
 	}

@@ -1,0 +1,267 @@
+package process
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/url"
+	"os"
+	"os/exec"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/credentials/ec2rolecreds"
+	"github.com/aws/aws-sdk-go-v2/credentials/endpointcreds"
+	"github.com/aws/aws-sdk-go-v2/credentials/processcreds"
+	"github.com/aws/aws-sdk-go-v2/credentials/ssocreds"
+	"github.com/aws/aws-sdk-go-v2/credentials/stscreds"
+	"github.com/aws/aws-sdk-go-v2/feature/ec2/imds"
+	"github.com/aws/aws-sdk-go-v2/service/sso"
+	"github.com/aws/aws-sdk-go-v2/service/ssooidc"
+	"github.com/aws/aws-sdk-go-v2/service/sts"
+	"github.com/aws/smithy-go/logging"
+
+	"aws-accounts/accounts"
+	"aws-accounts/internal/awslogin"
+	"aws-accounts/internal/hint"
+	"aws-accounts/internal/private"
+)
+
+var errNoCredentials = errors.New("no credentials")
+
+// origin returns the provider of what the route begins with: one of the SDK's, for the way that the origin says. It asks nobody yet.
+func (r *Resolver) origin(ctx context.Context, route *Route, failFast bool) (aws.CredentialsProvider, error) {
+	o, hop := &route.Origin, route.first()
+	base := hop.Account
+	slog.Debug("credentials begin", "account", base.Name, "kind", o.Kind, "profile", o.Profile)
+	provider, err := r.source(ctx, o, hop, failFast)
+	if err != nil {
+		return nil, err
+	}
+	provider = aws.NewCredentialsCache(provider)
+	for _, role := range o.Roles {
+		partition := partitionOf(&accounts.Account{RoleARN: role.ARN})
+		client := newSTS(&hop.Settings, partition, provider, failFast)
+		provider = aws.NewCredentialsCache(stscreds.NewAssumeRoleProvider(client, role.ARN, func(options *stscreds.AssumeRoleOptions) {
+			options.RoleSessionName, options.Duration = role.SessionName, role.Duration
+			if options.RoleSessionName == "" {
+				options.RoleSessionName = sessionName(base)
+			}
+			options.ExternalID = optional(role.ExternalID)
+			if role.MFASerial != "" {
+				options.SerialNumber = aws.String(role.MFASerial)
+				options.TokenProvider = func() (string, error) {
+					code, _, err := r.MFA.code(ctx, base.File().Entry(accounts.Account{Name: base.Name, MFASerial: role.MFASerial}), base.Name, "")
+					r.MFA.noteUsed(role.MFASerial, code)
+					return code, err
+				}
+			}
+		}))
+	}
+	return provider, nil
+}
+
+func (r *Resolver) source(ctx context.Context, o *Origin, hop *Hop, failFast bool) (aws.CredentialsProvider, error) {
+	base := hop.Account
+	cfg := hop.Settings.Config(hop.Partition, aws.AnonymousCredentials{}, failFast)
+	switch o.Kind {
+	case FromKey:
+		return Static(aws.Credentials{AccessKeyID: o.KeyID, SecretAccessKey: o.Secret, SessionToken: o.Token}), nil
+	case FromEnvironment:
+		if o.KeyID == "" || o.Secret == "" {
+			return nil, hint.New(fmt.Errorf("%sno credentials in the environment", of(base)),
+				"set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or begin with a profile: \"credentials\": {\"profile\": \"default\"}")
+		}
+		return Static(aws.Credentials{AccessKeyID: o.KeyID, SecretAccessKey: o.Secret, SessionToken: o.Token}), nil
+	case FromKeychain:
+		keys, err := r.Sessions.Keychain.LoadKeys(ctx, base.Name)
+		if err != nil {
+			return nil, explainItem(err, base)
+		}
+		return Static(keys.Credentials(keys.Current)), nil
+	case FromProcess:
+		return processcreds.NewProviderCommand(processcreds.NewCommandBuilderFunc(func(ctx context.Context) (*exec.Cmd, error) {
+			return credentialProcess(ctx, o), nil
+		})), nil
+	case FromWebIdentity:
+		return webIdentity(o, hop, cfg)
+	case FromSSO:
+		cfg.Region = o.Region
+		options := []func(*ssocreds.Options){}
+		if o.Session != "" {
+			path, err := ssocreds.StandardCachedTokenFilepath(o.Session)
+			if err != nil {
+				return nil, err
+			}
+			options = append(options, func(options *ssocreds.Options) {
+				options.CachedTokenFilepath = path
+				options.SSOTokenProvider = ssocreds.NewSSOTokenProvider(ssooidc.NewFromConfig(cfg), path)
+			})
+		}
+		return ssocreds.New(sso.NewFromConfig(cfg), o.AccountID, o.RoleName, o.StartURL, options...), nil
+	case FromLogin:
+		return &awslogin.Provider{Session: o.Login, Config: cfg, Region: o.LoginRegion, Locks: r.MFA.Dir, Now: r.Sessions.Now}, nil
+	case FromContainer:
+		return containerProvider(o, hop, cfg)
+	case FromInstance:
+		return instanceProvider(o, cfg)
+	}
+	if o.Why != nil {
+		return nil, explainOrigin(o.Why, base)
+	}
+	return nil, hint.New(fmt.Errorf("%s%w in profile %q of ~/.aws", of(base), errNoCredentials, o.Profile), "%s", elsewhere(o.Profile, base))
+}
+
+func of(base *accounts.Account) string {
+	if base.Name == "" {
+		return ""
+	}
+	return base.Name + ": "
+}
+
+// explainOrigin says what to do where a profile isn't there.
+func explainOrigin(err error, base *accounts.Account) error {
+	if missing, ok := errors.AsType[noProfile](err); ok {
+		return hint.New(fmt.Errorf("%s%w: %w", of(base), errNoCredentials, err), "%s", elsewhere(missing.profile, base))
+	}
+	if base.Name == "" || hint.Of(err) == "" {
+		return err
+	}
+	return fmt.Errorf("%s%w", of(base), err)
+}
+
+func elsewhere(profile string, base *accounts.Account) string {
+	return fmt.Sprintf("run `aws configure --profile %s`, or name another profile in %s: \"credentials\": {\"profile\": \"…\"}", hint.Word(profile), base.File().Path)
+}
+
+// Whoever runs below us and comes back to the same base account, through a wrapper that we can't see through, would go
+// round until the machine is full. This variable breaks the circle (99designs/aws-vault#1180).
+const resolvingVariable = "AWS_ACCOUNTS_RESOLVING"
+
+// resolving are the profiles that those above us are resolving just now.
+var resolving = sync.OnceValue(func() []string {
+	return strings.FieldsFunc(os.Getenv(resolvingVariable), func(r rune) bool { return r == '\n' }) // names may have blanks
+})
+
+// inCircle refuses an origin that calls us, or that somebody above us is resolving. It is asked before a lock is taken: they hold it,
+// and would wait for us while we wait for them.
+func (f *awsFiles) inCircle(o *Origin, base *accounts.Account) error {
+	if o.Profile == "" {
+		return nil
+	}
+	if _, calls := f.CallsUs(o.Profile); !calls && !slices.Contains(resolving(), o.Profile) {
+		return nil
+	}
+	return hint.New(fmt.Errorf("%sthe profile %q it begins with calls aws-accounts itself", of(base), o.Profile),
+		"name a profile with credentials of its own in %s: \"credentials\": {\"profile\": \"…\"}", base.File().Path)
+}
+
+// credentialProcess is the command of a profile. It has neither what opens our keychain nor our standard error: our callers take what is
+// there for ours, wait for all that hold it, and it may say a secret.
+func credentialProcess(ctx context.Context, o *Origin) *exec.Cmd {
+	shell := []string{"sh", "-c"}
+	if runtime.GOOS == "windows" {
+		shell = []string{"cmd.exe", "/C"}
+	}
+	cmd := exec.CommandContext(ctx, shell[0], append(shell[1:], o.Command)...)
+	cmd.Env = append(private.Environment(), resolvingVariable+"="+strings.Join(append(resolving(), o.Profile), "\n"))
+	cmd.Stdin = os.Stdin
+	return cmd
+}
+
+// webIdentity takes the role that a token in a file opens, as Kubernetes and CI systems provide one. The file is read anew each
+// time: its writer replaces it before it expires.
+func webIdentity(o *Origin, hop *Hop, cfg aws.Config) (aws.CredentialsProvider, error) {
+	if _, err := os.Stat(o.TokenFile); err != nil {
+		return nil, hint.New(fmt.Errorf("%sthe web identity token file can't be read: %w", of(hop.Account), err),
+			"check where the token is mounted, and \"web_identity_token_file\" in %s", hop.Account.File().Path)
+	}
+	partition := partitionOf(&accounts.Account{RoleARN: o.RoleARN})
+	client := newSTS(&hop.Settings, partition, cfg.Credentials, false)
+	return stscreds.NewWebIdentityRoleProvider(client, o.RoleARN, stscreds.IdentityTokenFile(o.TokenFile), func(options *stscreds.WebIdentityRoleOptions) {
+		options.RoleSessionName, options.Duration = o.SessionName, o.Duration
+		if options.RoleSessionName == "" {
+			options.RoleSessionName = sessionName(hop.Account)
+		}
+	}), nil
+}
+
+func containerProvider(o *Origin, hop *Hop, cfg aws.Config) (aws.CredentialsProvider, error) {
+	if err := checkContainer(o.Address); err != nil {
+		return nil, fmt.Errorf("%s%w", of(hop.Account), err)
+	}
+	return endpointcreds.New(o.Address, func(options *endpointcreds.Options) {
+		options.AuthorizationToken = os.Getenv("AWS_CONTAINER_AUTHORIZATION_TOKEN")
+		if path := os.Getenv("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE"); path != "" {
+			options.AuthorizationTokenProvider = endpointcreds.TokenProviderFunc(func() (string, error) {
+				token, err := os.ReadFile(path)
+				return string(token), err
+			})
+		}
+		options.Retryer = cfg.Retryer()
+		options.HTTPClient = &http.Client{Timeout: callTimeout}
+	}), nil
+}
+
+func instanceProvider(o *Origin, cfg aws.Config) (aws.CredentialsProvider, error) {
+	if strings.EqualFold(os.Getenv("AWS_EC2_METADATA_DISABLED"), "true") {
+		return nil, hint.New(errors.New("the instance metadata, where credentials begin, is switched off: AWS_EC2_METADATA_DISABLED is true"),
+			"`unset AWS_EC2_METADATA_DISABLED`")
+	}
+	options := imds.Options{Endpoint: o.Address, ClientEnableState: imds.ClientEnabled, Retryer: cfg.Retryer()}
+	if mode := os.Getenv("AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE"); mode != "" {
+		if err := options.EndpointMode.SetFromString(mode); err != nil {
+			return nil, value{text: mode, name: "AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE", step: "`unset AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE`"}.
+				wrong("%q can be IPv4 or IPv6", mode)
+		}
+	}
+	if strings.EqualFold(os.Getenv("AWS_EC2_METADATA_V1_DISABLED"), "true") {
+		options.EnableFallback = aws.FalseTernary
+	}
+	return ec2rolecreds.New(func(ec2 *ec2rolecreds.Options) { ec2.Client = imds.New(options) }), nil
+}
+
+// checkContainer refuses an address that credentials must not be asked of without encryption: only this machine's and those of ECS
+// and EKS, as all SDKs have it.
+func checkContainer(address string) error {
+	u, err := url.Parse(address)
+	if err == nil && (u.Scheme == "https" && u.Host != "" || u.Scheme == "http" && machineHost(u.Hostname())) {
+		return nil
+	}
+	return hint.New(errors.New("AWS_CONTAINER_CREDENTIALS_FULL_URI: it is not an address that credentials may be asked of: https, or http on this machine or of ECS and EKS"),
+		"`unset AWS_CONTAINER_CREDENTIALS_FULL_URI`, or set it to the address that the container was given")
+}
+
+func machineHost(host string) bool {
+	addresses := []string{host}
+	if net.ParseIP(host) == nil {
+		var err error
+		if addresses, err = net.LookupHost(host); err != nil || len(addresses) == 0 {
+			return false
+		}
+	}
+	return !slices.ContainsFunc(addresses, func(a string) bool {
+		ip := net.ParseIP(a)
+		return ip == nil || !ip.IsLoopback() && !slices.Contains([]string{"169.254.170.2", "169.254.170.23", "fd00:ec2::23"}, ip.String())
+	})
+}
+
+// quiet takes what the SDK would write to standard error, which stays empty on success: C++ SDKs take it for output.
+var quiet = logging.LoggerFunc(func(class logging.Classification, format string, args ...any) {
+	slog.Debug("AWS SDK: "+fmt.Sprintf(format, args...), "class", class)
+})
+
+// newSTS is a client of STS with the settings of a hop, in a partition.
+func newSTS(s *Settings, partition string, provider aws.CredentialsProvider, failFast bool) *sts.Client {
+	return stsOf(s.Config(partition, provider, failFast), s)
+}
+
+func stsOf(cfg aws.Config, s *Settings) *sts.Client {
+	return sts.NewFromConfig(cfg, func(o *sts.Options) { o.Region = s.stsRegion(o.Region) })
+}

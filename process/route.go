@@ -1,0 +1,179 @@
+package process
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"reflect"
+
+	"strings"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws/arn"
+
+	"aws-accounts/accounts"
+	"aws-accounts/internal/awsfiles"
+)
+
+// Route is the way from where credentials begin to an account: one value, made once for a call from the accounts file, the
+// environment and ~/.aws, and read by whoever calls AWS for the account. What isn't in it shapes neither a call nor a session.
+//
+// Each field of a Route says where it is declared whether it identifies the session (`route:"identifying"`), as who issues it
+// and what for, or is mere transport, as how AWS is reached. A session is handed out only for a route of its own identity: see
+// Identity. Whoever adds a field has to decide; a test fails until then.
+type Route struct {
+	Origin Origin `route:"identifying"`
+	Hops   []Hop  `route:"identifying"` // the first begins at Origin, the last is the account's
+}
+
+// Hop is one step of a Route: how an account's credentials are had from those of the one before.
+type Hop struct {
+	Account   *accounts.Account `route:"transport"`   // for messages and the log
+	Name      string            `route:"identifying"` // in lower case
+	AccountID string            `route:"identifying"`
+	Settings  Settings          `route:"transport"`
+	Partition string            `route:"transport"`   // that the account's ARNs name, "" if none does
+	Issuer    string            `route:"identifying"` // the endpoint that issues the session, where it is none of AWS's own
+
+	// A role.
+	RoleARN           string            `route:"identifying"`
+	ExternalID        string            `route:"identifying"`
+	SessionName       string            `route:"identifying"`
+	SourceIdentity    string            `route:"identifying"`
+	SessionTags       map[string]string `route:"identifying"`
+	TransitiveTagKeys []string          `route:"identifying"`
+	Policy            string            `route:"identifying"`
+	PolicyARNs        []string          `route:"identifying"`
+
+	Duration time.Duration `route:"identifying"` // as AWS will allow it
+	KeepsKey bool          `route:"identifying"` // a base account that hands out its long-term key as it is
+
+	Device    string            `route:"identifying"` // whose MFA code is sent with the call, "" for none
+	CodeOwner *accounts.Account `route:"transport"`   // the account whose device it is
+	BySession bool              `route:"identifying"` // it is had with the session of the hop before, not with what the route begins with
+}
+
+// first and last are the hops at the ends. A route has one at least.
+func (r *Route) first() *Hop { return &r.Hops[0] }
+func (r *Route) last() *Hop  { return &r.Hops[len(r.Hops)-1] }
+
+// routeOf is the way to a, which may be the implicit base account, as files have it now.
+func routeOf(a *accounts.Account, files *awsFiles) (*Route, error) {
+	chain := a.Chain()
+	r := &Route{}
+	begins := chain[0].Way().Profile
+	if chain[0].SSO != nil {
+		s := chain[0].SSOSession()
+		r.Origin = Origin{Kind: FromCenter, Session: strings.ToLower(s.Name), StartURL: s.StartURL, Region: s.Region, Scopes: s.RegistrationScopes,
+			AccountID: chain[0].AccountID, RoleName: chain[0].SSO.RoleName}
+	} else {
+		r.Origin = *files.originOf(chain[0])
+	}
+	for i, link := range chain {
+		settings, err := files.layers(link, begins).settings(link)
+		if err != nil {
+			return nil, err
+		}
+		h := Hop{
+			Account: link, Name: strings.ToLower(link.Name), AccountID: link.AccountID,
+			Settings: settings, Partition: partitionOf(link), Issuer: settings.Endpoints("STS"),
+			RoleARN: link.RoleARN, ExternalID: link.ExternalID, SessionName: sessionName(link), SourceIdentity: link.SourceIdentity,
+			SessionTags: link.SessionTags, TransitiveTagKeys: link.TransitiveTagKeys, Policy: string(link.Policy), PolicyARNs: link.PolicyARNs,
+			Duration: link.EffectiveDuration(), KeepsKey: link.Session == accounts.SessionNone,
+		}
+		if link.SSO != nil {
+			h.Issuer = strings.Join([]string{settings.Endpoints("SSO"), settings.Endpoints("SSO OIDC")}, " ")
+		}
+		if owner := link.CodeOwner(); owner != nil {
+			h.Device, h.CodeOwner = owner.MFASerial, owner
+		}
+		if i > 0 {
+			h.BySession = r.bySession(i, h)
+			if h.BySession || r.Origin.temporary() {
+				h.Duration = min(h.Duration, accounts.ChainedDuration)
+			}
+		}
+		r.Hops = append(r.Hops, h)
+	}
+	return r, nil
+}
+
+// bySession reports whether hop i is had with the session that the one before hands out, and not with what the route begins with:
+// a role or Identity Center has nothing else, MFA is part of the session, and a web identity or a profile's own MFA costs a call to AWS
+// or a person's answer each time.
+func (r *Route) bySession(i int, h Hop) bool {
+	source := r.Hops[i-1].Account
+	if !source.IsBase() || r.Origin.Kind == FromWebIdentity && r.Origin.Profile == "" || r.Origin.needsCode() {
+		return true
+	}
+	return source.MFASerial != "" && h.Device == ""
+}
+
+// Identity is the same for two routes exactly when a session of one is as good for the other.
+func (r *Route) Identity() string {
+	sum := sha256.New()
+	json.NewEncoder(sum).Encode(identifying(reflect.ValueOf(*r))) // a hash takes every write, and a route has nothing that can't be written
+	return hex.EncodeToString(sum.Sum(nil)[:16])
+}
+
+// identifying is v without the fields that are transport.
+func identifying(v reflect.Value) any {
+	switch v.Kind() {
+	case reflect.Struct:
+		fields := map[string]any{}
+		for i := range v.NumField() {
+			if f := v.Type().Field(i); f.Tag.Get("route") == "identifying" {
+				fields[f.Name] = identifying(v.Field(i))
+			}
+		}
+		return fields
+	case reflect.Slice:
+		var all []any
+		for i := range v.Len() {
+			all = append(all, identifying(v.Index(i)))
+		}
+		return all
+	}
+	return v.Interface()
+}
+
+// volatile reports whether the route can be another one without a change of any file.
+func (r *Route) volatile() bool { return r.Origin.Volatile }
+
+// partitionOf returns the partition that a's own ARNs name, "" if it has none.
+func partitionOf(a *accounts.Account) string {
+	for _, s := range []string{a.RoleARN, a.Way().RoleARN, a.MFASerial} {
+		if known, err := arn.Parse(s); err == nil {
+			return known.Partition
+		}
+	}
+	return ""
+}
+
+// Region is where AWS is called for the hop.
+func (h *Hop) Region() string { return h.Settings.In(h.Partition) }
+
+// Key is the same for hops whose calls one client can make.
+func (h *Hop) Key() string {
+	s := &h.Settings
+	return fmt.Sprintln(h.Region(), s.FIPS, s.DualStack, s.GlobalSTS, s.CAFile, s.RetryMode, s.MaxAttempts, s.Endpoints("STS"), s.Endpoints("IAM"))
+}
+
+// ProfileRegion is the region that tools have which use the profile that setup wrote for a, "" if neither the account nor ~/.aws
+// names one: the environment's counts for them anyway.
+func ProfileRegion(a *accounts.Account) string {
+	if a.Region != "" {
+		return a.Region
+	}
+	files, err := readAWSFiles()
+	if err != nil {
+		return a.EffectiveRegion()
+	}
+	for _, at := range files.layers(a, "") {
+		if found, ok := at.profile.Get(awsfiles.Both, "region"); ok && found.Value != "" {
+			return found.Value
+		}
+	}
+	return a.EffectiveRegion()
+}

@@ -55,7 +55,7 @@ func FuzzAnswers(f *testing.F) {
 			}
 			return
 		}
-		err = explain(err, file, a)
+		err = explain(err, a)
 		if text := err.Error(); strings.ContainsAny(text, "\n\r") || hint.Of(err) == "" || !strings.HasPrefix(text, "dev: ") {
 			t.Errorf("%q, hint %q", text, hint.Of(err))
 		}

@@ -128,7 +128,7 @@ func (d *checkup) checkEndpoint(a *area, link *accounts.Account) (reached bool) 
 	switch {
 	case isAPI && api.ErrorCode() != "" && api.ErrorCode() != "UnknownError": // a refusal in AWS's own form
 	case err != nil && w.date.IsZero():
-		err = explain(err, d.file, &accounts.Account{})
+		err = explain(err, &accounts.Account{})
 		text := strings.TrimPrefix(err.Error(), "the base account: ")
 		a.add(StatusFail, "network", "", hint.Of(err), "%s%s", text, by)
 		return false
@@ -272,12 +272,12 @@ func (d *checkup) checkBase(a *area, base *accounts.Account) {
 	}
 	credentials, err := client.credentials(ctx)
 	if err != nil {
-		fail(explain(err, d.file, base))
+		fail(explain(err, base))
 		return
 	}
 	who, err := client.whoami(ctx)
 	if err != nil {
-		fail(explain(err, d.file, base))
+		fail(explain(err, base))
 		return
 	}
 	if base.AccountID != "" && who.AccountID != base.AccountID {

@@ -13,7 +13,6 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/config"
-	smithy "github.com/aws/smithy-go"
 
 	"aws-accounts/accounts"
 	"aws-accounts/cache"
@@ -135,7 +134,7 @@ func errTemporary(what string) error {
 // is what puts it there.
 func keysAccount(file *accounts.File, name string) (*accounts.Account, error) {
 	if len(file.Accounts) == 0 {
-		return &accounts.Account{Name: name}, nil
+		return file.Entry(accounts.Account{Name: name}), nil
 	}
 	a, err := file.Find(name)
 	if err != nil {
@@ -252,7 +251,7 @@ func (r *Resolver) owner(ctx context.Context, file *accounts.File, a *accounts.A
 	}
 	who, err := client.whoami(ctx)
 	if err != nil {
-		return Identity{}, explainKey(err, file, a, key.AccessKeyID)
+		return Identity{}, explainKey(err, a, key.AccessKeyID)
 	}
 	if a.AccountID != "" && who.AccountID != a.AccountID {
 		return Identity{}, hint.New(fmt.Errorf("%s: access key %s belongs to account %s, not to %s", a.Name, key.AccessKeyID, who.AccountID, a.AccountID),
@@ -270,21 +269,20 @@ func (r *Resolver) keyClient(ctx context.Context, file *accounts.File, a *accoun
 }
 
 // explainKey says what AWS has against one access key.
-func explainKey(err error, file *accounts.File, a *accounts.Account, id string) error {
-	api, ok := errors.AsType[smithy.APIError](err)
-	if !ok {
-		return explain(err, file, a)
+func explainKey(err error, a *accounts.Account, id string) error {
+	return explain(err, a, keyRefusals(id)...)
+}
+
+func keyRefusals(id string) []row {
+	return []row{
+		{codes: "InvalidClientTokenId", definite: true,
+			says: say("AWS doesn't know access key " + id + ": it is deleted, inactive or mistyped"),
+			next: say("copy it again, or make a new one in the AWS console; "+
+				"then `aws-accounts keys add %s --replace`", verdict.word)},
+		{codes: "SignatureDoesNotMatch", when: verdict.clockIsRight, definite: true,
+			says: say("the secret of access key " + id + " is wrong"),
+			next: say("copy it again, all of it; then `aws-accounts keys add %s --replace`", verdict.word)},
 	}
-	refused := &refusal{Code: api.ErrorCode(), RequestID: requestID(err), definite: true}
-	switch {
-	case refused.Code == "InvalidClientTokenId":
-		refused.message = fmt.Sprintf("%s: AWS doesn't know access key %s: it is deleted, inactive or mistyped", a.Name, id)
-		return hint.New(refused, "copy it again, or make a new one in the AWS console; then `aws-accounts keys add %s --replace`", a.Name)
-	case refused.Code == "SignatureDoesNotMatch" && !skewed(api.ErrorMessage()):
-		refused.message = fmt.Sprintf("%s: the secret of access key %s is wrong", a.Name, id)
-		return hint.New(refused, "copy it again, all of it; then `aws-accounts keys add %s --replace`", a.Name)
-	}
-	return explain(err, file, a)
 }
 
 // begin makes the accounts file say that a begins in the keychain, and tells what has been done.

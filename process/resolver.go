@@ -106,7 +106,7 @@ func (r *Resolver) fetchRole(ctx context.Context, file *accounts.File, a *accoun
 	} else {
 		credentials, err = client.assumeRole(ctx, file, a, "", "")
 	}
-	return credentials, explain(err, file, a)
+	return credentials, explain(err, a)
 }
 
 // fetchBase gets what a base account hands out: temporary credentials as they are; long-term keys as a session, or as they
@@ -118,10 +118,10 @@ func (r *Resolver) fetchBase(ctx context.Context, file *accounts.File, a *accoun
 	}
 	credentials, err := client.credentials(ctx)
 	if err != nil {
-		return aws.Credentials{}, explain(err, file, a)
+		return aws.Credentials{}, explain(err, a)
 	}
 	if credentials.AccountID, err = r.accountOf(ctx, client, credentials); err != nil {
-		return aws.Credentials{}, explain(err, file, a)
+		return aws.Credentials{}, explain(err, a)
 	}
 	if a.Session == accounts.SessionNone || credentials.SessionToken != "" {
 		return credentials, nil
@@ -136,7 +136,7 @@ func (r *Resolver) fetchBase(ctx context.Context, file *accounts.File, a *accoun
 		session, err = get("")
 	}
 	if err != nil {
-		return aws.Credentials{}, explain(err, file, a)
+		return aws.Credentials{}, explain(err, a)
 	}
 	session.AccountID = credentials.AccountID
 	return session, nil

@@ -79,7 +79,7 @@ func (w *roleWork) checkMade(ctx context.Context, made []*roleTarget, ours bool,
 	end := time.Now().Add(roleSettles)
 	w.each(ctx, "tried", fit, func(ctx context.Context, t *roleTarget) error {
 		err := soon(ctx, end, func() error { return w.try(ctx, t) }, mayBeUnknown)
-		if err = explain(err, w.file, t.Account); err != nil {
+		if err = explain(err, t.Account); err != nil {
 			return hint.New(fmt.Errorf("%s: made, but assuming it fails: %s", t.Name, strings.TrimPrefix(err.Error(), t.Name+": ")), "%s", hint.Of(err))
 		}
 		return nil

@@ -29,7 +29,7 @@ func (b *roleBase) accountID(ctx context.Context, file *accounts.File, base *acc
 	b.once.Do(func() {
 		var who Identity
 		who, b.err = b.whoami(ctx)
-		b.id, b.err = who.AccountID, explain(b.err, file, base)
+		b.id, b.err = who.AccountID, explain(b.err, base)
 		if b.err == nil && base.AccountID != "" && b.id != base.AccountID {
 			b.err = hint.New(fmt.Errorf("%s: the credentials belong to account %s, not to %s", base.Name, b.id, base.AccountID),
 				"correct account_id of %s in %s, or the credentials it begins with", base.Name, file.Path)
@@ -47,7 +47,7 @@ func (w *roleWork) base(ctx context.Context, a *accounts.Account) (*roleBase, er
 	}
 	cfg, err := w.baseConfigForMany(ctx, base, region)
 	if err != nil {
-		return nil, explain(err, w.file, base)
+		return nil, explain(err, base)
 	}
 	c := newClient(cfg, partitionOf(a), false, w.report(a.Name))
 	c.config = w.pace.of(c.config)
@@ -102,11 +102,11 @@ func (w *roleWork) credentialsFor(ctx context.Context, t *roleTarget, base *role
 	}
 	if id == t.AccountID {
 		credentials, err := base.credentials(ctx)
-		return credentials, explain(err, w.file, source)
+		return credentials, explain(err, source)
 	}
 	attempt := w.Log.Begin(w.file, t.entrance)
 	credentials, err := base.assumeRole(ctx, w.file, t.entrance, "", "")
-	if err = explain(err, w.file, t.entrance); isRefused(err, "AccessDenied") {
+	if err = explain(err, t.entrance); isRefused(err, "AccessDenied") {
 		err = hint.New(err, "check that %s has the role, that it trusts account %s, and that you have sts:AssumeRole; --bootstrap-role names another", t.AccountID, id)
 	}
 	attempt.End(credentials, err)

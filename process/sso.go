@@ -57,7 +57,7 @@ func (r *Resolver) fetchSSO(ctx context.Context, file *accounts.File, a *account
 	}
 	credentials, err := credentialsOf(answer, out.ResultMetadata, r.report(a.Name))
 	credentials.AccountID = a.AccountID // AWS gave what was asked for; it doesn't repeat the number
-	return credentials, explain(err, file, a)
+	return credentials, explain(err, a)
 }
 
 // center is the Identity Center of a session, with nobody to sign in.
@@ -160,7 +160,7 @@ func explainSSO(err error, file *accounts.File, session *accounts.SSOSession, a 
 		}
 		return hint.New(r, "check \"start_url\" and \"region\" of %s in %s", session.Name, file.Path)
 	}
-	return explain(err, file, a)
+	return explain(err, a)
 }
 
 // forbidden reports whether the person has no such permission set in the account. AWS documents neither of its words for it.

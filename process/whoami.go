@@ -83,7 +83,7 @@ func (c *Whoami) Run(r *Resolver, stdout io.Writer) error {
 
 // identity asks who the credentials that the account called name hands out belong to.
 func (r *Resolver) identity(ctx context.Context, name string) (Identity, aws.Credentials, error) {
-	file, a, err := r.account(name)
+	_, a, err := r.account(name)
 	if err != nil {
 		return Identity{}, aws.Credentials{}, err
 	}
@@ -96,7 +96,7 @@ func (r *Resolver) identity(ctx context.Context, name string) (Identity, aws.Cre
 		return Identity{}, aws.Credentials{}, err
 	}
 	who, err := newClient(cfg, partitionOf(a), false, r.report(a.Name)).whoami(ctx)
-	return who, credentials, explain(err, file, a)
+	return who, credentials, explain(err, a)
 }
 
 var errNoneInUse = errors.New("no AWS credentials in use here")
@@ -133,7 +133,7 @@ func currentIdentity(ctx context.Context) (Identity, aws.Credentials, error) {
 func explainCurrent(err error) error {
 	api, ok := errors.AsType[smithy.APIError](err)
 	if !ok {
-		return explain(err, &accounts.File{}, &accounts.Account{Name: "the credentials in use here"})
+		return explain(err, &accounts.Account{Name: "the credentials in use here"})
 	}
 	from := "AWS_ACCESS_KEY_ID"
 	if profile := ProfileInUse(); profile != "" {

@@ -69,6 +69,9 @@ type area struct {
 }
 
 func (a *area) add(status Status, check, account, next, format string, args ...any) {
+	if command, ok := strings.CutSuffix(next, looksForCause); ok { // which is what is being done
+		next = strings.Replace(command, "aws-accounts ", "aws-accounts --debug ", 1) + "shows each step"
+	}
 	a.findings = append(a.findings, Finding{Area: a.title, Check: check, Account: account, Status: status,
 		Text: tui.Harmless(fmt.Sprintf(format, args...)), Hint: tui.Harmless(next)})
 }

@@ -10,7 +10,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws/arn"
 	"github.com/aws/aws-sdk-go-v2/service/iam"
 	"github.com/aws/aws-sdk-go-v2/service/iam/types"
-	smithy "github.com/aws/smithy-go"
 
 	"aws-accounts/accounts"
 	"aws-accounts/cache"
@@ -102,8 +101,8 @@ func (d *checkup) checkRole(ctx context.Context, a *area) {
 	credentials, err := client.assumeRole(ctx, route.last(), route.Origin.Kind, "")
 	if err != nil {
 		explained := explain(err, role)
-		if api, ok := errors.AsType[smithy.APIError](err); ok && strings.HasPrefix(api.ErrorCode(), "AccessDenied") {
-			explained = hint.New(explained, "%s", d.whoRefuses(ctx, client, api.ErrorMessage()))
+		if newVerdict(err, role).isUnexplained() {
+			explained = hint.New(explained, "%s", d.whoRefuses(ctx, client))
 		}
 		d.fail(a, StatusFail, "role", explained)
 		return
@@ -155,27 +154,19 @@ func (d *checkup) needsCode(ctx context.Context, a *accounts.Account, itself boo
 	return nil
 }
 
-// whoRefuses finds which of the two policies lacks something: the caller's, or the role's. AWS's message says so at times,
-// else the policy simulator may, where the caller has a right to it.
-func (d *checkup) whoRefuses(ctx context.Context, client *client, message string) string {
+// whoRefuses finds which of the two policies lacks something: the caller's, or the role's. Where AWS's message doesn't
+// say so, the policy simulator may, if the caller has a right to it.
+func (d *checkup) whoRefuses(ctx context.Context, client *client) string {
 	role := d.only
 	caller, account := "the caller", ""
 	if who, err := client.whoami(ctx); err == nil {
 		caller, account = who.ARN, who.AccountID
 	}
 	allow := fmt.Sprintf(`allow %s to assume the role: {"Effect": "Allow", "Action": "sts:AssumeRole", "Resource": "%s"}`, caller, role.RoleARN)
-	trust := fmt.Sprintf("the caller may assume it, so it is the role: see that it exists, and that its trust policy names %s%s", trusted(account), conditions(role, d.file))
-	switch {
-	case strings.Contains(message, "explicit deny"):
-		return "a policy denies it: look for \"Deny\" in the policies of " + caller + " and of its organization"
-	case strings.Contains(message, "no identity-based policy allows"):
-		return allow
-	case strings.Contains(message, "no resource-based policy allows"):
-		return trust
-	}
+	trust := fmt.Sprintf("the caller may assume it, so it is the role: see that it exists, and that its trust policy names %s%s", trusted(account), conditions(role))
 	switch simulated, err := d.simulate(ctx, client, caller); {
 	case err != nil:
-		return fmt.Sprintf("check that the role exists, that its trust policy names %s%s, and that the caller may assume it", trusted(account), conditions(role, d.file))
+		return fmt.Sprintf("check that the role exists, that its trust policy names %s%s, and that the caller may assume it", trusted(account), conditions(role))
 	case simulated == types.PolicyEvaluationDecisionTypeAllowed:
 		return trust
 	case simulated == types.PolicyEvaluationDecisionTypeExplicitDeny:

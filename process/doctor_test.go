@@ -1,6 +1,7 @@
 package process
 
 import (
+	"errors"
 	"strings"
 	"testing"
 	"time"
@@ -113,5 +114,18 @@ func TestBasesOf(t *testing.T) {
 	}
 	if got := (&checkup{file: file, only: &file.Accounts[2]}).basesOf(); len(got) != 1 || got[0].Name != "two" {
 		t.Errorf("%v", got)
+	}
+}
+
+// A finding doesn't say to run doctor, which is what shows it.
+func TestFindingsLeadOn(t *testing.T) {
+	a := &area{}
+	a.failed(StatusFail, "role", "", explain(errors.New("strange"), find(t, "dev")))
+	a.failed(StatusFail, "role", "", explain(errors.New("strange"), &accounts.Account{}))
+	for i, want := range []string{"`aws-accounts --debug doctor dev` shows each step",
+		"`aws-accounts --debug doctor` shows each step"} {
+		if a.findings[i].Hint != want {
+			t.Errorf("%q, want %q", a.findings[i].Hint, want)
+		}
 	}
 }

@@ -2,28 +2,23 @@ package process
 
 import (
 	"cmp"
-	"context"
-	"crypto/x509"
 	"errors"
 	"fmt"
-	"net"
-	"net/url"
+	"net/http"
 	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws/arn"
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
-	"github.com/aws/aws-sdk-go-v2/credentials/processcreds"
 	smithy "github.com/aws/smithy-go"
 
 	"aws-accounts/accounts"
 	"aws-accounts/cache"
 	"aws-accounts/internal/hint"
-	"aws-accounts/internal/pattern"
 )
 
-// refusal is AWS's answer in our words. It keeps the code and the request id for the log, and of AWS's own message only
-// what can't hold a secret.
+// refusal is AWS's answer in our words. It keeps the code and the request id for the log, and of AWS's own message
+// only what can't hold a secret.
 type refusal struct {
 	message   string
 	Code      string
@@ -43,255 +38,227 @@ func (r *refusal) Unwrap() error { return r.cause }
 
 func (r *refusal) Is(target error) bool { return r.definite && target == cache.ErrRefused }
 
-// explain says in one sentence what AWS, or the way to it, had against getting a's credentials, and one next step. Errors
-// that have a next step already, as from an account's source, stay as they are.
-func explain(err error, a *accounts.Account) error {
-	file := a.File()
+// explain says in one sentence why a's credentials can't be had, and one next step. Errors that have a next step
+// already, as from an account's source, stay as they are. The rows given are tried before those of refusals.
+func explain(err error, a *accounts.Account, rows ...row) error {
 	if err == nil {
 		return nil
 	}
 	if ours := hint.From(err); ours != nil {
 		return ours
 	}
-	name := a.Name
-	if name == "" {
-		name = "the base account"
+	v := newVerdict(err, a)
+	if v.code == "" || v.code == "UnknownError" { // the SDK's name for what isn't in AWS's form
+		return v.unanswered()
 	}
-	doctor := "`aws-accounts doctor` looks for the cause"
-	if _, err := file.Find(a.Name); err == nil { // elsewhere it is the name of something else
-		doctor = fmt.Sprintf("`aws-accounts doctor %s` looks for the cause", a.Name)
-	}
-	r := &refusal{RequestID: requestID(err)}
-
-	api, isAPI := errors.AsType[smithy.APIError](err)
-	if !isAPI {
-		r.cause = unsecret(err)
-		switch {
-		case errors.Is(err, context.DeadlineExceeded) || isTimeout(err):
-			r.message = name + ": AWS didn't answer in time"
-			return hint.New(r, "check the network and the proxy (HTTPS_PROXY), then try again")
-		case errors.Is(err, context.Canceled):
-			r.message = name + ": called off"
-			return hint.New(r, "try again")
-		case isCertificate(err):
-			r.message = fmt.Sprintf("%s: the certificate of %s isn't trusted", name, host(err))
-			return hint.New(r, trustProxy)
-		case host(err) != "":
-			r.message = fmt.Sprintf("%s: can't reach %s: %s", name, host(err), networkReason(err))
-			return hint.New(r, "check the network and the proxy (HTTPS_PROXY), then try again")
-		case isProcess(err):
-			profile := cmp.Or(a.Chain()[0].Way().Profile, accounts.DefaultProfile)
-			r.message = fmt.Sprintf("%s: the credential_process of profile %q, which everything begins with, failed: %s", name, profile, plain(err))
-			return hint.New(r, "`aws sts get-caller-identity --profile %s` shows what it says", hint.Word(profile))
-		case isGarbled(err):
-			r.message = fmt.Sprintf("%s: what answered isn't AWS, or was cut off: %s", name, plain(err))
-			return hint.New(r, "check the network: one that wants a sign-in first, or a proxy, may answer in AWS's place")
-		default:
-			r.message = fmt.Sprintf("%s: %s", name, plain(err))
-			return hint.New(r, "%s", doctor)
+	for _, row := range append(rows, refusals()...) {
+		if row.matches(v) {
+			name := v.name
+			if row.ofBase {
+				name = cmp.Or(v.base.Name, name)
+			}
+			message := name + ": " + row.says(v)
+			return hint.New(&refusal{message, v.code, requestID(err), row.definite, nil}, "%s", row.next(v))
 		}
 	}
-
-	r.Code = api.ErrorCode()
-	source := "your base credentials"
-	if s := a.SourceAccount(); s != nil && s.Name != "" {
-		source = "the credentials of " + s.Name
-	} else if a.IsBase() {
-		source = "the credentials of " + name
-	}
-	switch r.Code {
-	case "AccessDenied", "AccessDeniedException":
-		r.definite = true
-		if strings.Contains(api.ErrorMessage(), "MultiFactorAuthentication failed") {
-			r.message = fmt.Sprintf("%s: AWS doesn't accept the MFA device %s", name, mfaDevice(file, a))
-			return hint.New(r, "check that it is a device of the user that %s belongs to, and correct \"mfa_serial\" in %s", source, file.Path)
-		}
-		if a.Way().WebIdentityTokenFile != "" {
-			r.message = fmt.Sprintf("%s: the web identity token doesn't open %s", name, a.Way().RoleARN)
-			return hint.New(r, "check that the role's trust policy names the token's issuer, audience and subject")
-		}
-		if a.IsBase() {
-			r.message = name + ": AWS refused a session token"
-			return hint.New(r, "ask an administrator for sts:GetSessionToken, or set \"session\": \"none\" for %s in %s", a.Name, file.Path)
-		}
-		r.message = fmt.Sprintf("%s: not allowed to assume %s", name, a.RoleARN)
-		if who := principal.FindString(api.ErrorMessage()); who != "" {
-			r.message = fmt.Sprintf("%s: %s is not allowed to assume %s", name, who, a.RoleARN)
-		}
-		return hint.New(r, "check the role's trust policy names %s%s, and that %s has sts:AssumeRole; `aws-accounts doctor %s` checks both",
-			trustee(file, a, source, api.ErrorMessage()), conditions(a, file), caller(file, a, source), a.Name)
-	case "ExpiredToken", "ExpiredTokenException":
-		r.message = fmt.Sprintf("%s: %s have expired", name, source)
-		if a.Chain()[0].Way().Environment {
-			return hint.New(r, "%s, then try again", renewal(file, a))
-		}
-		return hint.New(r, "renew them (for instance `aws sso login`), then try again")
-	case "InvalidClientTokenId", "UnrecognizedClientException":
-		r.definite = true
-		r.message = fmt.Sprintf("%s: AWS doesn't know %s: the access key is deleted, inactive or mistyped", name, source)
-		return hint.New(r, "%s, or correct \"credentials\" in %s", renewal(file, a), file.Path)
-	case "SignatureDoesNotMatch", "RequestExpired", "RequestTimeTooSkewed", "InvalidSignatureException":
-		if skewed(api.ErrorMessage()) {
-			r.message = fmt.Sprintf("%s: AWS refuses the request since this computer's clock is %s", name, skew(err))
-			return hint.New(r, "set the clock (`timedatectl set-ntp true`), then try again")
-		}
-		r.definite = true
-		r.message = fmt.Sprintf("%s: the secret access key of %s is wrong", name, source)
-		return hint.New(r, "%s", renewal(file, a))
-	case "InvalidIdentityToken", "IDPRejectedClaim":
-		r.message = fmt.Sprintf("%s: AWS doesn't accept the web identity token in %s", name, a.Way().WebIdentityTokenFile)
-		return hint.New(r, "check that whoever writes the file still renews it, and that its issuer is an identity provider of the account")
-	case "RegionDisabledException":
-		r.message = fmt.Sprintf("%s: STS is not enabled in the region %s", name, a.EffectiveRegion())
-		return hint.New(r, "set another \"region\" for %s in %s, or enable the region in the account's settings", a.Name, file.Path)
-	case "MalformedPolicyDocument", "MalformedPolicyDocumentException", "PackedPolicyTooLarge", "PackedPolicyTooLargeException":
-		r.definite = true
-		r.message = fmt.Sprintf("%s: AWS doesn't accept the policy or the tags: %s", name, plain(err))
-		return hint.New(r, "correct \"policy\", \"policy_arns\" or \"session_tags\" of %s in %s", a.Name, file.Path)
-	case "ValidationError", "ValidationException":
-		r.definite = true
-		if strings.Contains(api.ErrorMessage(), "DurationSeconds exceeds") {
-			r.message = fmt.Sprintf("%s: %s is longer than the role allows", name, accounts.Duration(a.EffectiveDuration()))
-			return hint.New(r, "ask for less (--duration, or \"duration\": \"1h\" in %s), or raise the role's maximum session duration", file.Path)
-		}
-		r.message = fmt.Sprintf("%s: AWS doesn't accept the request: %s", name, plain(err))
-		return hint.New(r, "run `aws-accounts validate`, then correct %s in %s", a.Name, file.Path)
-	case "Throttling", "ThrottlingException", "TooManyRequestsException", "RequestLimitExceeded", "SlowDown":
-		r.message = name + ": AWS is throttling these calls"
-		return hint.New(r, "wait a minute, then try again")
-	}
-	r.message = fmt.Sprintf("%s: %s", name, plain(err))
-	if response, ok := errors.AsType[*awshttp.ResponseError](err); ok && response.HTTPStatusCode() >= 500 {
-		r.message = fmt.Sprintf("%s: AWS has trouble of its own (HTTP %d)", name, response.HTTPStatusCode())
-		return hint.New(r, "wait a minute, then try again")
-	}
-	return hint.New(r, "%s", doctor)
+	panic("unreachable: the last row matches everything")
 }
 
-// The caller's ARN in AWS's message, which is worth more than the rest of it.
-var principal = pattern.New(`arn:aws[a-z-]*:(iam|sts)::[0-9]{12}:[\w+=,.@/-]+`)
+// The parts of sentences about a verdict.
 
-func conditions(a *accounts.Account, file *accounts.File) string {
+func (v verdict) path() string      { return v.file }
+func (v verdict) entry() string     { return v.name + " in " + v.file }
+func (v verdict) word() string      { return hint.Word(v.name) }
+func (v verdict) because() string   { return v.becauseText }
+func (v verdict) awsSays() string   { return plain(v.err) }
+func (v verdict) region() string    { return v.a.EffectiveRegion() }
+func (v verdict) duration() string  { return accounts.Duration(v.a.EffectiveDuration()).String() }
+func (v verdict) tokenFile() string { return v.base.Way().WebIdentityTokenFile }
+func (v verdict) profile() string   { return hint.Word(v.base.Way().Profile) }
+func (v verdict) permission() string {
+	return cmp.Or(v.denied, strings.ToLower(v.service)+":"+v.action)
+}
+func (v verdict) role() string {
+	return cmp.Or(v.resource, v.a.RoleARN, v.base.Way().RoleARN, "its role")
+}
+func (v verdict) conditions() string { return conditions(v.a) }
+func (v verdict) device() string     { return mfaOwner(v.a).MFASerial }
+func (v verdict) clock() string      { return skew(v.err) }
+func (v verdict) status() string     { return fmt.Sprint(answerOf(v.err).StatusCode) }
+
+func (v verdict) isAssuming() bool { return v.permission() == "sts:AssumeRole" }
+
+func (v verdict) clockIsRight() bool { return !row{match: clockTexts}.matches(v) }
+
+func (v verdict) troubled() bool {
+	response := answerOf(v.err)
+	return response != nil && response.StatusCode >= 500
+}
+
+// source is whose credentials signed the call.
+func (v verdict) source() string {
+	if name := v.sourceName(); name != "" {
+		return "the credentials of " + name
+	}
+	return "your base credentials"
+}
+
+func (v verdict) sourceName() string {
+	if s := v.a.SourceAccount(); s != nil {
+		return s.Name
+	}
+	return v.a.Name
+}
+
+// withSession reports whether the call was signed with a session that was kept.
+func (v verdict) withSession() bool {
+	s := v.a.SourceAccount()
+	return s != nil && s.Name != "" && v.route().last().BySession
+}
+
+// who is the caller: by its ARN, or as far as we know it.
+func (v verdict) who() string { return cmp.Or(v.caller, v.user()) }
+
+func (v verdict) user() string {
+	switch s := v.a.SourceAccount(); {
+	case s == nil:
+		return "the user of " + v.name
+	case s.IsBase():
+		return "your user"
+	default:
+		return "the role of " + s.Name
+	}
+}
+
+// trustee is whom a role's trust policy has to name: the account of the caller, else that of the source.
+func (v verdict) trustee() string {
+	if who, err := arn.Parse(v.caller); err == nil {
+		return "account " + who.AccountID
+	}
+	if s := v.a.SourceAccount(); s != nil && s.AccountID != "" {
+		return "account " + s.AccountID
+	}
+	return v.source()
+}
+
+// conditions are those that a role's trust policy often has.
+func conditions(a *accounts.Account) string {
 	with := ""
 	if a.ExternalID != "" {
 		with = " with this external ID"
 	}
-	if mfaDevice(file, a) == "" && !a.IsChained() {
+	if mfaOwner(a).MFASerial == "" && !a.IsChained() {
 		with += " (and if it demands MFA, set \"mfa_serial\")"
 	}
 	return with
 }
 
+// mfaOwner is the account whose device is used for a's session, a itself if none is.
+func mfaOwner(a *accounts.Account) *accounts.Account {
+	if source := a.SourceAccount(); a.MFASerial == "" && source != nil && source.MFASerial != "" {
+		return source
+	}
+	return a
+}
+
+// checks is the command that looks further. `doctor` types no MFA code, so it can't assume a role that takes one.
+func (v verdict) checks() string {
+	if v.a.SourceAccount() != nil && v.a.CodeOwner() != nil {
+		return fmt.Sprintf("`aws-accounts role policy %s` prints both policies", v.word())
+	}
+	return fmt.Sprintf("`aws-accounts doctor %s` checks both", v.word())
+}
+
+// isUnexplained reports whether AWS has denied to assume the role without saying which policy it is.
+func (v verdict) isUnexplained() bool {
+	return row{codes: codesDenied, when: verdict.isAssuming}.matches(v) && v.becauseText == ""
+}
+
+// doctor is the next step where nothing better is known. An account that is in no file has a name that is no argument.
+func (v verdict) doctor() string {
+	if _, err := v.a.File().Find(v.a.Name); err != nil {
+		return "`aws-accounts doctor` " + looksForCause
+	}
+	return fmt.Sprintf("`aws-accounts doctor %s` %s", v.word(), looksForCause)
+}
+
+const looksForCause = "looks for the cause"
+
+// inProfile reports whether the role isn't a's, but that of the profile where a's credentials begin.
+func (v verdict) inProfile() bool {
+	return v.base.Way().Profile != "" && (v.a.RoleARN == "" || v.resource != "" && v.resource != v.a.RoleARN)
+}
+
+func (v verdict) signedOut() string { what, _ := signIn(v.base); return what + " is not signed in" }
+
+func (v verdict) signIn() string { _, command := signIn(v.base); return "run `" + command + "`" }
+
+// signIn says what has to be signed in to so that base has credentials again, and with which command.
+func signIn(base *accounts.Account) (what, command string) {
+	if session := base.SSOSession(); session != nil {
+		return session.Name, signInCommand(base.File(), session)
+	}
+	profile, login := base.Way().Profile, "aws sso login"
+	if files, err := readAWSFiles(); err == nil {
+		for _, origin := range files.Origin(profile) { // a profile may lead to another, the name of which comes first
+			if key, _, isSetting := strings.Cut(origin, " = "); !isSetting {
+				profile = origin
+			} else if key == "login_session" {
+				login = "aws login"
+			}
+		}
+	}
+	return "profile " + hint.Word(profile), login + " --profile " + hint.Word(profile)
+}
+
+// renewExpired is how to get other temporary credentials than those that have expired.
+func (v verdict) renewExpired() string {
+	switch way := v.base.Way(); {
+	case v.withSession():
+		return fmt.Sprintf("`aws-accounts assume %s --refresh` gets others, then try again", hint.Word(v.sourceName()))
+	case way.Profile != "" && v.route().Origin.Kind != FromEnvironment:
+		_, command := signIn(v.base)
+		return fmt.Sprintf("renew them (for instance `%s`), then try again", command)
+	}
+	return v.renewal() + ", then try again"
+}
+
 // renewal is how to give a valid access key to where a's credentials begin.
-func renewal(file *accounts.File, a *accounts.Account) string {
-	base := a.Chain()[0]
-	switch way := base.Way(); {
+func (v verdict) renewal() string {
+	switch way := v.base.Way(); {
 	case way.Keychain:
-		return fmt.Sprintf("give it a valid access key: `aws-accounts keys add %s --replace`", base.Name)
-	case way.Environment:
+		return fmt.Sprintf("give it a valid access key: `aws-accounts keys add %s --replace`", hint.Word(v.base.Name))
+	case v.route().Origin.Kind == FromEnvironment:
 		return "set AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN to valid credentials"
-	case way.Profile != "" && way.Profile != accounts.DefaultProfile:
-		return fmt.Sprintf("run `aws configure --profile %s` with a valid access key", hint.Word(way.Profile))
+	case way.Profile != "":
+		return fmt.Sprintf("run `aws configure --profile %s` with a valid access key", v.profile())
 	}
-	return "run `aws configure` with a valid access key"
+	return "wait until the machine has renewed them"
 }
 
-func mfaDevice(file *accounts.File, a *accounts.Account) string {
-	if source := a.SourceAccount(); a.MFASerial == "" && source != nil {
-		return source.MFASerial
+// answerOf is the answer that err is about, nil if there was none.
+func answerOf(err error) *http.Response {
+	if e, ok := errors.AsType[*awshttp.ResponseError](err); ok {
+		return e.Response.Response
 	}
-	return a.MFASerial
+	return nil
 }
 
-// trustee is whom a role's trust policy has to name: the account of whoever AWS says has called, else that of the source.
-func trustee(file *accounts.File, a *accounts.Account, source, message string) string {
-	if who, err := arn.Parse(principal.FindString(message)); err == nil {
-		return "account " + who.AccountID
+func requestID(err error) string {
+	if e, ok := errors.AsType[*awshttp.ResponseError](err); ok {
+		return e.ServiceRequestID()
 	}
-	if s := a.SourceAccount(); s != nil && s.AccountID != "" {
-		return "account " + s.AccountID
-	}
-	return source
-}
-
-// caller is who needs the permission.
-func caller(file *accounts.File, a *accounts.Account, source string) string {
-	if s := a.SourceAccount(); s != nil && s.IsBase() {
-		return "your user"
-	}
-	return source
-}
-
-func skewed(message string) bool {
-	return strings.Contains(message, "Signature expired") || strings.Contains(message, "Signature not yet current") ||
-		strings.Contains(message, "Request has expired") || strings.Contains(message, "too large")
+	return ""
 }
 
 // skew reads how far off the clock is from the answer's own date.
 func skew(err error) string {
-	response, ok := errors.AsType[*awshttp.ResponseError](err)
-	if !ok || response.Response == nil {
-		return "off"
-	}
-	date, err := time.Parse(time.RFC1123, response.Response.Header.Get("Date"))
-	if err != nil {
-		return "off"
-	}
-	return offBy(time.Since(date))
-}
-
-func requestID(err error) string {
-	if response, ok := errors.AsType[*awshttp.ResponseError](err); ok {
-		return response.ServiceRequestID()
-	}
-	return ""
-}
-
-func isTimeout(err error) bool {
-	timeout, ok := errors.AsType[net.Error](err)
-	return ok && timeout.Timeout()
-}
-
-// trustProxy is the next step where isCertificate.
-const trustProxy = "if a proxy inspects TLS here, set AWS_CA_BUNDLE to its CA certificate"
-
-func isCertificate(err error) bool {
-	_, unknown := errors.AsType[x509.UnknownAuthorityError](err)
-	_, wrong := errors.AsType[x509.HostnameError](err)
-	_, invalid := errors.AsType[x509.CertificateInvalidError](err)
-	return unknown || wrong || invalid
-}
-
-func isProcess(err error) bool {
-	_, failed := errors.AsType[*processcreds.ProviderError](err)
-	return failed
-}
-
-// isGarbled: the answer came, and can't be read.
-func isGarbled(err error) bool {
-	_, garbled := errors.AsType[*smithy.DeserializationError](err)
-	return garbled
-}
-
-// host returns where the failed call went, or "" if err isn't one of the network.
-func host(err error) string {
-	if call, ok := errors.AsType[*url.Error](err); ok {
-		if u, err := url.Parse(call.URL); err == nil {
-			return u.Host
+	if response := answerOf(err); response != nil {
+		if date, err := http.ParseTime(response.Header.Get("Date")); err == nil {
+			return offBy(time.Since(date))
 		}
 	}
-	return ""
-}
-
-func networkReason(err error) string {
-	if dns, ok := errors.AsType[*net.DNSError](err); ok {
-		return "the name " + dns.Name + " isn't known"
-	}
-	if op, ok := errors.AsType[*net.OpError](err); ok {
-		return op.Err.Error()
-	}
-	call, _ := errors.AsType[*url.Error](err)
-	return call.Err.Error()
+	return "off"
 }
 
 // plain is the innermost message of err, on one line: the SDK wraps each in the names of its layers.
@@ -314,14 +281,4 @@ func oneLine(s string) string {
 		s = strings.ToValidUTF8(s[:300], "") + "…" // not within a character
 	}
 	return s
-}
-
-// unsecret keeps what is asked of a cause later: its kind. Its text may quote what a credential process wrote.
-func unsecret(err error) error {
-	for _, kind := range []error{context.DeadlineExceeded, context.Canceled} {
-		if errors.Is(err, kind) {
-			return kind
-		}
-	}
-	return nil
 }

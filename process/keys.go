@@ -12,7 +12,6 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	smithy "github.com/aws/smithy-go"
 
 	"aws-accounts/accounts"
 	"aws-accounts/cache"
@@ -134,7 +133,7 @@ func errTemporary(what string) error {
 // is what puts it there.
 func keysAccount(file *accounts.File, name string) (*accounts.Account, error) {
 	if len(file.Accounts) == 0 {
-		return &accounts.Account{Name: name}, nil
+		return file.Entry(accounts.Account{Name: name}), nil
 	}
 	a, err := file.Find(name)
 	if err != nil {
@@ -271,20 +270,19 @@ func (r *Resolver) keyClient(a *accounts.Account, profile string, key aws.Creden
 
 // explainKey says what AWS has against one access key.
 func explainKey(err error, a *accounts.Account, id string) error {
-	api, ok := errors.AsType[smithy.APIError](err)
-	if !ok {
-		return explain(err, a)
+	return explain(err, a, keyRefusals(id)...)
+}
+
+func keyRefusals(id string) []row {
+	return []row{
+		{codes: "InvalidClientTokenId", definite: true,
+			says: say("AWS doesn't know access key " + id + ": it is deleted, inactive or mistyped"),
+			next: say("copy it again, or make a new one in the AWS console; "+
+				"then `aws-accounts keys add %s --replace`", verdict.word)},
+		{codes: "SignatureDoesNotMatch", when: verdict.clockIsRight, definite: true,
+			says: say("the secret of access key " + id + " is wrong"),
+			next: say("copy it again, all of it; then `aws-accounts keys add %s --replace`", verdict.word)},
 	}
-	refused := &refusal{Code: api.ErrorCode(), RequestID: requestID(err), definite: true}
-	switch {
-	case refused.Code == "InvalidClientTokenId":
-		refused.message = fmt.Sprintf("%s: AWS doesn't know access key %s: it is deleted, inactive or mistyped", a.Name, id)
-		return hint.New(refused, "copy it again, or make a new one in the AWS console; then `aws-accounts keys add %s --replace`", a.Name)
-	case refused.Code == "SignatureDoesNotMatch" && !skewed(api.ErrorMessage()):
-		refused.message = fmt.Sprintf("%s: the secret of access key %s is wrong", a.Name, id)
-		return hint.New(refused, "copy it again, all of it; then `aws-accounts keys add %s --replace`", a.Name)
-	}
-	return explain(err, a)
 }
 
 // begin makes the accounts file say that a begins in the keychain, and tells what has been done.

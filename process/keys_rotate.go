@@ -414,24 +414,22 @@ func (t *rotation) next(err error) string {
 
 // explain says what AWS has against one call about keys.
 func (t *rotation) explain(err error, action string) error {
-	api, ok := errors.AsType[smithy.APIError](err)
-	if !ok {
-		return explain(err, t.account)
-	}
-	refused := &refusal{Code: api.ErrorCode(), RequestID: requestID(err), definite: true}
-	switch refused.Code {
-	case "AccessDenied", "AccessDeniedException":
-		refused.message = fmt.Sprintf("%s: %s is not allowed %s", t.account.Name, t.user(), action)
-		mfa := ""
+	user := func(verdict) string { return t.user() }
+	ask := func(v verdict) string {
+		step := "ask an administrator for iam:CreateAccessKey, ListAccessKeys, GetAccessKeyLastUsed, UpdateAccessKey and " +
+			"DeleteAccessKey on " + t.keys.User
 		if t.account.MFASerial == "" {
-			mfa = fmt.Sprintf("; where that needs MFA, set \"mfa_serial\" of %s in %s", t.account.Name, t.file.Path)
+			step += fmt.Sprintf("; where that needs MFA, set \"mfa_serial\" of %s in %s", v.name, v.file)
 		}
-		return hint.New(refused, "ask an administrator for iam:CreateAccessKey, ListAccessKeys, GetAccessKeyLastUsed, UpdateAccessKey and DeleteAccessKey on %s%s", t.keys.User, mfa)
-	case "LimitExceeded", "LimitExceededException":
-		refused.message = fmt.Sprintf("%s: %s has as many access keys as AWS allows", t.account.Name, t.user())
-		return hint.New(refused, "delete the one that nobody uses at %s; then run `aws-accounts keys rotate %s` again", securityCredentials, t.account.Name)
+		return step
 	}
-	return explainKey(err, t.account, t.keys.Current.ID)
+	return explain(err, t.account, append([]row{
+		{codes: codesDenied, definite: true, says: say("%s is not allowed "+action+"%s", user, verdict.because), next: ask},
+		{codes: "LimitExceeded LimitExceededException", definite: true,
+			says: say("%s has as many access keys as AWS allows", user),
+			next: say("delete the one that nobody uses at "+securityCredentials+
+				"; then run `aws-accounts keys rotate %s` again", verdict.word)},
+	}, keyRefusals(t.keys.Current.ID)...)...)
 }
 
 // definite: AWS refused, so nothing was done. Everything else leaves open whether it was.

@@ -140,7 +140,7 @@ func (w *roleWork) make(ctx context.Context, t *roleTarget) error {
 		err = changeRole(ctx, client, t)
 	}
 	if err != nil {
-		return explainRole(err, w.file, t)
+		return explainRole(err, t)
 	}
 	t.made = time.Now()
 	return nil

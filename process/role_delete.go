@@ -124,7 +124,7 @@ func (w *roleWork) delete(ctx context.Context, t *roleTarget) error {
 	})
 	for _, step := range steps {
 		if err := step(); err != nil && !isCode(err, "NoSuchEntity") { // a try whose answer got lost
-			return explainRole(err, w.file, t)
+			return explainRole(err, t)
 		}
 	}
 	t.have = nil

@@ -1,49 +1,33 @@
 package process
 
-import (
-	"errors"
-	"fmt"
-	"strings"
-
-	smithy "github.com/aws/smithy-go"
-
-	"aws-accounts/accounts"
-	"aws-accounts/internal/hint"
-)
+import "strings"
 
 // explainRole says what AWS has against one call about an account's role.
-func explainRole(err error, file *accounts.File, t *roleTarget) error {
-	if err == nil {
-		return nil
-	}
-	api, ok := errors.AsType[smithy.APIError](err)
-	if !ok {
-		return explain(err, t.entrance)
-	}
-	refused := &refusal{Code: api.ErrorCode(), RequestID: requestID(err), definite: true}
-	action := "IAM"
-	if op, ok := errors.AsType[*smithy.OperationError](err); ok {
-		action = "iam:" + op.Operation()
-	}
-	switch refused.Code {
-	case "AccessDenied", "AccessDeniedException", "UnauthorizedOperation":
-		refused.message = fmt.Sprintf("%s: not allowed %s", t.Name, action)
-		if who := principal.FindString(api.ErrorMessage()); who != "" {
-			refused.message = fmt.Sprintf("%s: %s is not allowed %s", t.Name, who, action)
+func explainRole(err error, t *roleTarget) error {
+	trusted := func(verdict) string { return strings.Join(t.want.Trust.Principals, ", ") }
+	account := func(verdict) string { return t.AccountID }
+	action := func(v verdict) string { return "iam:" + v.action }
+	caller := func(v verdict) string {
+		if v.caller == "" {
+			return ""
 		}
-		return hint.New(refused, "`aws-accounts role policy %s` shows what the bootstrap role needs; a service control policy may forbid it too", t.Name)
-	case "MalformedPolicyDocument", "MalformedPolicyDocumentException":
-		refused.message = fmt.Sprintf("%s: AWS doesn't accept the trust policy: %s", t.Name, plain(err))
-		return hint.New(refused, "check that whom it trusts exists (--trust): %s", strings.Join(t.want.Trust.Principals, ", "))
-	case "NoSuchEntity", "NoSuchEntityException":
-		refused.message = fmt.Sprintf("%s: %s", t.Name, plain(err))
-		return hint.New(refused, "somebody else may be changing it: try again")
-	case "LimitExceeded", "LimitExceededException":
-		refused.message = fmt.Sprintf("%s: one of the account's limits is reached: %s", t.Name, plain(err))
-		return hint.New(refused, "delete what nobody uses there, or ask AWS for more (Service Quotas)")
-	case "DeleteConflict", "DeleteConflictException":
-		refused.message = fmt.Sprintf("%s: something still uses the role: %s", t.Name, plain(err))
-		return hint.New(refused, "take it out of its instance profiles in %s first", t.AccountID)
+		return v.caller + " is "
 	}
-	return explain(err, t.entrance)
+	return explain(err, t.entrance, []row{
+		{codes: codesDenied + " UnauthorizedOperation", definite: true,
+			says: say("%snot allowed %s%s", caller, action, verdict.because),
+			next: say("`aws-accounts role policy %s` shows what the bootstrap role needs; "+
+				"a service control policy may forbid it too", verdict.word)},
+		{codes: "MalformedPolicyDocument MalformedPolicyDocumentException", definite: true,
+			says: say("AWS doesn't accept the trust policy: %s", verdict.awsSays),
+			next: say("check that whom it trusts exists (--trust): %s", trusted)},
+		{codes: "NoSuchEntity NoSuchEntityException", definite: true, says: verdict.awsSays,
+			next: say("somebody else may be changing it: try again")},
+		{codes: "LimitExceeded LimitExceededException", definite: true,
+			says: say("one of the account's limits is reached: %s", verdict.awsSays),
+			next: say("delete what nobody uses there, or ask AWS for more (Service Quotas)")},
+		{codes: "DeleteConflict DeleteConflictException", definite: true,
+			says: say("something still uses the role: %s", verdict.awsSays),
+			next: say("take it out of its instance profiles in %s first", account)},
+	}...)
 }

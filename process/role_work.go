@@ -136,7 +136,7 @@ func (w *roleWork) look(ctx context.Context, t *roleTarget) error {
 		return nil
 	}
 	if err != nil {
-		return explainRole(err, w.file, t)
+		return explainRole(err, t)
 	}
 	if t.have, err = haveOf(out.Role); err != nil {
 		return fmt.Errorf("%s: %w", t.Name, err)
@@ -145,7 +145,7 @@ func (w *roleWork) look(ctx context.Context, t *roleTarget) error {
 		return hint.New(fmt.Errorf("%s: there is a role of that name already, %s, and IAM allows one", t.Name, t.have.ARN),
 			"use that one: `aws-accounts edit %s --role-arn=%s`", t.Name, hint.Word(t.have.ARN)) // a path may hold $(…)
 	}
-	return explainRole(addPolicies(ctx, client, t.have), w.file, t)
+	return explainRole(addPolicies(ctx, client, t.have), t)
 }
 
 // addPolicies fills in the role's policies. The SDK's paginators would put all of IAM into the program, by taking the client

@@ -9,8 +9,6 @@ import (
 	"slices"
 	"strings"
 
-	smithy "github.com/aws/smithy-go"
-
 	"aws-accounts/accounts"
 	"aws-accounts/internal/ask"
 	"aws-accounts/internal/hint"
@@ -276,23 +274,15 @@ func (c *SyncOrganizations) listing(file *accounts.File, listed []organization.A
 }
 
 func (c *SyncOrganizations) explain(err error, with *accounts.Account) error {
-	api, ok := errors.AsType[smithy.APIError](err)
-	if !ok {
-		return explain(err, with)
-	}
-	refused := func(format string, args ...any) error {
-		return &refusal{message: with.Name + ": " + fmt.Sprintf(format, args...), Code: api.ErrorCode(), RequestID: requestID(err), definite: true}
-	}
-	switch api.ErrorCode() {
-	case "AWSOrganizationsNotInUseException":
-		return hint.New(refused("its AWS account is in no organization"), "name an account that is: `aws-accounts sync organizations NAME`")
-	case "AccessDeniedException", "AccessDenied":
-		return hint.New(refused("not allowed to list the organization"),
-			"ask with the management account or a delegated administrator (`aws-accounts sync organizations NAME`), and allow organizations:List* there")
-	case "ParentNotFoundException", "InvalidInputException":
-		if c.OU != "" {
-			return hint.New(refused("there is no organizational unit %s", c.OU), "its id is like ou-ab12-cdef3456: the console of AWS Organizations shows it")
-		}
-	}
-	return explain(err, with)
+	return explain(err, with, []row{
+		{codes: "AWSOrganizationsNotInUseException", definite: true, says: say("its AWS account is in no organization"),
+			next: say("name an account that is: `aws-accounts sync organizations NAME`")},
+		{codes: codesDenied, definite: true, says: say("not allowed to list the organization%s", verdict.because),
+			next: say("ask with the management account or a delegated administrator " +
+				"(`aws-accounts sync organizations NAME`), and allow organizations:List* there")},
+		{codes: "ParentNotFoundException InvalidInputException", definite: true,
+			when: func(verdict) bool { return c.OU != "" },
+			says: func(verdict) string { return "there is no organizational unit " + c.OU },
+			next: say("its id is like ou-ab12-cdef3456: the console of AWS Organizations shows it")},
+	}...)
 }

@@ -109,6 +109,8 @@ var outages = []outage{
 	{"500", "HTTP 500", fault(standin.Fault{Operation: "*", Kind: standin.ServerError, Status: 500})},
 	{"503", "HTTP 503", fault(standin.Fault{Operation: "*", Kind: standin.ServerError, Status: 503})},
 	{"HTML", "what answered isn't AWS", fault(standin.Fault{Operation: "*", Kind: standin.HTML})},
+	{"a captive portal", "what answered isn't AWS", fault(standin.Fault{Operation: "*", Kind: standin.HTML, Status: 302})},
+	{"a firewall", "what answered isn't AWS", fault(standin.Fault{Operation: "*", Kind: standin.HTML, Status: 403})},
 	{"HTML with 502", "HTTP 502", fault(standin.Fault{Operation: "*", Kind: standin.HTML, Status: 502})},
 	{"truncated", "what answered isn't AWS", fault(standin.Fault{Operation: "*", Kind: standin.Truncate})},
 	{"a proxy that is gone", "connection refused", func(t *testing.T, _ *standin.Server) []string {

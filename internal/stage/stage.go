@@ -29,6 +29,7 @@ const (
 	ProdRole    = "arn:aws:iam::555555555555:role/CrossAccountAdminRole"
 	MFARole     = "arn:aws:iam::987654321098:role/OnlyWithMFA"
 	MachineRole = "arn:aws:iam::123456789012:role/Machine"
+	PlainRole   = "arn:aws:iam::987654321098:role/Plain" // takes neither tags nor a source identity
 	OnwardRole  = "arn:aws:iam::222222222222:role/Onward"
 	User        = "alice"
 	StartURL    = "https://corp.awsapps.com/start"
@@ -47,6 +48,7 @@ func World() standin.Config {
 			{ARN: DevRole, Trust: trust, MaxSessionDuration: 12 * 3600},
 			{ARN: MFARole, Trust: standin.Trust{Principals: []string{MainAccount}, MFA: true}, MaxSessionDuration: 12 * 3600},
 			{ARN: MachineRole, Trust: standin.Trust{Principals: []string{MainAccount}, WebIdentity: &standin.WebIdentityTrust{Issuer: "https://ci.example.com"}}},
+			{ARN: PlainRole, Trust: standin.Trust{Principals: []string{MainAccount}, Actions: []string{"sts:AssumeRole"}}},
 			{ARN: OnwardRole, Trust: standin.Trust{Principals: []string{DevAccount}}},
 			{ARN: ProdRole, Trust: standin.Trust{Principals: []string{MainAccount, DevRole}}},
 			{ARN: "arn:aws:iam::" + DevAccount + ":role/OrganizationAccountAccessRole", Trust: trust},

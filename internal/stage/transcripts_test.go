@@ -74,6 +74,10 @@ func TestTranscripts(t *testing.T) {
 				}
 				server(ts).Fault(f)
 			},
+			// deny ACTION POLICY: the kind of policy, as AWS names it, has a Deny.
+			"deny": func(ts *testscript.TestScript, _ bool, args []string) {
+				server(ts).SetDenials(standin.Denial{Principal: "*", Action: args[0], Policy: args[1], Explicit: true})
+			},
 			"throttle": func(ts *testscript.TestScript, _ bool, args []string) {
 				n, err := strconv.Atoi(args[1])
 				ts.Check(err)

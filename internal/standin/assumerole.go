@@ -2,6 +2,7 @@ package standin
 
 import (
 	"encoding/json"
+	"fmt"
 	"maps"
 	"regexp"
 	"slices"
@@ -17,6 +18,11 @@ var (
 	sessionNamePattern = regexp.MustCompile(`^[\w+=,.@-]*$`)
 	externalIDPattern  = regexp.MustCompile(`^[\w+=,.@:\/-]*$`)
 	roleARNPattern     = regexp.MustCompile(`^arn:aws[a-z-]*:iam::\d{12}:role/.+$`)
+
+	// As botocore's model of STS has them.
+	policyPattern   = regexp.MustCompile(`^[\x{0009}\x{000A}\x{000D}\x{0020}-\x{00FF}]+$`)
+	tagKeyPattern   = regexp.MustCompile(`^[\p{L}\p{Z}\p{N}_.:/=+\-@]+$`)
+	tagValuePattern = regexp.MustCompile(`^[\p{L}\p{Z}\p{N}_.:/=+\-@]*$`)
 )
 
 func assumeRole(x *exchange) (reply, error) {
@@ -54,8 +60,18 @@ func assumeRole(x *exchange) (reply, error) {
 	if err != nil {
 		return reply{}, err
 	}
-	if err := x.authorize("sts:AssumeRole", roleARN); err != nil {
-		return reply{}, err
+	// Who assumes a role with tags or a source identity needs a permission for each, beside that of the trust policy.
+	needed := []string{"sts:AssumeRole"}
+	if identity != "" || x.caller.sourceIdentity != "" {
+		needed = append(needed, "sts:SetSourceIdentity")
+	}
+	if len(tags.keys) > 0 {
+		needed = append(needed, "sts:TagSession")
+	}
+	for _, action := range needed {
+		if err := x.authorize(action, roleARN); err != nil {
+			return reply{}, err
+		}
 	}
 	role := x.s.role(roleARN)
 	if p := x.s.policies[roleARN]; p != nil && p.failFirst > 0 {
@@ -137,7 +153,7 @@ const (
 // sessionPolicies checks Policy and PolicyArns and says how much of the room they take, in percent.
 func (x *exchange) sessionPolicies() (packed int, err error) {
 	c := constraints{x: x}
-	policy := c.text("Policy", false, 1, 2048, nil)
+	policy := c.text("Policy", false, 1, 2048, policyPattern)
 	if err := c.err(); err != nil {
 		return 0, err
 	}
@@ -188,10 +204,19 @@ func (x *exchange) sessionTags() (sessionTags, error) {
 	if len(pairs) > 50 {
 		return t, fail(400, "ValidationError", "1 validation error detected: Value at 'tags' failed to satisfy constraint: Member must have length less than or equal to 50")
 	}
+	c := constraints{x: x}
+	for i, pair := range pairs {
+		member := fmt.Sprintf("tags.%d.member.", i+1)
+		c.check(member+"key", pair[0], 1, 128, tagKeyPattern)
+		c.check(member+"value", pair[1], 0, 256, tagValuePattern)
+	}
+	if err := c.err(); err != nil {
+		return t, err
+	}
 	for _, pair := range pairs {
 		key, value := pair[0], pair[1]
-		if key == "" || len(key) > 128 || len(value) > 256 {
-			return t, fail(400, "ValidationError", "1 validation error detected: Value '%s' at 'tags.member.key' failed to satisfy constraint: Member must have length between 1 and 128", key)
+		if strings.HasPrefix(strings.ToLower(key), "aws:") { // AWS documents the rule, and not its words for it
+			return t, fail(400, "InvalidParameterValue", "Tag keys that begin with aws: are reserved for system use.")
 		}
 		if slices.ContainsFunc(t.keys, func(other string) bool { return strings.EqualFold(other, key) }) {
 			return t, fail(400, "InvalidParameterValue", "Duplicate tag keys found. Please note that Tag keys are case insensitive.")

@@ -1,6 +1,7 @@
 package standin
 
 import (
+	"cmp"
 	"strings"
 	"time"
 )
@@ -72,19 +73,35 @@ func (x *exchange) authorize(action, resource string) error {
 		if !x.caller.is(d.Principal) || !matches(d.Action, action) || d.Resource != "" && !matches(d.Resource, resource) {
 			continue
 		}
-		because := ""
-		switch {
-		case d.Explicit:
-			because = " with an explicit deny in an identity-based policy"
-		case action != "sts:AssumeRole":
-			because = " because no identity-based policy allows the " + action + " action"
-		}
+		because := d.because(action)
 		if x.service == "s3" {
 			return fail(403, "AccessDenied", "User: %s is not authorized to perform: %s on resource: \"%s\"%s", x.caller.arn, action, resource, because)
 		}
 		return notAuthorized(x.caller, action, resource, because)
 	}
 	return nil
+}
+
+// because are AWS's own words:
+// https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot_access-denied.html.
+func (d *Denial) because(action string) string {
+	policy := cmp.Or(d.Policy, "identity-based policy")
+	switch {
+	case d.Explicit && d.PolicyARN != "":
+		return " with an explicit deny in " + withArticle(policy) + ": " + d.PolicyARN
+	case d.Explicit:
+		return " with an explicit deny in " + withArticle(policy)
+	case d.Policy == "" && action == "sts:AssumeRole":
+		return ""
+	}
+	return " because no " + policy + " allows the " + action + " action"
+}
+
+func withArticle(policy string) string {
+	if strings.HasPrefix(policy, "i") {
+		return "an " + policy
+	}
+	return "a " + policy
 }
 
 func notAuthorized(p *principal, action, resource, because string) error {

@@ -5,6 +5,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"unicode/utf16"
 )
 
 // constraints collects what is wrong with a query request's parameters, in the words of AWS's validation: all at once.
@@ -28,16 +29,28 @@ func (c *constraints) text(name string, required bool, shortest, longest int, pa
 		}
 		return ""
 	}
+	c.check(name, value, shortest, longest, pattern)
+	return value
+}
+
+// check is for a value that is there.
+func (c *constraints) check(name, value string, shortest, longest int, pattern *regexp.Regexp) {
 	if pattern != nil && !pattern.MatchString(value) {
-		c.failed(name, value, "Member must satisfy regular expression pattern: "+strings.Trim(pattern.String(), "^$"))
+		c.failed(name, value, "Member must satisfy regular expression pattern: "+
+			codePoint.ReplaceAllString(strings.Trim(pattern.String(), "^$"), `\u$1`))
 	}
-	if n := len(value); n < shortest {
+	if n := characters(value); n < shortest {
 		c.failed(name, value, "Member must have length greater than or equal to "+strconv.Itoa(shortest))
 	} else if n > longest {
 		c.failed(name, value, "Member must have length less than or equal to "+strconv.Itoa(longest))
 	}
-	return value
 }
+
+// codePoint is how Go writes one in a pattern; AWS's messages have it as Java does.
+var codePoint = regexp.MustCompile(`\\x\{(\w{4})\}`)
+
+// characters is the length of s as AWS counts it: in UTF-16 units, as Java does.
+func characters(s string) int { return len(utf16.Encode([]rune(s))) }
 
 func (c *constraints) seconds(name string, least, most, otherwise int) int {
 	value := c.x.form.Get(name)

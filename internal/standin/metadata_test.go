@@ -148,6 +148,8 @@ func TestOrganizations(t *testing.T) {
 	if err != nil || len(tags.Tags) != 1 {
 		t.Errorf("%+v %v", tags, err)
 	}
+	_, err = client.ListAccounts(bounded(t), &organizations.ListAccountsInput{MaxResults: aws.Int32(21)})
+	wantCode(t, err, "InvalidInputException", "")
 	o, err := client.DescribeOrganization(bounded(t), nil)
 	if err != nil || *o.Organization.MasterAccountId != mainAccount {
 		t.Errorf("%+v %v", o, err)

@@ -53,15 +53,18 @@ func describeOrganization(x *exchange) (reply, error) {
 
 type paging struct {
 	NextToken  string
-	MaxResults int
+	MaxResults *int
 	ParentId   string
 	ResourceId string
 }
 
 // page cuts n items: from, to, and the next token.
 func (p paging) page(n, size int) (from, to int, next string, err error) {
-	if p.MaxResults > 0 && p.MaxResults < size {
-		size = p.MaxResults
+	if p.MaxResults != nil {
+		if *p.MaxResults < 1 || *p.MaxResults > 20 { // the range of every list that is here
+			return 0, 0, "", fail(400, "InvalidInputException", "You specified an invalid value for maxResults.")
+		}
+		size = min(size, *p.MaxResults)
 	}
 	if p.NextToken != "" {
 		if from, err = strconv.Atoi(p.NextToken); err != nil || from < 0 || from > n {

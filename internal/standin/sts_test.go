@@ -117,7 +117,16 @@ func TestAssumeRoleRefusals(t *testing.T) {
 		"tags barred":            {"NoTags", func(in *sts.AssumeRoleInput) { in.Tags = tag("team", "core") }, "AccessDenied", denied("sts:TagSession", "NoTags")},
 		"tag required":           {"Tagged", nil, "AccessDenied", denied("sts:AssumeRole", "Tagged")},
 		"tag given":              {"Tagged", func(in *sts.AssumeRoleInput) { in.Tags = tag("team", "core") }, "", ""},
-		"duplicate tags":         {"Tagged", func(in *sts.AssumeRoleInput) { in.Tags = tag("team", "core", "Team", "x") }, "InvalidParameterValue", ""},
+		"external id with a backslash": {"External", func(in *sts.AssumeRoleInput) { in.ExternalId = aws.String(`a\b`) }, "ValidationError",
+			`1 validation error detected: Value 'a\b' at 'externalId' failed to satisfy constraint: Member must satisfy regular expression pattern: [\w+=,.@:\/-]*`},
+		"tag in any script":  {"Tagged", func(in *sts.AssumeRoleInput) { in.Tags = tag("team", strings.Repeat("é", 256)) }, "", ""},
+		"tag value too long": {"Tagged", func(in *sts.AssumeRoleInput) { in.Tags = tag("team", strings.Repeat("é", 257)) }, "ValidationError", ""},
+		"tag value not allowed": {"Tagged", func(in *sts.AssumeRoleInput) { in.Tags = tag("team", "a,b") }, "ValidationError",
+			`1 validation error detected: Value 'a,b' at 'tags.1.member.value' failed to satisfy constraint: Member must satisfy regular expression pattern: [\p{L}\p{Z}\p{N}_.:/=+\-@]*`},
+		"tag of AWS's own": {"Tagged", func(in *sts.AssumeRoleInput) { in.Tags = tag("AWS:team", "x") }, "InvalidParameterValue", ""},
+		"policy beyond Latin 1": {adminRole, func(in *sts.AssumeRoleInput) { in.Policy = aws.String("{\"Statement\": [\"\u20ac\"]}") }, "ValidationError",
+			"1 validation error detected: Value '{\"Statement\": [\"\u20ac\"]}' at 'policy' failed to satisfy constraint: Member must satisfy regular expression pattern: " + `[\u0009\u000A\u000D\u0020-\u00FF]+`},
+		"duplicate tags": {"Tagged", func(in *sts.AssumeRoleInput) { in.Tags = tag("team", "core", "Team", "x") }, "InvalidParameterValue", ""},
 		"transitive without tag": {"Tagged", func(in *sts.AssumeRoleInput) {
 			in.Tags, in.TransitiveTagKeys = tag("team", "core"), []string{"x"}
 		}, "InvalidParameterValue", ""},
@@ -279,5 +288,44 @@ func TestPartitions(t *testing.T) {
 	out, err := assume(s, sts.NewFromConfig(cfg), t, "arn:aws-us-gov:iam::123456789012:role/x")
 	if err != nil || *out.AssumedRoleUser.Arn != "arn:aws-us-gov:sts::123456789012:assumed-role/x/tester" {
 		t.Errorf("%v %v", out, err)
+	}
+}
+
+// AWS names the kind of the policy that denies, and what is denied may be another action than the one called.
+func TestDenials(t *testing.T) {
+	s := standin.Start(t, world())
+	me := stsOf(s, "me")
+	const denied = "User: arn:aws:iam::123456789012:user/me is not authorized to perform: "
+	identify := func(in *sts.AssumeRoleInput) { in.SourceIdentity = aws.String("me") }
+	label := func(in *sts.AssumeRoleInput) {
+		in.Tags = []types.Tag{{Key: aws.String("team"), Value: aws.String("core")}}
+	}
+	for _, c := range []struct {
+		denial standin.Denial
+		change func(*sts.AssumeRoleInput)
+		says   string
+	}{
+		{standin.Denial{Action: "sts:AssumeRole", Explicit: true}, nil, "sts:AssumeRole on resource: " + adminRole +
+			" with an explicit deny in an identity-based policy"},
+		{standin.Denial{Action: "sts:AssumeRole", Explicit: true, Policy: "service control policy",
+			PolicyARN: "arn:aws:organizations::1:policy/o-1/p-1"}, nil,
+			"sts:AssumeRole on resource: " + adminRole +
+				" with an explicit deny in a service control policy: arn:aws:organizations::1:policy/o-1/p-1"},
+		{standin.Denial{Action: "sts:AssumeRole", Policy: "permissions boundary"}, nil,
+			"sts:AssumeRole on resource: " + adminRole + " because no permissions boundary allows the sts:AssumeRole action"},
+		{standin.Denial{Action: "sts:AssumeRole"}, nil, "sts:AssumeRole on resource: " + adminRole},
+		{standin.Denial{Action: "sts:TagSession"}, label, "sts:TagSession on resource: " + adminRole +
+			" because no identity-based policy allows the sts:TagSession action"},
+		{standin.Denial{Action: "sts:SetSourceIdentity", Explicit: true}, identify,
+			"sts:SetSourceIdentity on resource: " + adminRole + " with an explicit deny in an identity-based policy"},
+	} {
+		c.denial.Principal = "*"
+		s.SetDenials(c.denial)
+		var changes []func(*sts.AssumeRoleInput)
+		if c.change != nil {
+			changes = append(changes, c.change)
+		}
+		_, err := assume(s, me, t, adminRole, changes...)
+		wantCode(t, err, "AccessDenied", denied+c.says)
 	}
 }

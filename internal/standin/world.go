@@ -110,6 +110,12 @@ type Denial struct {
 	Resource  string `json:"resource,omitempty"` // default *
 	// Explicit is a Deny statement; without it the permission is merely not granted. AWS words the two differently.
 	Explicit bool `json:"explicit,omitempty"`
+	// Policy is the kind that AWS names: service control policy, resource control policy, session policy, permissions
+	// boundary, VPC endpoint policy … The default is an identity-based policy, which AWS doesn't name where sts:AssumeRole
+	// isn't granted.
+	Policy string `json:"policy,omitempty"`
+	// PolicyARN is named, too, of an explicit denial, where caller and policy are of one organization.
+	PolicyARN string `json:"policy_arn,omitempty"`
 }
 
 // Bucket is an S3 bucket. Objects are added by PutObject.

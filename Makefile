@@ -70,7 +70,7 @@ completions: # and the manual page, for .goreleaser.yaml
 	$(BUILD) -o .completions/program . && cd .completions && trap 'rm program' EXIT; \
 	./program completion bash >aws-accounts.bash; ./program completion zsh >_aws-accounts; \
 	./program completion fish >aws-accounts.fish; ./program completion powershell >aws-accounts.ps1; \
-	./program man | gzip -9n >aws-accounts.1.gz
+	go run ../internal/man ./program | gzip -9n >aws-accounts.1.gz
 
 snapshot: ## dist/ as of a release of this commit: archives, packages, checksums; the deb is tried in a clean Debian
 	@.ci/snapshot

@@ -73,14 +73,6 @@ func (f *Files) Profile(name string) (*Profile, bool) {
 	return p, ok
 }
 
-// Sections are all of a file, also those that are no profiles: [sso-session …], [services …].
-func (f *Files) Sections(file File) []*Section {
-	if file == Credentials {
-		return slices.Clone(f.credentials.sections)
-	}
-	return slices.Clone(f.config.sections)
-}
-
 // SSOSession is the section [sso-session name], or nil.
 func (f *Files) SSOSession(name string) *Section {
 	for _, s := range f.config.sections {

@@ -44,7 +44,7 @@ func (c *Clear) Run(s *Sessions, spelling Spelling, stdout io.Writer) error {
 	case len(names) > 0 && (c.All || c.Expired):
 		return hint.Usage(errors.New("either names, or --expired or --all"), "for example `aws-accounts clear --expired`")
 	case len(names) == 0:
-		keys, err := s.Keychain.Keys(ctx)
+		keys, err := s.Keychain.keys(ctx)
 		if err != nil {
 			return err
 		}
@@ -89,7 +89,7 @@ func (c *Clear) Run(s *Sessions, spelling Spelling, stdout io.Writer) error {
 // Forget removes the sessions of the accounts, of which some may have none, and returns whose it has removed.
 func (s *Sessions) Forget(ctx context.Context, names []string) (forgotten []string, err error) {
 	if len(names) > manyNames { // then listing the keychain is quicker than asking it for each
-		there, err := s.Keychain.Keys(ctx)
+		there, err := s.Keychain.keys(ctx)
 		if err != nil {
 			return nil, err
 		}

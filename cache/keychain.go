@@ -29,9 +29,9 @@ func init() { nodbus.Restore() }
 var (
 	ErrNotFound    = item.ErrNotFound
 	ErrLocked      = errors.New("locked")
-	ErrDenied      = errors.New("access refused")
+	errDenied      = errors.New("access refused")
 	ErrUnavailable = item.ErrUnavailable
-	ErrTooLarge    = errors.New("item too large")
+	errTooLarge    = errors.New("item too large")
 	ErrCorrupt     = item.ErrCorrupt
 )
 
@@ -112,7 +112,7 @@ func (k *Keychain) Get(ctx context.Context, key string) ([]byte, error) {
 // Set stores data under the key, in place of what is there. At most 256 KB fit into an item, in keyctl 32 KB, in wincred 128 KB.
 func (k *Keychain) Set(ctx context.Context, key string, data []byte) error {
 	if len(data) > maxItem {
-		return k.named(fmt.Errorf("%w: %d bytes, %d at most", ErrTooLarge, len(data), maxItem))
+		return k.named(fmt.Errorf("%w: %d bytes, %d at most", errTooLarge, len(data), maxItem))
 	}
 	data = slices.Clone(data) // a store that hangs may still read it when the caller has moved on
 	_, err := keychainCall(ctx, k, key, func(ctx context.Context, s store) (struct{}, error) {
@@ -147,8 +147,8 @@ func (k *Keychain) Remove(ctx context.Context, key string) error {
 	return err
 }
 
-// Keys returns the keys of our items, sorted. It may read every item of the store: not for the way to a single one.
-func (k *Keychain) Keys(ctx context.Context) ([]string, error) {
+// keys returns the keys of our items, sorted. It may read every item of the store: not for the way to a single one.
+func (k *Keychain) keys(ctx context.Context) ([]string, error) {
 	return keychainCall(ctx, k, "all", func(ctx context.Context, s store) ([]string, error) {
 		all, err := s.keys(ctx)
 		if err != nil {

@@ -101,9 +101,9 @@ func copyOfThisTest(t *testing.T) string {
 func TestKeyctlFailure(t *testing.T) {
 	t.Parallel()
 	for err, want := range map[error]error{
-		syscall.EDQUOT: ErrTooLarge,
-		errors.New("adding key to session failed: disk quota exceeded"): ErrTooLarge,
-		syscall.EACCES: ErrDenied,
+		syscall.EDQUOT: errTooLarge,
+		errors.New("adding key to session failed: disk quota exceeded"): errTooLarge,
+		syscall.EACCES: errDenied,
 	} {
 		if got := keyctlFailure(err); !errors.Is(got, want) {
 			t.Errorf("%v: %v", err, got)

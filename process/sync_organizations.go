@@ -146,15 +146,11 @@ func (c *SyncOrganizations) list(ctx context.Context, s *syncing, file *accounts
 	if partition == "" {
 		partition = partitions.Of(with.EffectiveRegion())
 	}
-	region := organizationRegion(partition)
-	cfg, err := loadConfig(ctx, noProfile, region, config.WithCredentialsProvider(static(credentials)))
+	cfg, err := loadConfig(ctx, noProfile, regionIn(partition, ""), config.WithCredentialsProvider(static(credentials)))
 	if err != nil {
 		return nil, err
 	}
-	org, err := organization.New(ctx, s.patient(bounded(cfg, false)), region)
-	if err != nil {
-		return nil, err
-	}
+	org := organization.New(s.patient(bounded(cfg, false)))
 	defer s.progress(func() string { return "listing the organization: " + many(org.Seen(), "account") })()
 	var listed []organization.Account
 	if c.OU != "" {
@@ -229,14 +225,6 @@ func (c *SyncOrganizations) tags() string {
 		tags = append(tags, key+"="+c.Tag[key])
 	}
 	return strings.Join(tags, "&")
-}
-
-// organizationRegion is the region that the service is in: one for each partition.
-func organizationRegion(partition string) string {
-	if partition == "aws-cn" {
-		return "cn-northwest-1"
-	}
-	return regionIn(partition, "")
 }
 
 // listing is what the accounts file is held against. Its name has what was asked for, so that one run of the command says

@@ -19,7 +19,6 @@ import (
 	"aws-accounts/cache/item"
 	"aws-accounts/internal/hint"
 	"aws-accounts/internal/nodbus"
-	"aws-accounts/internal/patience"
 )
 
 // The keyring library has dialled the session bus by now: see internal/nodbus.
@@ -60,7 +59,7 @@ type KeychainConfig struct {
 	Passphrase func(context.Context) (string, error)
 	// Unlock lets a call wait for the user to unlock the keychain in its own dialog. Without it a locked keychain is ErrLocked at once.
 	Unlock bool
-	// Timeout limits each call, besides its context. 0 is 2 s, or 60 s with Unlock.
+	// Timeout limits each call, besides its context. 0 is nodbus.Patience, or 60 s with Unlock.
 	Timeout time.Duration
 }
 
@@ -93,7 +92,7 @@ func OpenKeychain(cfg KeychainConfig) *Keychain {
 		cfg.Backend = item.PlatformKeychain(runtime.GOOS)
 	}
 	if cfg.Timeout <= 0 {
-		cfg.Timeout = patience.Usual
+		cfg.Timeout = nodbus.Patience
 		if cfg.Unlock {
 			cfg.Timeout = userPatience
 		}
@@ -230,9 +229,9 @@ func keychainCall[T any](ctx context.Context, k *Keychain, key string, call func
 		r.value, r.err = call(own, s)
 	}()
 
-	late := make(chan struct{})
+	var late <-chan time.Time
 	if k.cfg.Backend != string(keyring.FileBackend) { // it waits for nothing but the user, who may take what the context allows
-		defer patience.AfterFunc(k.cfg.Timeout, func() { close(late) })()
+		late = time.After(k.cfg.Timeout)
 	}
 	var r result
 	select {

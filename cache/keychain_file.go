@@ -17,7 +17,7 @@ import (
 	"aws-accounts/internal/atomicfile"
 	"aws-accounts/internal/hint"
 	"aws-accounts/internal/lock"
-	"aws-accounts/internal/patience"
+	"aws-accounts/internal/nodbus"
 	"aws-accounts/internal/pattern"
 )
 
@@ -218,7 +218,7 @@ func errWrongPassphrase(dir string) error {
 // plantCanary writes the canary of a new store, of which two first writers must not have one each: it is done under a lock.
 // Where items are there already but their canary is not, one of them has to open.
 func (s *fileStore) plantCanary(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, lock.Patience+patience.Usual) // outlasts one writer that was stopped
+	ctx, cancel := context.WithTimeout(ctx, lock.Patience+nodbus.Patience) // outlasts one writer that was stopped
 	defer cancel()
 	release, err := lock.Acquire(ctx, s.dir, "canary")
 	if err != nil {

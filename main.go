@@ -20,7 +20,6 @@ import (
 	"aws-accounts/cache"
 	"aws-accounts/internal/completion"
 	"aws-accounts/internal/hint"
-	"aws-accounts/internal/man"
 	"aws-accounts/internal/private"
 	"aws-accounts/internal/tui"
 	"aws-accounts/internal/wire"
@@ -58,7 +57,6 @@ type grammar struct {
 	Process    process.Command        `cmd:"" help:"Write an account's credentials as JSON, for credential_process."`
 	Completion completion.Command     `cmd:"" help:"Show the script that lets a shell complete commands and accounts."`
 	Complete   completion.Complete    `cmd:"" hidden:""`
-	Man        man.Command            `cmd:"" hidden:"" help:"Show the manual page."`
 	Version    versionCommand         `cmd:"" help:"Show the version."`
 }
 

@@ -100,7 +100,7 @@ func (s *Sessions) useful(ctx context.Context, name, key string) bool {
 
 // items are the keys of all sessions, also those that other endpoints issued, by the lower-case name of their account.
 func (s *Sessions) items(ctx context.Context) (map[string][]string, error) {
-	keys, err := s.Keychain.Keys(ctx)
+	keys, err := s.Keychain.keys(ctx)
 	items := map[string][]string{}
 	for _, key := range keys {
 		if name, ok := strings.CutPrefix(key, item.SessionPrefix); ok {

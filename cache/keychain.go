@@ -19,7 +19,6 @@ import (
 	"aws-accounts/cache/item"
 	"aws-accounts/internal/hint"
 	"aws-accounts/internal/nodbus"
-	"aws-accounts/internal/patience"
 )
 
 // The keyring library has dialled the session bus by now: see internal/nodbus.
@@ -29,9 +28,9 @@ func init() { nodbus.Restore() }
 var (
 	ErrNotFound    = item.ErrNotFound
 	ErrLocked      = errors.New("locked")
-	ErrDenied      = errors.New("access refused")
+	errDenied      = errors.New("access refused")
 	ErrUnavailable = item.ErrUnavailable
-	ErrTooLarge    = errors.New("item too large")
+	errTooLarge    = errors.New("item too large")
 	ErrCorrupt     = item.ErrCorrupt
 )
 
@@ -62,7 +61,7 @@ type KeychainConfig struct {
 	Passphrase func(context.Context) (string, error)
 	// Unlock lets a call wait for the user to unlock the keychain in its own dialog. Without it a locked keychain is ErrLocked at once.
 	Unlock bool
-	// Timeout limits each call, besides its context. 0 is 2 s, or 60 s with Unlock.
+	// Timeout limits each call, besides its context. 0 is nodbus.Patience, or 60 s with Unlock.
 	Timeout time.Duration
 }
 
@@ -95,7 +94,7 @@ func OpenKeychain(cfg KeychainConfig) *Keychain {
 		cfg.Backend = item.PlatformKeychain(runtime.GOOS)
 	}
 	if cfg.Timeout <= 0 {
-		cfg.Timeout = patience.Usual
+		cfg.Timeout = nodbus.Patience
 		if cfg.Unlock {
 			cfg.Timeout = userPatience
 		}
@@ -123,7 +122,7 @@ func (k *Keychain) Get(ctx context.Context, key string) ([]byte, error) {
 // Set stores data under the key, in place of what is there. At most 256 KB fit into an item, in keyctl 32 KB, in wincred 128 KB.
 func (k *Keychain) Set(ctx context.Context, key string, data []byte) error {
 	if len(data) > maxItem {
-		return k.named(fmt.Errorf("%w: %d bytes, %d at most", ErrTooLarge, len(data), maxItem))
+		return k.named(fmt.Errorf("%w: %d bytes, %d at most", errTooLarge, len(data), maxItem))
 	}
 	data = slices.Clone(data) // a store that hangs may still read it when the caller has moved on
 	_, err := keychainCall(ctx, k, key, func(ctx context.Context, s store) (struct{}, error) {
@@ -158,8 +157,8 @@ func (k *Keychain) Remove(ctx context.Context, key string) error {
 	return err
 }
 
-// Keys returns the keys of our items, sorted. It may read every item of the store: not for the way to a single one.
-func (k *Keychain) Keys(ctx context.Context) ([]string, error) {
+// keys returns the keys of our items, sorted. It may read every item of the store: not for the way to a single one.
+func (k *Keychain) keys(ctx context.Context) ([]string, error) {
 	return keychainCall(ctx, k, "all", func(ctx context.Context, s store) ([]string, error) {
 		all, err := s.keys(ctx)
 		if err != nil {
@@ -241,9 +240,9 @@ func keychainCall[T any](ctx context.Context, k *Keychain, key string, call func
 		r.value, r.err = call(own, s)
 	}()
 
-	late := make(chan struct{})
+	var late <-chan time.Time
 	if k.cfg.Backend != string(keyring.FileBackend) { // it waits for nothing but the user, who may take what the context allows
-		defer patience.AfterFunc(k.cfg.Timeout, func() { close(late) })()
+		late = time.After(k.cfg.Timeout)
 	}
 	var r result
 	select {

@@ -17,7 +17,7 @@ import (
 	"aws-accounts/internal/atomicfile"
 	"aws-accounts/internal/hint"
 	"aws-accounts/internal/lock"
-	"aws-accounts/internal/patience"
+	"aws-accounts/internal/nodbus"
 	"aws-accounts/internal/pattern"
 )
 
@@ -59,7 +59,7 @@ func (s *fileStore) get(ctx context.Context, key string) (data []byte, err error
 	}
 	err = atomicfile.Patiently(func() error { data, err = item.FromFile(s.dir, key, passphrase); return err })
 	if errors.Is(err, ErrCorrupt) {
-		if denied := s.checkCanary(); errors.Is(denied, ErrDenied) {
+		if denied := s.checkCanary(); errors.Is(denied, errDenied) {
 			err = denied
 		}
 	}
@@ -171,7 +171,7 @@ func (s *fileStore) secret(ctx context.Context) (string, error) {
 			return "", fmt.Errorf("%w: asking for the passphrase: %w", ErrLocked, err)
 		}
 		if passphrase == "" {
-			return "", fmt.Errorf("%w: the passphrase is empty", ErrDenied)
+			return "", fmt.Errorf("%w: the passphrase is empty", errDenied)
 		}
 		s.passphrase = passphrase
 	}
@@ -198,7 +198,7 @@ func (s *fileStore) config(dir string) keyring.Config {
 	}
 }
 
-// checkCanary opens the canary: ErrDenied if the passphrase is another one, ErrNotFound if there is no canary yet.
+// checkCanary opens the canary: errDenied if the passphrase is another one, ErrNotFound if there is no canary yet.
 func (s *fileStore) checkCanary() error {
 	if err := item.CheckFile(s.dir, fileCanary); err != nil {
 		return err
@@ -211,14 +211,14 @@ func (s *fileStore) checkCanary() error {
 }
 
 func errWrongPassphrase(dir string) error {
-	return hint.New(fmt.Errorf("%w: the passphrase does not open %s", ErrDenied, dir),
+	return hint.New(fmt.Errorf("%w: the passphrase does not open %s", errDenied, dir),
 		"give the passphrase that it was made with; whoever has lost it deletes that folder and starts anew")
 }
 
 // plantCanary writes the canary of a new store, of which two first writers must not have one each: it is done under a lock.
 // Where items are there already but their canary is not, one of them has to open.
 func (s *fileStore) plantCanary(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, lock.Patience+patience.Usual) // outlasts one writer that was stopped
+	ctx, cancel := context.WithTimeout(ctx, lock.Patience+nodbus.Patience) // outlasts one writer that was stopped
 	defer cancel()
 	release, err := lock.Acquire(ctx, s.dir, "canary")
 	if err != nil {

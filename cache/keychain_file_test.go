@@ -78,9 +78,9 @@ func TestFileWrongPassphrase(t *testing.T) {
 
 	for name, wrong := range map[string]*Keychain{"another": openFile(dir, "wrong"), "empty": openFile(dir, "")} {
 		_, getErr := wrong.Get(t.Context(), "session/dev")
-		_, keysErr := wrong.Keys(t.Context())
+		_, keysErr := wrong.keys(t.Context())
 		for _, err := range []error{getErr, keysErr, wrong.Set(t.Context(), "session/dev", nil), wrong.Set(t.Context(), "session/new", nil)} {
-			if !errors.Is(err, ErrDenied) {
+			if !errors.Is(err, errDenied) {
 				t.Errorf("%s: error %v", name, err)
 			}
 		}
@@ -92,11 +92,11 @@ func TestFileWrongPassphrase(t *testing.T) {
 	if err := os.Remove(filepath.Join(dir, fileCanary)); err != nil {
 		t.Fatal(err)
 	}
-	if err := openFile(dir, "wrong").Set(t.Context(), "session/new", nil); !errors.Is(err, ErrDenied) {
+	if err := openFile(dir, "wrong").Set(t.Context(), "session/new", nil); !errors.Is(err, errDenied) {
 		t.Errorf("error %v", err)
 	}
 	mustSet(t, openFile(dir, "right"), "session/new", "y")
-	if err := openFile(dir, "wrong").Set(t.Context(), "session/new", nil); !errors.Is(err, ErrDenied) {
+	if err := openFile(dir, "wrong").Set(t.Context(), "session/new", nil); !errors.Is(err, errDenied) {
 		t.Errorf("error %v", err)
 	}
 	if data, err := openFile(dir, "right").Get(t.Context(), "session/dev"); string(data) != "x" {
@@ -119,7 +119,7 @@ func TestFileAsksOnce(t *testing.T) {
 	if _, err := k.Get(t.Context(), "session/dev"); !errors.Is(err, ErrNotFound) {
 		t.Error(err)
 	}
-	if keys, err := k.Keys(t.Context()); err != nil || len(keys) > 0 {
+	if keys, err := k.keys(t.Context()); err != nil || len(keys) > 0 {
 		t.Error(keys, err)
 	}
 	if _, err := os.Stat(dir); !errors.Is(err, fs.ErrNotExist) {
@@ -248,7 +248,7 @@ func TestFileDamage(t *testing.T) {
 			if !errors.Is(err, ErrCorrupt) || strings.Contains(err.Error(), "SECRET") {
 				t.Errorf("error %v", err)
 			}
-			if keys, err := k.Keys(t.Context()); err != nil || len(keys) != 1 || keys[0] != "session/other" {
+			if keys, err := k.keys(t.Context()); err != nil || len(keys) != 1 || keys[0] != "session/other" {
 				t.Errorf("keys %q, %v", keys, err)
 			}
 			mustSet(t, k, "session/dev", "new")

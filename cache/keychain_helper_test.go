@@ -39,8 +39,8 @@ type response struct {
 }
 
 var kinds = map[string]error{
-	"not found": ErrNotFound, "locked": ErrLocked, "denied": ErrDenied, "unavailable": ErrUnavailable,
-	"too large": ErrTooLarge, "corrupt": ErrCorrupt,
+	"not found": ErrNotFound, "locked": ErrLocked, "denied": errDenied, "unavailable": ErrUnavailable,
+	"too large": errTooLarge, "corrupt": ErrCorrupt,
 }
 
 func TestKeychainProcess(t *testing.T) {
@@ -77,7 +77,7 @@ func answerRequest(k *Keychain, r request) (a response) {
 	case "remove":
 		err = k.Remove(ctx, r.Key)
 	case "keys":
-		a.Keys, err = k.Keys(ctx)
+		a.Keys, err = k.keys(ctx)
 	}
 	a.Took = time.Since(began)
 	if err != nil {

@@ -37,10 +37,10 @@ func keyctlFailure(err error) error {
 	}
 	switch {
 	case is(syscall.EDQUOT):
-		return hint.New(fmt.Errorf("%w: the kernel's keyring of this user is full (/proc/key-users)", ErrTooLarge),
+		return hint.New(fmt.Errorf("%w: the kernel's keyring of this user is full (/proc/key-users)", errTooLarge),
 			"`aws-accounts clear --expired` makes room; /proc/sys/kernel/keys has the limits")
 	case is(syscall.EACCES), is(syscall.EPERM):
-		return fmt.Errorf("%w: %w", ErrDenied, err)
+		return fmt.Errorf("%w: %w", errDenied, err)
 	}
 	return err
 }

@@ -50,12 +50,12 @@ func prepareProcess(t *testing.T) {
 // TestKeyctl runs both of its processes in kernel sessions of their own, as two logins would be.
 func TestKeyctl(t *testing.T) {
 	user := keyctlUser(t)
-	program := copyOfThisTest(t)
+	program, coverage := copyOfThisTest(t, user)
 	start := func() *remote {
 		return startRemoteAs(t, remoteConfig{Backend: "keyctl"}, func(cmd *exec.Cmd) {
 			cmd.Path, cmd.Dir = program, "/"
 			cmd.SysProcAttr = &syscall.SysProcAttr{Credential: user, Setsid: true}
-			cmd.Env = append(cmd.Env, "KEYCHAIN_NEW_KEYRING_SESSION=1")
+			cmd.Env = append(cmd.Env, "KEYCHAIN_NEW_KEYRING_SESSION=1", "GOCOVERDIR="+coverage)
 		})
 	}
 	roundTrip(t, start, 9_000)
@@ -82,28 +82,30 @@ func TestKeyctl(t *testing.T) {
 	}
 }
 
-// copyOfThisTest is the test binary where another user may run it.
-func copyOfThisTest(t *testing.T) string {
+// copyOfThisTest is the test binary where another user may run it, and a folder for what -cover has it write when it ends: it
+// may not write into go test's own, and would say so on stderr.
+func copyOfThisTest(t *testing.T, user *syscall.Credential) (program, coverage string) {
 	t.Helper()
 	dir, err := os.MkdirTemp("", "keyctl")
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { os.RemoveAll(dir) })
-	program, err := os.ReadFile("/proc/self/exe")
-	to := filepath.Join(dir, "test")
-	if err := errors.Join(err, os.Chmod(dir, 0o755), os.WriteFile(to, program, 0o755)); err != nil {
+	binary, err := os.ReadFile("/proc/self/exe")
+	program, coverage = filepath.Join(dir, "test"), filepath.Join(dir, "coverage")
+	if err := errors.Join(err, os.Chmod(dir, 0o755), os.WriteFile(program, binary, 0o755),
+		os.Mkdir(coverage, 0o700), os.Chown(coverage, int(user.Uid), int(user.Gid))); err != nil {
 		t.Fatal(err)
 	}
-	return to
+	return program, coverage
 }
 
 func TestKeyctlFailure(t *testing.T) {
 	t.Parallel()
 	for err, want := range map[error]error{
-		syscall.EDQUOT: ErrTooLarge,
-		errors.New("adding key to session failed: disk quota exceeded"): ErrTooLarge,
-		syscall.EACCES: ErrDenied,
+		syscall.EDQUOT: errTooLarge,
+		errors.New("adding key to session failed: disk quota exceeded"): errTooLarge,
+		syscall.EACCES: errDenied,
 	} {
 		if got := keyctlFailure(err); !errors.Is(got, want) {
 			t.Errorf("%v: %v", err, got)

@@ -8,7 +8,7 @@ import (
 	"github.com/godbus/dbus"
 
 	"aws-accounts/cache/item"
-	"aws-accounts/internal/patience"
+	"aws-accounts/internal/nodbus"
 )
 
 // kwallet is KDE's store through its own interface. The library opens the wallet before anything else, which shows a
@@ -38,7 +38,7 @@ func openKWallet(cfg KeychainConfig) (store, error) {
 }
 
 func (w *kwallet) ready(ctx context.Context) error {
-	ctx, cancel := patience.Context(ctx, patience.Usual)
+	ctx, cancel := context.WithTimeout(ctx, nodbus.Patience)
 	defer cancel()
 	var open bool
 	err := w.conn.Object("org.kde.kwalletd5", "/modules/kwalletd5").

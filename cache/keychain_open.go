@@ -131,7 +131,7 @@ func (s *ringStore) get(_ context.Context, key string) (data []byte, err error) 
 
 func (s *ringStore) set(_ context.Context, key string, data []byte) error {
 	if s.limit > 0 && len(data) > s.limit {
-		return fmt.Errorf("%w: %d bytes, %d at most", ErrTooLarge, len(data), s.limit)
+		return fmt.Errorf("%w: %d bytes, %d at most", errTooLarge, len(data), s.limit)
 	}
 	return s.with(func(ring keyring.Keyring) error {
 		return ring.Set(keyring.Item{Key: key, Data: data, Label: key})

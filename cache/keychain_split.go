@@ -113,7 +113,7 @@ func (r splitRing) Set(item keyring.Item) error {
 
 	m := &manifest{Generation: newGeneration(), Parts: (len(data) + r.limit - 1) / r.limit, SHA256: hexSHA256(data)}
 	if m.Parts > maxParts {
-		return fmt.Errorf("%w: %d bytes, %d at most", ErrTooLarge, len(data), maxParts*r.limit)
+		return fmt.Errorf("%w: %d bytes, %d at most", errTooLarge, len(data), maxParts*r.limit)
 	}
 	n := 0
 	for part := range slices.Chunk(data, r.limit) {

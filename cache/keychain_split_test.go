@@ -114,7 +114,7 @@ func TestSplitSizes(t *testing.T) {
 			t.Errorf("removing what is not there: %v", err)
 		}
 	}
-	if err := (splitRing{&windowsRing{}, 2000}).Set(keyring.Item{Key: "a", Data: make([]byte, maxParts*2000+1)}); !errors.Is(err, ErrTooLarge) {
+	if err := (splitRing{&windowsRing{}, 2000}).Set(keyring.Item{Key: "a", Data: make([]byte, maxParts*2000+1)}); !errors.Is(err, errTooLarge) {
 		t.Errorf("error %v", err)
 	}
 }

@@ -18,9 +18,10 @@ import (
 
 	"aws-accounts/cache/item"
 	"aws-accounts/internal/hint"
+	"aws-accounts/internal/nodbus"
 )
 
-const soon = time.Second // for what takes milliseconds on an idle machine
+const soon = nodbus.Patience - time.Second // for what waits for nothing, on a machine that may be busy
 
 // roundTrip is what every backend has to do, in one process and from another.
 func roundTrip(t *testing.T, start func() *remote, large int) {
@@ -111,7 +112,7 @@ func openFake(f *fakeStore, cfg KeychainConfig) *Keychain {
 
 func TestKeychainThatHangs(t *testing.T) {
 	t.Parallel()
-	for unlock, want := range map[bool]time.Duration{false: 2 * time.Second, true: 60 * time.Second} {
+	for unlock, want := range map[bool]time.Duration{false: nodbus.Patience, true: 60 * time.Second} {
 		synctest.Test(t, func(t *testing.T) {
 			release := make(chan struct{})
 			defer close(release)
@@ -188,7 +189,7 @@ func TestKeychainPanics(t *testing.T) {
 
 func TestKeychainOnlyUnavailableIsRemembered(t *testing.T) {
 	t.Parallel()
-	for _, kind := range []error{ErrNotFound, ErrLocked, ErrDenied, ErrTooLarge, ErrCorrupt} {
+	for _, kind := range []error{ErrNotFound, ErrLocked, errDenied, errTooLarge, ErrCorrupt} {
 		f := &fakeStore{answer: func(context.Context) ([]byte, error) { return nil, kind }}
 		k := openFake(f, KeychainConfig{})
 		for range 2 {
@@ -206,7 +207,7 @@ func TestKeychainKeys(t *testing.T) {
 	t.Parallel()
 	k := openFake(&fakeStore{names: []string{"aws-accounts/session/b", "other", "aws-accounts/session/a", "aws-accounts/../x",
 		"aws-accounts/session/b", "aws-vault/session/c", "aws-accounts/"}}, KeychainConfig{})
-	keys, err := k.Keys(t.Context())
+	keys, err := k.keys(t.Context())
 	if want := []string{"session/a", "session/b"}; err != nil || !slices.Equal(keys, want) {
 		t.Errorf("keys %q, %v, want %q", keys, err, want)
 	}
@@ -257,7 +258,7 @@ func TestMacOSWithoutCgo(t *testing.T) {
 func TestKeychainTooLarge(t *testing.T) {
 	t.Parallel()
 	f := &fakeStore{answer: func(context.Context) ([]byte, error) { return nil, nil }}
-	if err := openFake(f, KeychainConfig{}).Set(t.Context(), "session/dev", make([]byte, maxItem+1)); !errors.Is(err, ErrTooLarge) {
+	if err := openFake(f, KeychainConfig{}).Set(t.Context(), "session/dev", make([]byte, maxItem+1)); !errors.Is(err, errTooLarge) {
 		t.Errorf("error %v", err)
 	}
 }

@@ -83,7 +83,7 @@ func (k *Keychain) RemoveKeys(ctx context.Context, name string) error {
 
 // KeysAccounts returns the accounts that have an item of keys, in lower case and sorted.
 func (k *Keychain) KeysAccounts(ctx context.Context) ([]string, error) {
-	all, err := k.Keys(ctx)
+	all, err := k.keys(ctx)
 	var names []string
 	for _, key := range all {
 		if name, ok := strings.CutPrefix(key, keysPrefix); ok {

@@ -138,7 +138,7 @@ func TestForget(t *testing.T) {
 	if _, err := s.Forget(ctx, []string{"Main", "dev", "gone", "never"}); err != nil {
 		t.Error(err)
 	}
-	if keys, err := s.Keychain.Keys(ctx); err != nil || !slices.Equal(keys, []string{item.SessionKey("other", "")}) {
+	if keys, err := s.Keychain.keys(ctx); err != nil || !slices.Equal(keys, []string{item.SessionKey("other", "")}) {
 		t.Errorf("%q %v", keys, err)
 	}
 }

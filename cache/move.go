@@ -19,7 +19,7 @@ var ErrOtherKey = errors.New("there is another access key")
 // Copy puts every item of from into to and reads it back there; nothing is removed. What to has already is replaced, unless
 // inUse says that it is the newer; an access key never is. A damaged session or sign-in isn't worth an error: it is left out.
 func Copy(ctx context.Context, from, to *Keychain, inUse bool) (Copied, error) {
-	keys, err := from.Keys(ctx)
+	keys, err := from.keys(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -78,7 +78,7 @@ func (k *Keychain) Adopt(ctx context.Context, owner string) (Copied, error) {
 // RemoveFrom empties the keychain that everything was copied from. What somebody has stored or renewed there since is copied
 // before, and counts as well.
 func (c Copied) RemoveFrom(ctx context.Context, from, to *Keychain) error {
-	keys, err := from.Keys(ctx)
+	keys, err := from.keys(ctx)
 	if err != nil {
 		return err
 	}

@@ -15,8 +15,8 @@ import (
 
 	"aws-accounts/cache/item"
 	"aws-accounts/internal/hint"
+	"aws-accounts/internal/nodbus"
 	"aws-accounts/internal/note"
-	"aws-accounts/internal/patience"
 )
 
 // secretService reads and writes the library's items in the Secret Service: the specification is
@@ -26,7 +26,7 @@ import (
 // its own where `login` is missing, which nobody can unlock without a desktop. So all is done here, over the library's own
 // connection, and stored as the library does: what depends on no answer is asked at once. Where a session lies is noted, so that
 // item.FromSecretService needs no search, which takes longer the more items there are.
-// Every step is limited by patience.Usual, except for waiting for the user.
+// Every step is limited by nodbus.Patience, except for waiting for the user.
 type secretService struct {
 	conn   *dbus.Conn
 	unlock bool
@@ -220,7 +220,7 @@ func (s *secretService) remove(ctx context.Context, key string) error {
 func (s *secretService) madeBehind(ctx context.Context, prompt dbus.ObjectPath) (dbus.ObjectPath, error) {
 	if !s.unlock {
 		var cancel context.CancelFunc
-		ctx, cancel = patience.Context(ctx, patience.Usual)
+		ctx, cancel = context.WithTimeout(ctx, nodbus.Patience)
 		defer cancel()
 	}
 	result, err := s.show(ctx, prompt)
@@ -271,7 +271,7 @@ func (s *secretService) keys(ctx context.Context) ([]string, error) {
 	if !ok {
 		return nil, fmt.Errorf("%w: the Secret Service lists no items", ErrUnavailable)
 	}
-	ctx, cancel := patience.Context(ctx, patience.Usual)
+	ctx, cancel := context.WithTimeout(ctx, nodbus.Patience)
 	defer cancel()
 	calls := make([]*dbus.Call, len(paths))
 	for i, p := range paths {
@@ -283,7 +283,7 @@ func (s *secretService) keys(ctx context.Context) ([]string, error) {
 		if err := (<-call.Done).Store(&attributes); isStale(err) {
 			continue // deleted in between
 		} else if err != nil {
-			return nil, secretsFailure(endOf(ctx, err))
+			return nil, secretsFailure(err)
 		}
 		if a, ok := attributes.Value().(map[string]string); ok {
 			keys = append(keys, a[itemAttribute])
@@ -443,7 +443,7 @@ func (s *secretService) show(ctx context.Context, prompt dbus.ObjectPath) (resul
 		"type='signal',interface='org.freedesktop.DBus',member='NameOwnerChanged',arg0='" + secretsName + "'",
 	} {
 		if err := s.conn.BusObject().CallWithContext(ctx, "org.freedesktop.DBus.AddMatch", 0, match).Err; err != nil {
-			return result, endOf(ctx, err)
+			return result, err
 		}
 		defer s.conn.BusObject().Go("org.freedesktop.DBus.RemoveMatch", dbus.FlagNoReplyExpected, nil, match)
 	}
@@ -486,20 +486,12 @@ func (s *secretService) call(ctx context.Context, object dbus.ObjectPath, method
 
 // begin makes a call and returns what waits for its answer.
 func (s *secretService) begin(ctx context.Context, object dbus.ObjectPath, method string, args ...any) (wait func(results ...any) error) {
-	ctx, cancel := patience.Context(ctx, patience.Usual)
+	ctx, cancel := context.WithTimeout(ctx, nodbus.Patience)
 	call := s.conn.Object(secretsName, object).GoWithContext(ctx, method, 0, make(chan *dbus.Call, 1), args...)
 	return func(results ...any) error {
 		defer cancel()
-		return endOf(ctx, (<-call.Done).Store(results...))
+		return (<-call.Done).Store(results...)
 	}
-}
-
-// endOf is err, or why ctx ended where the library only says that it did.
-func endOf(ctx context.Context, err error) error {
-	if errors.Is(err, context.Canceled) {
-		return context.Cause(ctx)
-	}
-	return err
 }
 
 func dbusErrorName(err error) string {
@@ -542,7 +534,7 @@ func secretsFailure(err error) error {
 		return hint.New(fmt.Errorf("%w: no Secret Service is running (GNOME Keyring, KWallet and KeePassXC are such services)", ErrUnavailable),
 			"install and start one, or set AWS_ACCOUNTS_KEYCHAIN=file")
 	case name == "org.freedesktop.DBus.Error.AccessDenied":
-		return fmt.Errorf("%w: the session bus refused (%s)", ErrDenied, name)
+		return fmt.Errorf("%w: the session bus refused (%s)", errDenied, name)
 	case name != "":
 		return fmt.Errorf("%w: the Secret Service failed (%s)", ErrUnavailable, name)
 	case errors.Is(err, dbus.ErrClosed), errors.Is(err, io.EOF):

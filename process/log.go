@@ -19,8 +19,7 @@ type LogCommand struct {
 	Since   Past   `help:"Only entries of the last so long." placeholder:"2h"`
 	Account string `help:"Only entries of this account." placeholder:"NAME"`
 	Failed  bool   `help:"Only what went wrong."`
-	Follow  bool   `short:"f" help:"Go on with what is logged from now on, until Ctrl-C." xor:"form"`
-	Stats   bool   `help:"Sum up by account: calls, failures, time." xor:"form"`
+	Follow  bool   `short:"f" help:"Go on with what is logged from now on, until Ctrl-C."`
 	JSON    bool   `name:"json" help:"Write the entries as they are, one JSON object a line."`
 
 	shown []Entry // the last of them, which those that follow are aligned with
@@ -34,7 +33,6 @@ obtained. There is never a secret in the log.
   aws-accounts log --since 2h
   aws-accounts log --failed --account dev      # why it doesn't work
   aws-accounts log --follow                    # watch what Terraform asks for
-  aws-accounts log --stats --since 7d          # calls, failures, time
   aws-accounts log --json | jq -r .caller | sort | uniq -c`
 }
 
@@ -84,9 +82,6 @@ func (c *LogCommand) run(ctx context.Context, log *AccessLog, stdout io.Writer) 
 	seen := len(entries)
 	now := log.Now()
 	entries = slices.DeleteFunc(entries, func(e Entry) bool { return !c.matches(&e, now) })
-	if c.Stats {
-		return c.writeStats(stdout, entries)
-	}
 	switch {
 	case c.JSON || len(entries) > 0:
 		err = c.write(stdout, entries)

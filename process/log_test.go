@@ -13,33 +13,6 @@ import (
 
 var noon = time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
 
-func TestStats(t *testing.T) {
-	var entries []Entry
-	for _, e := range []struct {
-		account, outcome string
-		ms               int64
-	}{{"dev", OutcomeOK, 100}, {"prod", OutcomeRefused, 40}, {"DEV", OutcomeOK, 300}, {"dev", OutcomeFailed, 5_000}, {"", OutcomeTrouble, 0}, {"dev", OutcomeOK, 200}} {
-		entries = append(entries, Entry{Time: noon, Account: e.account, Outcome: e.outcome, DurationMS: e.ms})
-	}
-	var b strings.Builder
-	if err := (&LogCommand{Stats: true, JSON: true}).writeStats(&b, entries); err != nil {
-		t.Fatal(err)
-	}
-	want := `{"account":"dev","calls":4,"failures":1,"median_ms":200,"total_ms":5600,"last":"2026-11-22T12:00:00Z"}
-{"account":"prod","calls":1,"failures":1,"median_ms":0,"total_ms":40,"last":"2026-11-22T12:00:00Z"}
-`
-	if b.String() != want {
-		t.Errorf("wrote\n%s", b.String())
-	}
-	b.Reset()
-	if err := (&LogCommand{Stats: true}).writeStats(&b, entries); err != nil {
-		t.Fatal(err)
-	}
-	if !strings.HasPrefix(b.String(), "ACCOUNT  CALLS  FAILED  MEDIAN  TOTAL    LAST\ndev      4      1       200 ms  5600 ms  ") || !strings.Contains(b.String(), "\nprod     1      1       -       40 ms    ") {
-		t.Errorf("wrote\n%s", b.String())
-	}
-}
-
 type buffer struct {
 	mu sync.Mutex
 	b  strings.Builder

@@ -143,17 +143,12 @@ func (c *SyncOrganizations) list(ctx context.Context, s *syncing, file *accounts
 	if partition == "" {
 		partition = partitions.Of(with.EffectiveRegion())
 	}
-	region := organizationRegion(partition)
 	hop, err := HopOf(with, "")
 	if err != nil {
 		return nil, err
 	}
 	cfg := hop.Settings.Config(partition, Static(credentials), false)
-	cfg.Region = region
-	org, err := organization.New(ctx, s.patient(cfg), region)
-	if err != nil {
-		return nil, err
-	}
+	org := organization.New(s.patient(cfg))
 	defer s.progress(func() string { return "listing the organization: " + many(org.Seen(), "account") })()
 	var listed []organization.Account
 	if c.OU != "" {
@@ -228,15 +223,6 @@ func (c *SyncOrganizations) tags() string {
 		tags = append(tags, key+"="+c.Tag[key])
 	}
 	return strings.Join(tags, "&")
-}
-
-// organizationRegion is the region that the service is in: one for each partition.
-func organizationRegion(partition string) string {
-	if partition == "aws-cn" {
-		return "cn-northwest-1"
-	}
-	p, _ := partitions.Called(partition)
-	return p.Region
 }
 
 // listing is what the accounts file is held against. Its name has what was asked for, so that one run of the command says

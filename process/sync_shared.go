@@ -148,7 +148,7 @@ func wholeBody(address string, response *http.Response) ([]byte, error) {
 }
 
 // gettingS3 returns what gets an object with the credentials of the account called name. One signed request is all that is
-// needed of S3, whose client would make the program a tenth larger.
+// needed of S3, whose client would make the program a third larger.
 func gettingS3(ctx context.Context, name string, resolving Resolving) (func(context.Context, string) ([]byte, error), error) {
 	r, err := resolving()
 	if err != nil {

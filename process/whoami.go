@@ -24,7 +24,6 @@ import (
 // Whoami is `aws-accounts whoami [NAME]`: who the credentials belong to, as AWS sees it.
 type Whoami struct {
 	Name string `arg:"" optional:"" help:"The account; without it, the AWS credentials in use here (AWS_PROFILE, environment)."`
-	Pick bool   `help:"Choose the account from a list."`
 	JSON bool   `name:"json" help:"Write one JSON document."`
 }
 
@@ -34,22 +33,11 @@ func (*Whoami) Help() string {
 
   aws-accounts whoami           # whom the SDKs take you for here and now
   aws-accounts whoami dev
-  aws-accounts whoami --pick    # choose the account from a list
   aws-accounts whoami dev --json | jq -r .arn`
 }
 
 // Run asks AWS, since only AWS knows.
 func (c *Whoami) Run(r *Resolver, stdout io.Writer) error {
-	if c.Pick && c.Name != "" {
-		return hint.Usage(errors.New("either NAME or --pick"), "`aws-accounts whoami %s`", c.Name)
-	}
-	if c.Pick {
-		_, a, err := r.account("")
-		if err != nil {
-			return err
-		}
-		c.Name = a.Name
-	}
 	ctx, cancel := context.WithTimeout(context.Background(), deadline.Attempt)
 	defer cancel()
 	var who Identity

@@ -11,7 +11,6 @@ import (
 	"syscall"
 
 	"aws-accounts/internal/note"
-	"aws-accounts/internal/patience"
 )
 
 // FromSecretService returns the data of key's item from the Secret Service on the session bus at address, if a note in notes
@@ -138,8 +137,8 @@ func dial(address string) (*connection, error) {
 	if err != nil {
 		return nil, err
 	}
-	// A bus that takes no connections keeps us waiting, and isn't seen by nodbus yet.
-	limit := syscall.NsecToTimeval(patience.Usual.Nanoseconds())
+	// A bus that takes no connections keeps us waiting, and isn't seen by nodbus yet. This is its Patience; importing it has effects.
+	limit := syscall.Timeval{Sec: 5}
 	if err = syscall.SetsockoptTimeval(fd, syscall.SOL_SOCKET, syscall.SO_SNDTIMEO, &limit); err == nil {
 		err = syscall.Connect(fd, &syscall.SockaddrUnix{Name: name})
 	}

@@ -74,16 +74,19 @@ var roles = map[string]func(){
 		a.Wait()
 		b.Wait()
 	},
-	// beside starts one that asks, and one that tells as soon as the test writes a byte.
+	// beside starts one that asks, and one that tells as soon as the test writes a byte, which nobody else may read.
 	"beside": func() {
 		question := child(nil)
+		question.Stdin = nil
 		question.Start()
 		os.Stdin.Read(make([]byte, 1))
 		text := child(nil)
+		text.Stdin = nil
 		text.Env = append(text.Env, "ASK_HOW=tell", "ASK_QUESTION=open this link", "ASK_LIMIT="+os.Getenv("ASK_TELL_LIMIT"))
 		text.Start()
 		question.Wait()
 		text.Wait()
+		io.Copy(io.Discard, os.Stdin)
 	},
 	// shell starts one that asks as a job in the foreground, and continues it when it was stopped.
 	"shell": func() {

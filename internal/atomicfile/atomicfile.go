@@ -15,7 +15,7 @@ import (
 // Write replaces the content of the file at path, and nothing but a file. A new one gets mode, whatever the umask. Missing
 // folders are made with it, too, and the bits to enter them, as far as the umask lets them have it.
 func Write(path string, data []byte, mode fs.FileMode) error {
-	path, err := Target(path)
+	path, err := target(path)
 	if err != nil {
 		return err
 	}
@@ -45,8 +45,8 @@ func Create(path string, data []byte, mode fs.FileMode) error {
 	return create(path, data, mode)
 }
 
-// Target follows the symbolic links at path, of which the last may lead to a file that isn't there yet.
-func Target(path string) (string, error) {
+// target follows the symbolic links at path, of which the last may lead to a file that isn't there yet.
+func target(path string) (string, error) {
 	for range 40 { // as many as Linux follows
 		link, err := os.Readlink(path)
 		if err != nil { // not a link, or nothing at all

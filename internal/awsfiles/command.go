@@ -19,7 +19,7 @@ var (
 // needed, and so that all who split it agree: `sh -c`, Python's shlex and Go's reader of the file, which cuts at " #"
 // and takes off quotes around a whole value; for goos "windows", Microsoft's C runtime and cmd.exe.
 //
-// What can't be said to all of them safely is an error. See [Caveat] for what some of them still get wrong.
+// What can't be said to all of them safely is an error. See [caveat] for what some of them still get wrong.
 func Command(binary string, args []string, goos string) (string, error) {
 	windows := goos == "windows"
 	if windows {
@@ -90,10 +90,10 @@ func quoteWindows(w string) (string, error) {
 	return `"` + w + strings.Repeat(`\`, trailing) + `"`, nil
 }
 
-// Caveat says who can't run a command that [Command] made, "" when all can. On Windows, programs that start it
+// caveat says who can't run a command that [Command] made, "" when all can. On Windows, programs that start it
 // through cmd.exe lose quotes in ways that no quoting helps (aws/aws-sdk-go-v2#3208), and the AWS CLI reads the file in
 // the system's code page.
-func Caveat(command, goos string) string {
+func caveat(command, goos string) string {
 	if goos != "windows" {
 		return ""
 	}

@@ -58,10 +58,10 @@ func TestCaveat(t *testing.T) {
 		`"C:\a b\x.exe" process x`: true,
 		`C:\José\x.exe process x`:  true,
 	} {
-		if got := Caveat(command, "windows"); (got != "") != warns {
+		if got := caveat(command, "windows"); (got != "") != warns {
 			t.Errorf("%s: %q", command, got)
 		}
-		if got := Caveat(command, "linux"); got != "" {
+		if got := caveat(command, "linux"); got != "" {
 			t.Errorf("%s: %q", command, got)
 		}
 	}
@@ -138,14 +138,14 @@ func TestOurs(t *testing.T) {
 		"":                                                             "",
 	} {
 		s := &Section{Settings: []Setting{{Key: keyProcess, Value: command}}}
-		if got, ok := Ours(s); got != want || ok != (want != "") {
+		if got, ok := stanzaOf(s); got != want || ok != (want != "") {
 			t.Errorf("%s: %q, %v", command, got, ok)
 		}
 	}
-	if _, ok := Ours(&Section{}); ok {
+	if _, ok := stanzaOf(&Section{}); ok {
 		t.Error("a section without a command is ours")
 	}
-	if _, ok := Ours(&Section{Settings: []Setting{{Key: keyProcess, Value: "aws-accounts process a"}, {Key: keyProcess, Value: "x"}}}); ok {
+	if _, ok := stanzaOf(&Section{Settings: []Setting{{Key: keyProcess, Value: "aws-accounts process a"}, {Key: keyProcess, Value: "x"}}}); ok {
 		t.Error("a section with somebody else's command too is ours")
 	}
 }

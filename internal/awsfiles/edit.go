@@ -48,8 +48,8 @@ type Report struct {
 	Conflicts []Conflict
 }
 
-// Changed says whether the file differs.
-func (r Report) Changed() bool {
+// changed says whether the file differs.
+func (r Report) changed() bool {
 	return slices.ContainsFunc(r.Changes, func(c Change) bool { return c.Action != Unchanged })
 }
 
@@ -101,11 +101,11 @@ func EditConfig(old []byte, want []Stanza, remove func(profile, account string) 
 	}
 	anchor := -1 // the line after which new stanzas go
 	for _, s := range d.sections {
-		account, ours := Ours(s)
+		account, ours := stanzaOf(s)
 		if !ours {
 			continue
 		}
-		name := s.Profile(Both)
+		name := s.profile(Both)
 		if name != "" && !wanted[name] && remove != nil && remove(name, account) {
 			if reason := e.odd(s); reason != "" {
 				e.conflict(name, s, keyProcess, reason)
@@ -119,7 +119,7 @@ func EditConfig(old []byte, want []Stanza, remove func(profile, account string) 
 		}
 	}
 	e.add(added, anchor)
-	if !e.report.Changed() {
+	if !e.report.changed() {
 		return old, e.report, nil
 	}
 	return e.bytes(), e.report, nil
@@ -201,7 +201,7 @@ func (e *editor) conflict(profile string, s *Section, key, reason string) {
 // update brings the sections of a profile that exists to what is wanted, or reports why it can't.
 func (e *editor) update(w Stanza, sections []*Section) {
 	for _, s := range sections {
-		if _, ours := Ours(s); !ours {
+		if _, ours := stanzaOf(s); !ours {
 			key, reason := e.decides(s), "the profile is there already and isn't ours"
 			if len(sections) > 1 {
 				reason = "the profile is there more than once, and not each is ours"

@@ -95,8 +95,8 @@ func TestEditConfig(t *testing.T) {
 			if string(got) != want {
 				t.Errorf("got\n%s\nwant\n%s\nreport %+v", show(got), show([]byte(want)), report)
 			}
-			if report.Changed() != (want != c.old) {
-				t.Errorf("Changed is %v", report.Changed())
+			if report.changed() != (want != c.old) {
+				t.Errorf("Changed is %v", report.changed())
 			}
 			conflict := ""
 			for _, f := range report.Conflicts {

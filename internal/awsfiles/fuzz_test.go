@@ -114,11 +114,11 @@ func checkEdit(t *testing.T, old []byte, pick byte) {
 	if err != nil {
 		return
 	}
-	if !report.Changed() && !bytes.Equal(got, old) {
+	if !report.changed() && !bytes.Equal(got, old) {
 		t.Fatalf("nothing changed, but %q became %q", old, got)
 	}
 	twice, again, err := EditConfig(got, want, remove)
-	if err != nil || !bytes.Equal(twice, got) || again.Changed() {
+	if err != nil || !bytes.Equal(twice, got) || again.changed() {
 		t.Fatalf("%q\nbecame %q\nthen   %q %+v, %v", old, got, twice, again, err)
 	}
 	removed := map[int]bool{}
@@ -167,7 +167,7 @@ func kept(t *testing.T, src []byte, removed map[int]bool) (lines []string) {
 	e := &editor{document: d}
 	mine := make([]bool, len(d.lines))
 	for _, s := range d.sections {
-		if _, ours := Ours(s); !ours || e.odd(s) != "" {
+		if _, ours := stanzaOf(s); !ours || e.odd(s) != "" {
 			continue
 		}
 		mine[s.Line-1] = true

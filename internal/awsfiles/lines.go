@@ -7,9 +7,9 @@ import (
 	"unicode"
 )
 
-// ErrNotText is returned for a file in UTF-16, which PowerShell's `>` writes: no AWS tool reads it, and an edit in
+// errNotText is returned for a file in UTF-16, which PowerShell's `>` writes: no AWS tool reads it, and an edit in
 // UTF-8 would spoil it for good.
-var ErrNotText = errors.New("the file is UTF-16, not UTF-8")
+var errNotText = errors.New("the file is UTF-16, not UTF-8")
 
 var utf8BOM = []byte("\xef\xbb\xbf")
 
@@ -30,7 +30,7 @@ type document struct {
 
 func split(src []byte) (*document, error) {
 	if bytes.HasPrefix(src, []byte("\xff\xfe")) || bytes.HasPrefix(src, []byte("\xfe\xff")) {
-		return nil, ErrNotText
+		return nil, errNotText
 	}
 	d := &document{src: src, at: map[int]*Section{}, nonsense: map[int]bool{}}
 	start := 0

@@ -19,7 +19,7 @@ type Misread struct {
 func Misreads(command, goos string) []Misread {
 	const boto, shell, plain = "the AWS CLI and boto3", "Terraform and the SDKs", "minio-go and restic"
 	if goos == "windows" {
-		if caveat := Caveat(command, goos); caveat != "" {
+		if caveat := caveat(command, goos); caveat != "" {
 			return []Misread{{"callers", "differ: " + caveat, true}}
 		}
 		return nil

@@ -8,11 +8,11 @@ import (
 
 const binaryName = "aws-accounts"
 
-// Ours says whether a section is a stanza of ours, and of which account: each of its credential_process lines starts
+// stanzaOf says whether a section is a stanza of ours, and of which account: each of its credential_process lines starts
 // our program with `process NAME`. The program is known by its base name, in whatever directory, however quoted, with
 // flags in between, behind `env` and assignments; so a stanza written by hand is ours like one that setup wrote. There
 // is no marker comment: it would say nothing that the command doesn't, and outlive it.
-func Ours(s *Section) (account string, ok bool) {
+func stanzaOf(s *Section) (account string, ok bool) {
 	for _, st := range s.Settings {
 		if st.Key != keyProcess {
 			continue

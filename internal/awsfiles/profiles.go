@@ -73,14 +73,6 @@ func (f *Files) Profile(name string) (*Profile, bool) {
 	return p, ok
 }
 
-// Sections are all of a file, also those that are no profiles: [sso-session …], [services …].
-func (f *Files) Sections(file File) []*Section {
-	if file == Credentials {
-		return slices.Clone(f.credentials.sections)
-	}
-	return slices.Clone(f.config.sections)
-}
-
 // SSOSession is the section [sso-session name], or nil.
 func (f *Files) SSOSession(name string) *Section {
 	for _, s := range f.config.sections {
@@ -125,8 +117,8 @@ func (p *Profile) Get(r Reader, key string) (Found, bool) {
 	return got, got.By != 0
 }
 
-// All are the settings of a key that any reader sees in the profile.
-func (p *Profile) All(key string) []Found {
+// all are the settings of a key that any reader sees in the profile.
+func (p *Profile) all(key string) []Found {
 	out := p.seen(Go, key)
 	for _, f := range p.seen(Botocore, key) {
 		i := slices.IndexFunc(out, func(o Found) bool { return o.File == f.File && o.Line == f.Line && o.Value == f.Value })
@@ -158,7 +150,7 @@ func (p *Profile) seen(r Reader, key string) []Found {
 		collect(s, Config)
 	}
 	for _, s := range p.Credentials {
-		if s.Profile(r) == p.Name {
+		if s.profile(r) == p.Name {
 			collect(s, Credentials)
 		}
 	}
@@ -177,7 +169,7 @@ func (p *Profile) effective(r Reader) []*Section {
 		return s.botoName
 	}
 	for _, s := range p.Config {
-		if s.Profile(r) != p.Name || first[name(s)] {
+		if s.profile(r) != p.Name || first[name(s)] {
 			continue
 		}
 		first[name(s)] = true
@@ -187,7 +179,7 @@ func (p *Profile) effective(r Reader) []*Section {
 	}
 	var out []*Section
 	for _, s := range p.Config {
-		if s.Profile(r) == p.Name && name(s) == winner {
+		if s.profile(r) == p.Name && name(s) == winner {
 			out = append(out, s)
 		}
 	}
@@ -197,7 +189,7 @@ func (p *Profile) effective(r Reader) []*Section {
 // Account is whose stanza the profile is: some section of it in the config file is ours and none calls another program.
 func (p *Profile) Account() (account string, ok bool) {
 	for _, s := range p.Config {
-		a, ours := Ours(s)
+		a, ours := stanzaOf(s)
 		if !ours && has(s, keyProcess) || ours && ok && a != account {
 			return "", false
 		}
@@ -252,12 +244,12 @@ func (f *Files) callsUs(name string, chain []string, visited map[string]bool) ([
 	}
 	visited[name] = true
 	chain = append(chain, name)
-	for _, st := range p.All(keyProcess) {
+	for _, st := range p.all(keyProcess) {
 		if mentionsUs(st.Value) {
 			return chain, true
 		}
 	}
-	for _, st := range p.All(keySource) {
+	for _, st := range p.all(keySource) {
 		if c, calls := f.callsUs(st.Value, chain, visited); calls {
 			return c, true
 		}

@@ -45,8 +45,8 @@ type Section struct {
 	goProfile, botoPr string // the profile's name to each, "" where it is none
 }
 
-// Profile is the name of the profile that r takes the section for, "" for another kind of section.
-func (s *Section) Profile(r Reader) string {
+// profile is the name of the profile that r takes the section for, "" for another kind of section.
+func (s *Section) profile(r Reader) string {
 	switch {
 	case r&Go != 0 && s.goProfile != "":
 		return s.goProfile

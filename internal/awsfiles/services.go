@@ -7,7 +7,7 @@ import (
 
 // Seen reports whether the profile exists to the readers in r.
 func (p *Profile) Seen(r Reader) bool {
-	return len(p.effective(r)) > 0 || slices.ContainsFunc(p.Credentials, func(s *Section) bool { return s.Profile(r) == p.Name })
+	return len(p.effective(r)) > 0 || slices.ContainsFunc(p.Credentials, func(s *Section) bool { return s.profile(r) == p.Name })
 }
 
 // Endpoint is the endpoint_url that the section [services name] gives to a service, which is called as there: sts, sso_oidc.

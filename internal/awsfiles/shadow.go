@@ -55,7 +55,7 @@ func (p *Profile) Shadows() []Shadow {
 		chained = chained || there
 	}
 	for _, sh := range shadows {
-		for _, f := range p.All(sh.key) {
+		for _, f := range p.all(sh.key) {
 			g, b := sh.go_, sh.boto
 			if f.Value == "" {
 				g = Ignores
@@ -71,7 +71,7 @@ func (p *Profile) Shadows() []Shadow {
 			add(f, g, b)
 		}
 	}
-	ids, secrets := p.All("aws_access_key_id"), p.All("aws_secret_access_key")
+	ids, secrets := p.all("aws_access_key_id"), p.all("aws_secret_access_key")
 	for _, f := range append(ids, secrets...) {
 		g, b := Wins, Wins
 		if len(ids) == 0 || len(secrets) == 0 {
@@ -85,7 +85,7 @@ func (p *Profile) Shadows() []Shadow {
 		}
 		add(f, g, b)
 	}
-	for _, f := range p.All(keyProcess) {
+	for _, f := range p.all(keyProcess) {
 		if _, ours := accountOf(f.Value); !ours && f.File == Credentials {
 			add(f, Wins, Wins)
 		}

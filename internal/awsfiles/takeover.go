@@ -20,8 +20,8 @@ var deciding = []string{
 	"web_identity_token_process",
 }
 
-// Deciding reports whether the setting says where a profile's credentials come from.
-func Deciding(key string) bool { return slices.Contains(deciding, key) }
+// decidesSource reports whether the setting says where a profile's credentials come from.
+func decidesSource(key string) bool { return slices.Contains(deciding, key) }
 
 // TakeOver is EditConfig that also turns profiles of somebody else into stanzas of ours: it is for profiles whose owner has
 // agreed. Of such a section the settings that decide about credentials go, and credential_process stands where the first of
@@ -47,7 +47,7 @@ func TakeOver(old []byte, want []Stanza) ([]byte, Report, error) {
 		for _, s := range d.sections {
 			if s.goProfile == w.Profile || s.botoPr == w.Profile {
 				sections = append(sections, s)
-				_, ours := Ours(s)
+				_, ours := stanzaOf(s)
 				foreign = foreign || !ours
 			}
 		}
@@ -98,7 +98,7 @@ func (e *editor) untakable(s *Section, sections int) string {
 		switch {
 		case slices.Contains(keyNames, st.Key):
 			return "it holds an access key: move that to the credentials file, then try again"
-		case !Deciding(st.Key):
+		case !decidesSource(st.Key):
 		case st.Nested || s.seenBy(st) != Both || keyOf(e.text(st.Line-1)) != st.Key:
 			return "the AWS tools disagree about its " + st.Key
 		default:
@@ -115,7 +115,7 @@ func (e *editor) take(w Stanza, s *Section) {
 	ours := keyProcess + " = " + w.Command
 	first := true
 	for i := s.Line; i <= s.last; i++ {
-		if e.blank(i) || e.comment(i) || e.drop[i] || !s.sees(i) || !Deciding(keyOf(e.text(i))) {
+		if e.blank(i) || e.comment(i) || e.drop[i] || !s.sees(i) || !decidesSource(keyOf(e.text(i))) {
 			continue
 		}
 		t := e.text(i)

@@ -25,10 +25,10 @@ func TestTakeOver(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			want := []Stanza{{Profile: "dev", Command: command}}
 			got, report, err := TakeOver([]byte(c.old), want)
-			if err != nil || string(got) != c.new || len(report.Conflicts) > 0 || !report.Changed() {
+			if err != nil || string(got) != c.new || len(report.Conflicts) > 0 || !report.changed() {
 				t.Fatalf("%v %+v\n%s\nwant\n%s", err, report, got, c.new)
 			}
-			if twice, again, err := TakeOver(got, want); err != nil || !bytes.Equal(twice, got) || again.Changed() {
+			if twice, again, err := TakeOver(got, want); err != nil || !bytes.Equal(twice, got) || again.changed() {
 				t.Errorf("twice isn't once: %v %+v\n%s", err, again, twice)
 			}
 		})
@@ -63,11 +63,11 @@ func FuzzTakeOver(f *testing.F) {
 		if err != nil {
 			return
 		}
-		if !report.Changed() && !bytes.Equal(got, old) {
+		if !report.changed() && !bytes.Equal(got, old) {
 			t.Fatalf("nothing changed, but %q became %q", old, got)
 		}
 		twice, again, err := TakeOver(got, want)
-		if err != nil || !bytes.Equal(twice, got) || again.Changed() {
+		if err != nil || !bytes.Equal(twice, got) || again.changed() {
 			t.Fatalf("twice isn't once: %v %+v\n%q\n%q\n%q", err, again, old, got, twice)
 		}
 		before, _ := parse(old, Config)
@@ -77,7 +77,7 @@ func FuzzTakeOver(f *testing.F) {
 		}
 		others := func(d *document) (texts []string) {
 			for i, s := range d.sections {
-				if name := s.Profile(Both); name == "dev" || name == "default" || s.botoPr == "dev" || s.botoPr == "default" {
+				if name := s.profile(Both); name == "dev" || name == "default" || s.botoPr == "dev" || s.botoPr == "default" {
 					continue
 				}
 				for l := s.Line - 1; l <= s.last; l++ {
@@ -105,7 +105,7 @@ func FuzzTakeOver(f *testing.F) {
 					t.Fatalf("%q became %q", old, got)
 				}
 				for _, st := range s.Settings {
-					if Deciding(st.Key) && st.Key != keyProcess {
+					if decidesSource(st.Key) && st.Key != keyProcess {
 						t.Fatalf("%s is left: %q became %q", st.Key, old, got)
 					}
 				}

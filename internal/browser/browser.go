@@ -17,13 +17,13 @@ import (
 	"aws-accounts/internal/private"
 )
 
-// ErrNone means that there is no browser here that a person could see.
-var ErrNone = errors.New("no browser here")
+// errNone means that there is no browser here that a person could see.
+var errNone = errors.New("no browser here")
 
 // settled is how long what starts the browser may run before that counts as success: some are the browser itself.
 const settled = 5 * time.Second
 
-// Available returns nil if Open has a browser to start. Else the error is ErrNone, with the reason. It starts nothing.
+// Available returns nil if Open has a browser to start. Else the error is errNone, with the reason. It starts nothing.
 func Available() error {
 	if os.Getenv("BROWSER") != "" {
 		_, err := named("")
@@ -73,7 +73,7 @@ func named(url string) (*exec.Cmd, error) {
 		}
 		return exec.Command(path, words[1:]...), nil
 	}
-	return nil, fmt.Errorf("%w: $BROWSER names none that is installed", ErrNone)
+	return nil, fmt.Errorf("%w: $BROWSER names none that is installed", errNone)
 }
 
 // run starts cmd and leaves it to itself.

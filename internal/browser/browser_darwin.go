@@ -10,7 +10,7 @@ import (
 // available takes whoever isn't logged in from afar to sit at the Mac; from a service, `open` itself fails.
 func available() error {
 	if os.Getenv("SSH_CONNECTION") != "" {
-		return fmt.Errorf("%w: this is an SSH session", ErrNone)
+		return fmt.Errorf("%w: this is an SSH session", errNone)
 	}
 	return nil
 }

@@ -54,10 +54,10 @@ func TestNamed(t *testing.T) {
 func TestNone(t *testing.T) {
 	t.Setenv("PATH", t.TempDir())
 	t.Setenv("BROWSER", "/nonexistent/one:nonexistent")
-	if err := Available(); !errors.Is(err, ErrNone) {
+	if err := Available(); !errors.Is(err, errNone) {
 		t.Error(err)
 	}
-	if err := Open(t.Context(), page); !errors.Is(err, ErrNone) {
+	if err := Open(t.Context(), page); !errors.Is(err, errNone) {
 		t.Error(err)
 	}
 }
@@ -97,7 +97,7 @@ func TestDesktop(t *testing.T) {
 	if runtime.GOOS == "darwin" {
 		t.Setenv("BROWSER", "")
 		t.Setenv("SSH_CONNECTION", "192.0.2.1 4711 192.0.2.2 22")
-		if err := Available(); !errors.Is(err, ErrNone) {
+		if err := Available(); !errors.Is(err, errNone) {
 			t.Error(err)
 		}
 		return

@@ -29,9 +29,9 @@ func opener() (string, error) {
 		}
 	}
 	if len(openers) == 0 {
-		return "", fmt.Errorf("%w: no desktop", ErrNone)
+		return "", fmt.Errorf("%w: no desktop", errNone)
 	}
-	return "", fmt.Errorf("%w: no %s", ErrNone, openers[0])
+	return "", fmt.Errorf("%w: no %s", errNone, openers[0])
 }
 
 func open(ctx context.Context, url string) error {

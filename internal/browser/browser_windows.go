@@ -15,11 +15,11 @@ import (
 // available refuses SSH sessions and services: session 0 has no desktop, and a browser there would run unseen.
 func available() error {
 	if os.Getenv("SSH_CONNECTION") != "" {
-		return fmt.Errorf("%w: this is an SSH session", ErrNone)
+		return fmt.Errorf("%w: this is an SSH session", errNone)
 	}
 	var session uint32
 	if err := windows.ProcessIdToSessionId(windows.GetCurrentProcessId(), &session); err == nil && session == 0 {
-		return fmt.Errorf("%w: this is a service", ErrNone)
+		return fmt.Errorf("%w: this is a service", errNone)
 	}
 	return nil
 }

@@ -47,7 +47,7 @@ func TestFirefox(t *testing.T) {
 	t.Setenv("PATH", both)
 	t.Setenv("DISPLAY", "")
 	t.Setenv("BROWSER", "")
-	if _, err := Firefox(); !errors.Is(err, ErrNone) {
+	if _, err := Firefox(); !errors.Is(err, errNone) {
 		t.Error(err)
 	}
 }

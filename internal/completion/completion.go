@@ -17,8 +17,8 @@ import (
 	"aws-accounts/internal/hint"
 )
 
-// Candidate is a word that could stand there, and what it means.
-type Candidate struct{ Word, Help string }
+// candidate is a word that could stand there, and what it means.
+type candidate struct{ Word, Help string }
 
 // Complete is the hidden `aws-accounts complete SHELL -- WORD…`: the words after the program's name, the last of them the
 // one to complete, maybe empty.
@@ -36,7 +36,7 @@ func (c *Complete) Run(ctx *kong.Context, r *accounts.Reader, stdout io.Writer) 
 	}
 	last := len(words) - 1
 	words[last] = strings.TrimSpace(words[last]) // PowerShell can't pass an empty word, but a blank
-	list := Candidates(ctx.Model.Node, words, r.Names)
+	list := candidates(ctx.Model.Node, words, r.Names)
 	var b strings.Builder
 	for _, w := range list {
 		b.WriteString(w.Word)
@@ -49,8 +49,8 @@ func (c *Complete) Run(ctx *kong.Context, r *accounts.Reader, stdout io.Writer) 
 	return nil
 }
 
-// Candidates are what the last of words can become. names gives the accounts that begin with a prefix.
-func Candidates(root *kong.Node, words []string, names func(prefix string) []string) []Candidate {
+// candidates are what the last of words can become. names gives the accounts that begin with a prefix.
+func candidates(root *kong.Node, words []string, names func(prefix string) []string) []candidate {
 	node := root
 	flags := visible(node)
 	position := 0
@@ -87,22 +87,22 @@ func Candidates(root *kong.Node, words []string, names func(prefix string) []str
 		}
 		return nil
 	}
-	var out []Candidate
+	var out []candidate
 	if strings.HasPrefix(last, "-") {
 		for _, f := range flags {
 			word := "--" + f.Name
 			if strings.HasPrefix(word, last) && !slices.ContainsFunc(words[:len(words)-1], func(w string) bool { return w == word || strings.HasPrefix(w, word+"=") }) {
-				out = append(out, Candidate{word, f.Help})
+				out = append(out, candidate{word, f.Help})
 			}
 			if no := "--no-" + f.Name; f.Tag.Negatable != "" && strings.HasPrefix(no, last) {
-				out = append(out, Candidate{no, f.Help})
+				out = append(out, candidate{no, f.Help})
 			}
 		}
 		return out
 	}
 	for _, child := range node.Children {
 		if child.Type == kong.CommandNode && !child.Hidden && strings.HasPrefix(child.Name, last) {
-			out = append(out, Candidate{child.Name, child.Help})
+			out = append(out, candidate{child.Name, child.Help})
 		}
 	}
 	if n := len(node.Positional); n > 0 {
@@ -137,11 +137,11 @@ func childOf(n *kong.Node, word string) *kong.Node {
 }
 
 // valuesOf: an argument or flag called name, names, account or source takes the name of an account.
-func valuesOf(v *kong.Value, before, prefix string, names func(string) []string) (out []Candidate) {
+func valuesOf(v *kong.Value, before, prefix string, names func(string) []string) (out []candidate) {
 	if v.Enum != "" {
 		for _, e := range strings.Split(v.Enum, ",") {
 			if e = strings.TrimSpace(e); e != "" && strings.HasPrefix(e, prefix) {
-				out = append(out, Candidate{Word: before + e})
+				out = append(out, candidate{Word: before + e})
 			}
 		}
 		return out
@@ -149,7 +149,7 @@ func valuesOf(v *kong.Value, before, prefix string, names func(string) []string)
 	switch v.Name {
 	case "name", "names", "account", "source":
 		for _, n := range names(prefix) {
-			out = append(out, Candidate{Word: before + n})
+			out = append(out, candidate{Word: before + n})
 		}
 	}
 	return out

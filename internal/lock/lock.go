@@ -26,8 +26,8 @@ const (
 	generations = 3
 )
 
-// ErrStuck means that every holder in turn was found stopped.
-var ErrStuck = errors.New("every holder of the lock is stopped")
+// errStuck means that every holder in turn was found stopped.
+var errStuck = errors.New("every holder of the lock is stopped")
 
 // Acquire waits for the lock called name in dir, which it makes where it isn't, and returns what releases it. It gives up
 // with ctx's error when ctx ends. Any other error means that this place can hold no locks, for instance as it's read-only.
@@ -41,11 +41,11 @@ func Acquire(ctx context.Context, dir, name string) (release func(), err error) 
 			path = filepath.Join(dir, fmt.Sprintf("%s~%d.lock", name, generation))
 		}
 		release, err := acquire(ctx, path)
-		if !errors.Is(err, ErrStuck) {
+		if !errors.Is(err, errStuck) {
 			return release, err
 		}
 	}
-	return nil, ErrStuck
+	return nil, errStuck
 }
 
 // What somebody holds who changes a file that people edit, too.
@@ -128,7 +128,7 @@ func acquire(ctx context.Context, path string) (func(), error) {
 			}
 			if quiet >= Patience {
 				leave()
-				return nil, ErrStuck
+				return nil, errStuck
 			}
 		}
 	}

@@ -5,7 +5,7 @@
 // comes from a loopback address and names the server as 127.0.0.1 or localhost, or its handler never sees it. Which of this
 // machine's users may have it is for the handler to find out, by a secret.
 //
-// It reads requests itself, as net/http's server would add 600 KB to the program for these few lines.
+// It reads requests itself, as net/http's server would add 0.6 MB, a thirtieth, to the program for these few lines.
 package loopback
 
 import (

@@ -11,3 +11,9 @@
 // which needs only os and the like, is ready before anything that needs D-Bus. A test holds it. Every importer of the
 // keyring library imports this package too and calls Restore.
 package nodbus
+
+import "time"
+
+// Patience is how long a keychain's daemon, or the bus to it, may keep us waiting. One that is well answers in milliseconds, but
+// the last of a thousand processes that start at once on two cores is answered after four seconds. One that hangs costs as much.
+const Patience = 5 * time.Second

@@ -5,8 +5,7 @@ import (
 	"strconv"
 	"strings"
 	"syscall"
-
-	"aws-accounts/internal/patience"
+	"time"
 )
 
 const (
@@ -17,7 +16,7 @@ const (
 
 var (
 	original, given = os.LookupEnv(variable)
-	stopWatching    = func() {}
+	watch           *time.Timer
 )
 
 func init() {
@@ -30,11 +29,11 @@ func init() {
 	Watch()
 }
 
-// Watch begins to count, anew if it has before: who dials the bus, or asks somebody on it, has patience.Usual from now on, which
+// Watch begins to count, anew if it has before: who dials the bus, or asks somebody on it, has Patience from now on, which
 // a bus that is well answers in less than a millisecond.
 func Watch() {
-	stopWatching()
-	stopWatching = patience.AfterFunc(patience.Usual, giveUp)
+	Unwatch()
+	watch = time.AfterFunc(Patience, giveUp)
 }
 
 // discover is what godbus does between the variable and dbus-launch: the user's bus, or the file that older Ubuntus have.
@@ -56,7 +55,11 @@ func discover(runtimeDir string) string {
 }
 
 // Unwatch ends what Watch has begun.
-func Unwatch() { stopWatching() }
+func Unwatch() {
+	if watch != nil {
+		watch.Stop()
+	}
+}
 
 // giveUp ends the wait, the library's or that of process/warm, for a bus that takes the connection and then says nothing, as a
 // stopped one does: without it even --help would wait for ever. The connection is the one socket that is closed on exec: no inherited one can be.

@@ -1,13 +1,10 @@
 // Package organization lists the accounts of an organization of AWS Organizations.
 //
-// It speaks the service's protocol itself, since the SDK's client for it would make the program half a megabyte larger, and
-// its start slower by the tables of 70 calls of which four are needed. Configuration, signature, retries and errors are the
-// SDK's.
-//
 // Invariant: what it returns is the whole list, or an error. It writes nothing anywhere.
 package organization
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"slices"
@@ -16,29 +13,27 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/aws/arn"
+	"github.com/aws/aws-sdk-go-v2/service/organizations"
+	"github.com/aws/aws-sdk-go-v2/service/organizations/types"
 	"golang.org/x/sync/errgroup"
 )
 
 // Organization asks about one organization. It is made by New.
 type Organization struct {
-	client         *client
+	client         *organizations.Client
 	listed, walked atomic.Int64 // accounts so far
 }
 
-// New returns the organization that the account belongs to whose credentials config has. Its Retryer, one of the SDK's, says
-// how fast and how often AWS is asked. region is the one that the service is in: each partition has one.
-func New(ctx context.Context, config aws.Config, region string) (*Organization, error) {
-	c, err := newClient(ctx, config, region)
-	if err != nil {
-		return nil, err
-	}
-	return &Organization{client: c}, nil
+// New returns the organization that the account belongs to whose credentials config has. Its Retryer says how fast and how
+// often AWS is asked. Each partition has the service in one region; config's may be any other of the partition.
+func New(config aws.Config) *Organization {
+	return &Organization{client: organizations.NewFromConfig(config)}
 }
 
 // Account is one of the organization's.
 type Account struct {
-	ID    string `json:"Id"`
-	ARN   string `json:"Arn"` // arn:PARTITION:organizations::MANAGEMENT:account/ORGANIZATION/ID
+	ID    string
+	ARN   string // arn:PARTITION:organizations::MANAGEMENT:account/ORGANIZATION/ID
 	Name  string
 	State string // ACTIVE, SUSPENDED, PENDING_CLOSURE, …
 }
@@ -69,15 +64,18 @@ func (o *Organization) Accounts(ctx context.Context, known []string) ([]Account,
 	defer cancel()
 	walked := make(chan []Account, 1)
 	var all []Account
-	in := request{MaxResults: largestPage}
+	var token *string
 	for n := 1; ; n++ {
-		p, err := o.page(ctx, "ListAccounts", &in)
+		page, err := o.client.ListAccounts(ctx, &organizations.ListAccountsInput{MaxResults: largestPage, NextToken: token})
 		if err != nil {
 			return nil, err
 		}
-		all = append(all, p.accounts()...)
+		all = append(all, converted(page.Accounts)...)
 		o.listed.Store(int64(len(all)))
-		if in.NextToken == "" {
+		if token, err = following(token, page.NextToken); err != nil {
+			return nil, err
+		}
+		if token == nil {
 			return all, nil
 		}
 		if n == manyPages {
@@ -108,15 +106,19 @@ func hasAll(found []Account, known []string, seen []Account) bool {
 
 func (o *Organization) walk(ctx context.Context) ([]Account, error) {
 	var all []Account
-	err := o.pages(ctx, "ListRoots", request{}, func(p *page) error {
-		for _, root := range p.Roots {
-			below, err := o.below(ctx, root.ID)
+	err := pages(func(token *string) (*string, error) {
+		page, err := o.client.ListRoots(ctx, &organizations.ListRootsInput{NextToken: token})
+		if err != nil {
+			return nil, err
+		}
+		for _, root := range page.Roots {
+			below, err := o.below(ctx, aws.ToString(root.Id))
 			if err != nil {
-				return err
+				return nil, err
 			}
 			all = append(all, below...)
 		}
-		return nil
+		return page.NextToken, nil
 	})
 	return all, err
 }
@@ -149,18 +151,28 @@ func (o *Organization) below(ctx context.Context, unit string) ([]Account, error
 		group.SetLimit(atOnce)
 		for i, parent := range level {
 			group.Go(func() error {
-				return o.pages(ctx, "ListAccountsForParent", request{MaxResults: largestPage, ParentID: parent}, func(p *page) error {
-					accounts[i] = append(accounts[i], p.accounts()...)
-					o.walked.Add(int64(len(p.Accounts)))
-					return nil
+				return pages(func(token *string) (*string, error) {
+					page, err := o.client.ListAccountsForParent(ctx,
+						&organizations.ListAccountsForParentInput{ParentId: &parent, MaxResults: largestPage, NextToken: token})
+					if err != nil {
+						return nil, err
+					}
+					accounts[i] = append(accounts[i], converted(page.Accounts)...)
+					o.walked.Add(int64(len(page.Accounts)))
+					return page.NextToken, nil
 				})
 			})
 			group.Go(func() error {
-				return o.pages(ctx, "ListOrganizationalUnitsForParent", request{MaxResults: largestPage, ParentID: parent}, func(p *page) error {
-					for _, u := range p.OrganizationalUnits {
-						units[i] = append(units[i], u.ID)
+				return pages(func(token *string) (*string, error) {
+					page, err := o.client.ListOrganizationalUnitsForParent(ctx,
+						&organizations.ListOrganizationalUnitsForParentInput{ParentId: &parent, MaxResults: largestPage, NextToken: token})
+					if err != nil {
+						return nil, err
 					}
-					return nil
+					for _, u := range page.OrganizationalUnits {
+						units[i] = append(units[i], aws.ToString(u.Id))
+					}
+					return page.NextToken, nil
 				})
 			})
 		}
@@ -180,11 +192,15 @@ func (o *Organization) Tags(ctx context.Context, accounts []Account) ([]map[stri
 	for i, a := range accounts {
 		tags[i] = map[string]string{}
 		group.Go(func() error {
-			return o.pages(ctx, "ListTagsForResource", request{ResourceID: a.ID}, func(p *page) error {
-				for _, t := range p.Tags {
-					tags[i][t.Key] = t.Value
+			return pages(func(token *string) (*string, error) {
+				page, err := o.client.ListTagsForResource(ctx, &organizations.ListTagsForResourceInput{ResourceId: &a.ID, NextToken: token})
+				if err != nil {
+					return nil, err
 				}
-				return nil
+				for _, t := range page.Tags {
+					tags[i][aws.ToString(t.Key)] = aws.ToString(t.Value)
+				}
+				return page.NextToken, nil
 			})
 		})
 	}
@@ -192,62 +208,40 @@ func (o *Organization) Tags(ctx context.Context, accounts []Account) ([]map[stri
 }
 
 // largestPage is AWS's.
-const largestPage = 20
+var largestPage = aws.Int32(20)
 
-type request struct {
-	MaxResults int    `json:",omitempty"` // which tags don't have
-	ParentID   string `json:"ParentId,omitempty"`
-	ResourceID string `json:"ResourceId,omitempty"`
-	NextToken  string `json:",omitempty"`
-}
-
-// page is one of any of the lists.
-type page struct {
-	Accounts []struct {
-		Account
-		Status string // what State was called until September 2026
-	}
-	Roots, OrganizationalUnits []struct {
-		ID string `json:"Id"`
-	}
-	Tags      []struct{ Key, Value string }
-	NextToken string
-}
-
-func (p *page) accounts() []Account {
-	list := make([]Account, len(p.Accounts))
-	for i, a := range p.Accounts {
-		if list[i] = a.Account; a.State == "" {
-			list[i].State = a.Status
-		}
+func converted(page []types.Account) []Account {
+	list := make([]Account, len(page))
+	for i, a := range page {
+		list[i] = Account{ID: aws.ToString(a.Id), ARN: aws.ToString(a.Arn), Name: aws.ToString(a.Name),
+			State: cmp.Or(string(a.State), string(a.Status))} // Status is what it was called until September 2026
 	}
 	return list
 }
 
-// page asks for one page, and makes in the request for the next: without a NextToken there is none. An empty page needn't be
-// the last.
-func (o *Organization) page(ctx context.Context, operation string, in *request) (*page, error) {
-	var p page
-	if err := o.client.call(ctx, operation, in, &p); err != nil {
-		return nil, err
-	}
-	if p.NextToken != "" && p.NextToken == in.NextToken {
-		return nil, errors.New("AWS gives the same page again and again")
-	}
-	in.NextToken = p.NextToken
-	return &p, nil
-}
-
-func (o *Organization) pages(ctx context.Context, operation string, in request, take func(*page) error) error {
-	for {
-		p, err := o.page(ctx, operation, &in)
-		if err == nil {
-			err = take(p)
+// pages asks for one page after the other. ask returns the token of the next one.
+func pages(ask func(token *string) (next *string, err error)) error {
+	for token := (*string)(nil); ; {
+		next, err := ask(token)
+		if err != nil {
+			return err
 		}
-		if err != nil || in.NextToken == "" {
+		if token, err = following(token, next); err != nil || token == nil {
 			return err
 		}
 	}
+}
+
+// following is the token of the page behind that of token, nil behind the last. An empty page needn't be the last. The SDK's
+// paginators would end at a token that comes again, or never.
+func following(token, next *string) (*string, error) {
+	if aws.ToString(next) == "" {
+		return nil, nil
+	}
+	if token != nil && *token == *next {
+		return nil, errors.New("AWS gives the same page again and again")
+	}
+	return next, nil
 }
 
 // atOnce bounds the calls that wait for an answer at a time.

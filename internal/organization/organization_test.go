@@ -24,7 +24,7 @@ const management = "123456789012"
 
 func config(client aws.HTTPClient, key standin.AccessKey) aws.Config {
 	return aws.Config{
-		HTTPClient: client, Credentials: credentials.NewStaticCredentialsProvider(key.ID, key.Secret, ""),
+		Region: "us-east-1", HTTPClient: client, Credentials: credentials.NewStaticCredentialsProvider(key.ID, key.Secret, ""),
 		Retryer: func() aws.Retryer { return retry.NewStandard() },
 	}
 }
@@ -42,11 +42,7 @@ func start(t *testing.T, accounts int) (*Organization, *standin.Server, []standi
 	s := standin.Start(t, standin.Config{Users: []standin.User{{Account: management, Name: "me"}}, Organization: o})
 	cfg := config(awshttp.NewBuildableClient(), s.Key("me"))
 	cfg.BaseEndpoint = aws.String(s.URL())
-	org, err := New(t.Context(), cfg, "us-east-1")
-	if err != nil {
-		t.Fatal(err)
-	}
-	return org, s, o.Members
+	return New(cfg), s, o.Members
 }
 
 func ids(accounts []Account) (ids []string) {
@@ -66,7 +62,7 @@ func TestWalk(t *testing.T) {
 	if err != nil || len(ids(all)) != accounts {
 		t.Errorf("%d accounts, %v", len(ids(all)), err)
 	}
-	if n := s.Calls("ListAccounts"); n == accounts/largestPage {
+	if n := s.Calls("ListAccounts"); n == accounts/int(*largestPage) {
 		t.Errorf("%d pages: it was not walked", n)
 	}
 }
@@ -93,7 +89,7 @@ func TestWalkThatMisses(t *testing.T) {
 		}
 		s.Fault(standin.Fault{Operation: "ListAccounts", Kind: standin.Slow, Delay: 20 * time.Millisecond})
 		all, err := org.Accounts(t.Context(), trouble(s))
-		if err != nil || len(ids(all)) != accounts || s.Calls("ListAccounts") != accounts/largestPage {
+		if err != nil || len(ids(all)) != accounts || s.Calls("ListAccounts") != accounts/int(*largestPage) {
 			t.Errorf("%s: %d accounts in %d pages, %v", name, len(ids(all)), s.Calls("ListAccounts"), err)
 		}
 	}
@@ -136,17 +132,28 @@ func TestNothingOrAll(t *testing.T) {
 	}
 }
 
+// Each partition has the service in one region, which may be another than the one of its STS.
 func TestEndpoints(t *testing.T) {
 	for region, want := range map[string]string{
-		"us-east-1":      "https://organizations.us-east-1.amazonaws.com",
-		"cn-northwest-1": "https://organizations.cn-northwest-1.amazonaws.com.cn",
-		"us-gov-west-1":  "https://organizations.us-gov-west-1.amazonaws.com",
-		"us-iso-east-1":  "https://organizations.us-iso-east-1.c2s.ic.gov",
-		"us-isob-east-1": "https://organizations.us-isob-east-1.sc2s.sgov.gov",
+		"us-east-1":      "us-east-1 organizations.us-east-1.amazonaws.com",
+		"eu-west-1":      "us-east-1 organizations.us-east-1.amazonaws.com",
+		"cn-north-1":     "cn-northwest-1 organizations.cn-northwest-1.amazonaws.com.cn",
+		"us-gov-east-1":  "us-gov-west-1 organizations.us-gov-west-1.amazonaws.com",
+		"eusc-de-east-1": "eusc-de-east-1 organizations.eusc-de-east-1.amazonaws.eu",
+		"us-iso-west-1":  "us-iso-east-1 organizations.us-iso-east-1.c2s.ic.gov",
+		"us-isob-east-1": "us-isob-east-1 organizations.us-isob-east-1.sc2s.sgov.gov",
+		"eu-isoe-west-1": "eu-isoe-west-1 organizations.eu-isoe-west-1.cloud.adc-e.uk",
+		"us-isof-east-1": "us-isof-south-1 organizations.us-isof-south-1.csp.hci.ic.gov",
 	} {
-		c, err := newClient(t.Context(), config(http.DefaultClient, standin.AccessKey{ID: "x", Secret: "y"}), region)
-		if err != nil || c.endpoint != want {
-			t.Errorf("%s: %s, want %s (%v)", region, c.endpoint, want, err)
+		var asked string
+		cfg := config(answering(func(r *http.Request) *http.Response {
+			_, scope, _ := strings.Cut(r.Header.Get("Authorization"), "Credential=")
+			asked = strings.Split(scope, "/")[2] + " " + r.URL.Host
+			return &http.Response{StatusCode: 200, Header: http.Header{}, Body: io.NopCloser(strings.NewReader("{}"))}
+		}), standin.AccessKey{ID: "x", Secret: "y"})
+		cfg.Region = region
+		if _, err := New(cfg).Accounts(t.Context(), nil); err != nil || asked != want {
+			t.Errorf("%s: asked at %s, want %s (%v)", region, asked, want, err)
 		}
 	}
 }
@@ -170,11 +177,7 @@ func FuzzAnswers(f *testing.F) {
 		}), standin.AccessKey{ID: "x", Secret: "y"})
 		cfg.Retryer = func() aws.Retryer { return retry.NewStandard(func(o *retry.StandardOptions) { o.MaxAttempts = 1 }) }
 		cfg.BaseEndpoint = aws.String("https://example.com")
-		org, err := New(context.Background(), cfg, "us-east-1")
-		if err != nil {
-			t.Fatal(err)
-		}
-		all, err := org.Accounts(context.Background(), nil)
+		all, err := New(cfg).Accounts(context.Background(), nil)
 		if err != nil && all != nil {
 			t.Errorf("%d accounts, %v", len(all), err)
 		}

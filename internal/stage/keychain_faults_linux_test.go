@@ -14,9 +14,6 @@ import (
 	"aws-accounts/internal/standin"
 )
 
-// keychainTime is the longest that a keychain in whatever state may keep the credentials back.
-const keychainTime = 5 * time.Second
-
 // dbusSecret is the Secret of the specification.
 type dbusSecret struct {
 	Session     dbus.ObjectPath

@@ -1,21 +1,31 @@
 package stage
 
 import (
+	"os"
 	"os/exec"
 	"strings"
 	"testing"
 )
 
-// The manual page has every command, and nothing that groff warns of.
+// The manual page of a release has every command with its examples and flags, and nothing that groff warns of.
 func TestManualPage(t *testing.T) {
 	t.Parallel()
 	groff, err := exec.LookPath("groff")
 	if err != nil {
 		without(t, "man", "groff isn't on PATH")
 	}
-	page, err := exec.Command(Binary(t), "man").Output()
+	page, err := exec.Command("go", "run", "aws-accounts/internal/man", Binary(t)).Output()
 	if err != nil {
 		t.Fatal(err)
+	}
+	help := func(command ...string) string {
+		cmd := exec.Command(Binary(t), append(command, "--help")...)
+		cmd.Env = append(os.Environ(), "COLUMNS=72") // as in the page
+		out, err := cmd.Output()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(out)
 	}
 	rendered := func(width string) string {
 		cmd := exec.Command(groff, "-ww", "-man", "-Tutf8", "-P-c", "-rLL="+width)
@@ -33,42 +43,29 @@ func TestManualPage(t *testing.T) {
 	for line := range strings.SplitSeq(rendered("200n"), "\n") {
 		lines[strings.TrimRight(line, " ")] = true
 	}
-	examples := 0
-	help, err := exec.Command(Binary(t), "--help").Output()
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, commands, _ := strings.Cut(string(help), "Commands:\n")
-	found := 0
+	_, commands, _ := strings.Cut(help(), "Commands:\n")
+	found, indented := 0, 0
 	for line := range strings.SplitSeq(commands, "\n") {
 		name, _, isCommand := strings.Cut(strings.TrimSpace(line), "  ")
 		if !isCommand || !strings.HasPrefix(line, "  ") || strings.HasPrefix(line, "   ") {
 			continue
 		}
 		found++
-		name, _, _ = strings.Cut(name, " [")
-		name, _, _ = strings.Cut(name, " <")
 		if !strings.Contains(text, "aws-accounts "+name) {
 			t.Errorf("%q isn't in it", name)
 		}
-		help, err := exec.Command(Binary(t), append(strings.Fields(name), "--help")...).Output()
-		if err != nil {
-			t.Fatal(err)
-		}
-		detail, _, _ := strings.Cut(string(help), "\nFlags:\n")
-		detail, _, _ = strings.Cut(detail, "\nArguments:\n")
-		for line := range strings.SplitSeq(detail, "\n") {
-			if !strings.HasPrefix(line, "    ") {
+		for line := range strings.SplitSeq(help(strings.Fields(name)...), "\n") {
+			if !strings.HasPrefix(line, "  ") {
 				continue
 			}
-			const codeAt = "         " // a paragraph of a command's begins two columns before
-			if examples++; !lines[codeAt+strings.TrimRight(line[4:], " ")] {
-				t.Errorf("%s: the example %q isn't a line of it", name, strings.TrimSpace(line))
+			const paragraph = "       " // begins there
+			if indented++; !lines[paragraph+strings.TrimRight(line, " ")] {
+				t.Errorf("%s: %q isn't a line of it", name, strings.TrimSpace(line))
 			}
 		}
 	}
-	if found < 20 || examples < 60 {
-		t.Errorf("--help has only %d commands, with %d lines of examples", found, examples)
+	if found < 20 || indented < 300 {
+		t.Errorf("--help has only %d commands, with %d lines of examples and flags", found, indented)
 	}
 	for _, want := range []string{"aws-accounts exec -- aws sts get-caller-identity # choose the account", "eval \"$(aws-accounts env dev)\"", "[profile dev]", "ARGUMENT…"} {
 		if !strings.Contains(text, want) {

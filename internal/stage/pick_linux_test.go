@@ -28,7 +28,6 @@ func TestAccountIsChosenAtTheTerminal(t *testing.T) {
 		{`aws-accounts exec -- sh -c 'echo $AWS_ACCOUNTS_NAME "$@"' sh -- x | cat`, "prod -- x\n"},
 		{`aws-accounts exec --server -- sh -c 'echo $AWS_ACCOUNTS_NAME'`, "prod\n"},
 		{`aws-accounts assume | head -1 | cut -d, -f1`, "prod: account 555555555555\n"},
-		{`aws-accounts whoami --pick | head -1`, "Account  555555555555\n"},
 		{`aws-accounts console --print | cut -c1-4`, "http\n"},
 	} {
 		cmd := h.Command("sh", "-c", c.command)
@@ -62,7 +61,7 @@ func TestNoAccountIsChosen(t *testing.T) {
 func TestNobodyToChooseAnAccount(t *testing.T) {
 	t.Parallel()
 	h := pickHome(t)
-	for _, command := range []string{"assume", "exec -- true", "env", "console", "serve", "whoami --pick", "assume --no-input"} {
+	for _, command := range []string{"assume", "exec -- true", "env", "console", "serve", "assume --no-input"} {
 		cmd := exec.Command(Binary(t), strings.Fields(command)...)
 		cmd.Env, cmd.Dir = h.Env, h.Dir
 		alone(cmd)

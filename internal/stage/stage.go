@@ -83,7 +83,10 @@ var built struct {
 	err error
 }
 
-// Binary builds the program once for the whole test run and returns its path. Where there is no Go compiler, as under Wine,
+// LargestProgram is how many bytes the program may have.
+const LargestProgram = 18 << 20
+
+// Binary builds the program once for the whole test run, as it is released, and returns its path. Where there is no Go compiler, as under Wine,
 // $STAGE_BINARY names a program that is built already.
 func Binary(t testing.TB) string {
 	t.Helper()
@@ -94,7 +97,7 @@ func Binary(t testing.TB) string {
 		if built.dir, built.err = os.MkdirTemp("", "aws-accounts-stage-"); built.err != nil {
 			return
 		}
-		cmd := exec.Command("go", "build", "-o", built.dir, "aws-accounts")
+		cmd := exec.Command("go", "build", "-trimpath", "-ldflags=-s -w", "-o", built.dir, "aws-accounts")
 		cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
 		if out, err := cmd.CombinedOutput(); err != nil {
 			built.err = fmt.Errorf("%w\n%s", err, out)

@@ -13,6 +13,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"aws-accounts/internal/nodbus"
 	"aws-accounts/internal/standin"
 )
 
@@ -214,7 +215,7 @@ func TestSlowFiles(t *testing.T) {
 	traced(t, cmd, func(tid int, info syscallInfo) bool {
 		if info.nr == unix.SYS_OPENAT && bytes.Contains(memory(tid, info.args[1], 512), []byte("/accounts-file-")) {
 			held++
-			time.Sleep(3 * time.Second)
+			time.Sleep(nodbus.Patience + time.Second)
 		}
 		return true
 	})

@@ -78,17 +78,6 @@ func (s *Server) MFACode(serial string) string {
 	return d.code(s.now())
 }
 
-// MFASecret is the base32 secret of a device, for tools that make codes themselves.
-func (s *Server) MFASecret(serial string) string {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	d := s.mfaDevice(serial)
-	if d == nil {
-		panic("standin: no MFA device is called " + serial)
-	}
-	return d.secret
-}
-
 func (s *Server) mfaDevice(serial string) *mfaDevice {
 	for _, u := range s.users {
 		for _, d := range u.mfa {
@@ -118,20 +107,6 @@ func (s *Server) putRole(r Role) {
 	s.account(arn.account, arn.partition)
 	s.roles = slices.DeleteFunc(s.roles, func(other *Role) bool { return other.ARN == r.ARN })
 	s.roles = append(s.roles, &r)
-}
-
-// RemoveRole takes a role away; sessions of it that were issued keep working, as in AWS for a while.
-func (s *Server) RemoveRole(arn string) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.roles = slices.DeleteFunc(s.roles, func(r *Role) bool { return r.ARN == arn })
-}
-
-// PutUser adds a user.
-func (s *Server) PutUser(u User) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.addUser(u)
 }
 
 // SetDenials replaces all denials.

@@ -78,7 +78,7 @@ func (s *Server) addUser(declared User) {
 		if err != nil {
 			panic("standin: the secret of " + device.Serial + " isn't base32")
 		}
-		u.mfa = append(u.mfa, &mfaDevice{serial: device.Serial, secret: device.Secret, key: key})
+		u.mfa = append(u.mfa, &mfaDevice{serial: device.Serial, key: key})
 	}
 	keys := declared.Keys
 	if len(keys) == 0 {

@@ -3,24 +3,14 @@ package standin
 import (
 	"crypto/hmac"
 	"crypto/sha1"
-	"encoding/base32"
 	"encoding/binary"
 	"fmt"
-	"strings"
 	"time"
 )
 
 const totpStep = 30 * time.Second
 
-// TOTP is the code of RFC 6238 (SHA-1, six digits, 30 seconds) for a base32 secret at a time.
-func TOTP(secret string, at time.Time) (string, error) {
-	key, err := base32.StdEncoding.WithPadding(base32.NoPadding).DecodeString(strings.ToUpper(strings.TrimRight(secret, "=")))
-	if err != nil {
-		return "", fmt.Errorf("decoding the TOTP secret: %w", err)
-	}
-	return totp(key, at.Unix()/int64(totpStep.Seconds())), nil
-}
-
+// totp is the code of RFC 6238 (SHA-1, six digits) for a secret.
 func totp(key []byte, counter int64) string {
 	var message [8]byte
 	binary.BigEndian.PutUint64(message[:], uint64(counter))
@@ -34,7 +24,6 @@ func totp(key []byte, counter int64) string {
 // mfaDevice remembers the last step it accepted: AWS takes no code twice, nor an older one than the last.
 type mfaDevice struct {
 	serial string
-	secret string
 	key    []byte
 	last   int64
 }

@@ -89,7 +89,7 @@ func (s *stage) home(path ...string) string {
 
 // furnish builds the programs, and makes a home with a user's keys and the accounts file.
 func (s *stage) furnish() error {
-	build := exec.CommandContext(s.ctx, "go", "build", "-buildvcs=false", "-ldflags=-s -w", "-o", filepath.Join(s.dir, "bin")+string(filepath.Separator),
+	build := exec.CommandContext(s.ctx, "go", "build", "-buildvcs=false", "-trimpath", "-ldflags=-s -w", "-o", filepath.Join(s.dir, "bin")+string(filepath.Separator),
 		"aws-accounts", "aws-accounts/internal/try/client")
 	build.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := build.CombinedOutput(); err != nil {

@@ -1,5 +1,0 @@
-//go:build !linux
-
-package patience
-
-func overloaded() bool { return false }

@@ -3,6 +3,8 @@ package accounts
 import (
 	"fmt"
 	"io"
+
+	"aws-accounts/internal/tui"
 )
 
 // Validate is `aws-accounts validate`: checks the accounts file.
@@ -26,10 +28,6 @@ func (Validate) Run(r *Reader, stdout io.Writer) error {
 	for _, n := range file.Notes() {
 		fmt.Fprintf(stdout, "%s:%d:%d: note: %s\n", showPath(file.Path), n.Line, n.Column, n.Message)
 	}
-	plural := "s"
-	if len(file.Accounts) == 1 {
-		plural = ""
-	}
-	fmt.Fprintf(stdout, "%s: %d account%s, no errors\n", showPath(file.Path), len(file.Accounts), plural)
+	fmt.Fprintf(stdout, "%s: %s, no errors\n", showPath(file.Path), tui.Count(len(file.Accounts), "account"))
 	return nil
 }

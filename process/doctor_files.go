@@ -13,6 +13,7 @@ import (
 	"aws-accounts/accounts"
 	"aws-accounts/internal/pattern"
 	"aws-accounts/internal/place"
+	"aws-accounts/internal/tui"
 )
 
 // checkAccountsFile reads the file. With --fix it first takes from others the right to change it.
@@ -33,7 +34,7 @@ func (d *checkup) checkAccountsFile() *area {
 		return a
 	}
 	d.file = file
-	a.ok("accounts-file", "", "%s; only you can change %s", howMany(len(file.Accounts), "account"), tilde(file.Path))
+	a.ok("accounts-file", "", "%s; only you can change %s", tui.Count(len(file.Accounts), "account"), tilde(file.Path))
 	for i, n := range file.Notes() {
 		if i == mostFindings {
 			a.add(StatusNote, "accounts-file-notes", "", "`aws-accounts validate` shows them", "%d more notes", len(file.Notes())-i)
@@ -46,13 +47,6 @@ func (d *checkup) checkAccountsFile() *area {
 
 // mostFindings of one kind are shown: a screen should hold what matters.
 const mostFindings = 5
-
-func howMany(n int, what string) string {
-	if n == 1 {
-		return "1 " + what
-	}
-	return fmt.Sprintf("%d %ss", n, what)
-}
 
 // checkOwnFiles looks at what we write besides: the folder of locks and log, what was left over, and what the log says.
 func (d *checkup) checkOwnFiles() *area {
@@ -132,7 +126,7 @@ func (d *checkup) checkLeftovers(a *area, state string) {
 		return
 	}
 	if !d.fix {
-		a.add(StatusNote, "leftovers", "", "`aws-accounts doctor --fix` removes them", "%s of processes that were killed", howMany(len(left), "leftover"))
+		a.add(StatusNote, "leftovers", "", "`aws-accounts doctor --fix` removes them", "%s of processes that were killed", tui.Count(len(left), "leftover"))
 		return
 	}
 	removed := 0
@@ -141,7 +135,7 @@ func (d *checkup) checkLeftovers(a *area, state string) {
 			removed++
 		}
 	}
-	a.fixed = append(a.fixed, howMany(removed, "leftover")+" of processes that were killed removed")
+	a.fixed = append(a.fixed, tui.Count(removed, "leftover")+" of processes that were killed removed")
 }
 
 // checkLog says what `process` had no other way to say, as callers show its messages to nobody.
@@ -194,7 +188,7 @@ func (d *checkup) checkLog(a *area) {
 		}
 	}
 	if d.only == nil && failing > 0 {
-		a.add(StatusWarn, "log-failure", "", "`aws-accounts log --failed` shows why", "the last attempt failed today for %s", howMany(failing, "account"))
+		a.add(StatusWarn, "log-failure", "", "`aws-accounts log --failed` shows why", "the last attempt failed today for %s", tui.Count(failing, "account"))
 	}
 	if len(kinds)+failing == 0 {
 		a.ok("log", "", "no trouble logged in the last 24 hours")

@@ -11,6 +11,7 @@ import (
 	"aws-accounts/accounts"
 	"aws-accounts/internal/awsfiles"
 	"aws-accounts/internal/place"
+	"aws-accounts/internal/tui"
 )
 
 // checkProfiles looks at the files that SDKs read, and at what they make of our stanzas.
@@ -58,7 +59,7 @@ func (d *checkup) writeStanzas(a *area, before *stanzas) (*awsFiles, *stanzas, e
 		return nil, nil, trouble
 	}
 	if wrote := len(before.missing) + len(before.outdated) - len(after.missing) - len(after.outdated); wrote > 0 {
-		a.fixed = append(a.fixed, howMany(wrote, "stanza")+" written into "+after.config)
+		a.fixed = append(a.fixed, tui.Count(wrote, "stanza")+" written into "+after.config)
 	}
 	return files, after, nil
 }
@@ -189,7 +190,7 @@ func (s *stanzas) tell(a *area) {
 	case s.only:
 		a.ok("stanza", "", "its stanza in %s is as setup writes it", s.config)
 	default:
-		a.ok("stanza", "", "%s in %s as setup writes them", howMany(s.current, "stanza"), s.config)
+		a.ok("stanza", "", "%s in %s as setup writes them", tui.Count(s.current, "stanza"), s.config)
 	}
 	if s.only && s.none > 0 {
 		a.ok("stanza", "", "it begins with the profile of its own name, which needs no stanza")

@@ -264,7 +264,7 @@ func (b *beginning) ask(ctx context.Context) (err error) {
 		}
 	}
 	if roles > 0 {
-		b.take, err = b.question(ctx, b.TakeOver, fmt.Sprintf("Take over %s?", fmt.Sprintf("%d %s", roles, plural(roles, "profile", "profiles"))), "--take-over or --no-take-over")
+		b.take, err = b.question(ctx, b.TakeOver, fmt.Sprintf("Take over %s?", tui.Count(roles, "profile")), "--take-over or --no-take-over")
 		if err != nil {
 			return err
 		}
@@ -279,7 +279,7 @@ func (b *beginning) ask(ctx context.Context) (err error) {
 		fmt.Fprintln(b.out, "The access keys stay in ~/.aws/credentials: keyctl would forget them at logout.")
 		return nil
 	}
-	b.importKeys, err = b.question(ctx, b.ImportKeys, fmt.Sprintf("Move the access %s of %s into the keychain?", plural(len(keys), "key", "keys"), strings.Join(keys, ", ")),
+	b.importKeys, err = b.question(ctx, b.ImportKeys, fmt.Sprintf("Move the access %s of %s into the keychain?", tui.Plural(len(keys), "key"), strings.Join(keys, ", ")),
 		"--import-keys or --no-import-keys")
 	return err
 }
@@ -296,11 +296,4 @@ func (b *beginning) question(ctx context.Context, flag *bool, question, flags st
 		return false, hint.New(fmt.Errorf("%s %w", question, err), "%s answers it; --yes answers every question", flags)
 	}
 	return yes, nil
-}
-
-func plural(n int, one, many string) string {
-	if n == 1 {
-		return one
-	}
-	return many
 }

@@ -14,6 +14,7 @@ import (
 	"aws-accounts/cache"
 	"aws-accounts/internal/hint"
 	"aws-accounts/internal/lock"
+	"aws-accounts/internal/tui"
 )
 
 // Keychain is `aws-accounts keychain`.
@@ -96,7 +97,7 @@ func (c *KeychainMove) Run(s *Start, stdout io.Writer) error {
 			"`aws-accounts keychain move --from=%s --to=%s` tries that again", c.From, c.To)
 	}
 	keys, sessions, signIns := copied.Count()
-	fmt.Fprintf(stdout, "moved from %s to %s: %s, %s, %s\n", c.From, c.To, count(keys, "access key"), count(sessions, "session"), count(signIns, "sign-in"))
+	fmt.Fprintf(stdout, "moved from %s to %s: %s, %s, %s\n", c.From, c.To, tui.Count(keys, "access key"), tui.Count(sessions, "session"), tui.Count(signIns, "sign-in"))
 	return nil
 }
 
@@ -111,8 +112,6 @@ func aloneMoving(ctx context.Context, locks string) (release func(), err error) 
 	}
 	return release, hint.New(err, "set XDG_STATE_HOME to a folder that can be written")
 }
-
-func count(n int, what string) string { return fmt.Sprintf("%d %s", n, plural(n, what, what+"s")) }
 
 // check finds what can't be meant. It fills in From.
 func (c *KeychainMove) check(s *Start, used string) error {

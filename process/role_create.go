@@ -79,11 +79,11 @@ func (c *RoleCreate) Run(r *Resolver, asker *ask.Asker, stdout io.Writer, stderr
 func createQuestion(creates, changes int) string {
 	switch {
 	case changes == 0:
-		return fmt.Sprintf("Create %s in AWS?", many(creates, "role"))
+		return fmt.Sprintf("Create %s in AWS?", tui.Count(creates, "role"))
 	case creates == 0:
-		return fmt.Sprintf("Change %s in AWS?", many(changes, "role"))
+		return fmt.Sprintf("Change %s in AWS?", tui.Count(changes, "role"))
 	}
-	return fmt.Sprintf("Create %s and change %d in AWS?", many(creates, "role"), changes)
+	return fmt.Sprintf("Create %s and change %d in AWS?", tui.Count(creates, "role"), changes)
 }
 
 // confirm asks, unless the person has said yes already.

@@ -61,7 +61,7 @@ func (c *RoleDelete) Run(r *Resolver, asker *ask.Asker, forget accounts.Forget, 
 	if len(todo) == 0 || c.DryRun {
 		return report.err()
 	}
-	if err := confirm(ctx, asker, c.Yes, fmt.Sprintf("Delete %s in AWS?", many(len(todo), "role"))); err != nil {
+	if err := confirm(ctx, asker, c.Yes, fmt.Sprintf("Delete %s in AWS?", tui.Count(len(todo), "role"))); err != nil {
 		return err
 	}
 

@@ -78,14 +78,7 @@ func (p *roleReport) made(todo []*roleTarget) {
 var errStoppedEarly = hint.New(errors.New("stopped before anything was done"), "the same command begins anew")
 
 func stopped(left, all int, what string) error {
-	return hint.New(fmt.Errorf("stopped: %d of %s are still to be %s", left, many(all, "role"), what), "the same command goes on with the rest")
-}
-
-func many(n int, what string) string {
-	if n == 1 {
-		return "1 " + what
-	}
-	return fmt.Sprintf("%d %ss", n, what)
+	return hint.New(fmt.Errorf("stopped: %d of %s are still to be %s", left, tui.Count(all, "role"), what), "the same command goes on with the rest")
 }
 
 // err is nil if nothing failed. Else its hint is the first failure's: mostly they are all of a kind.
@@ -93,7 +86,7 @@ func (p *roleReport) err() error {
 	if len(p.errs) == 0 {
 		return nil
 	}
-	return hint.New(fmt.Errorf("%s failed", many(len(p.errs), "account")), "%s", firstHint(p.errs))
+	return hint.New(fmt.Errorf("%s failed", tui.Count(len(p.errs), "account")), "%s", firstHint(p.errs))
 }
 
 func firstHint(errs []error) string {

@@ -201,7 +201,7 @@ func (w *roleWork) each(ctx context.Context, what string, targets []*roleTarget,
 	targets = slices.DeleteFunc(slices.Clone(targets), func(t *roleTarget) bool { return t.err != nil })
 	var done, failed, next atomic.Int64
 	stop := tui.Progress(w.tell, func() string {
-		text := fmt.Sprintf("%d of %s %s", done.Load(), many(len(targets), "role"), what)
+		text := fmt.Sprintf("%d of %s %s", done.Load(), tui.Count(len(targets), "role"), what)
 		if n := failed.Load(); n > 0 {
 			text += fmt.Sprintf(", %d failed", n)
 		}

@@ -279,7 +279,7 @@ func (s *syncing) progress(text func() string) (stop func()) {
 func unchanged(err error, seen int) error {
 	after := ""
 	if seen > 0 {
-		after = " after " + many(seen, "account")
+		after = " after " + tui.Count(seen, "account")
 	}
 	return hint.New(fmt.Errorf("%w%s; nothing was changed", err, after), "%s", hint.Of(err))
 }

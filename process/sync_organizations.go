@@ -149,7 +149,7 @@ func (c *SyncOrganizations) list(ctx context.Context, s *syncing, file *accounts
 	}
 	cfg := hop.Settings.Config(partition, Static(credentials), false)
 	org := organization.New(s.patient(cfg))
-	defer s.progress(func() string { return "listing the organization: " + many(org.Seen(), "account") })()
+	defer s.progress(func() string { return "listing the organization: " + tui.Count(org.Seen(), "account") })()
 	var listed []organization.Account
 	if c.OU != "" {
 		listed, err = org.Below(ctx, c.OU, c.made(file))

@@ -55,7 +55,7 @@ func (c *SyncSSO) Run(r *Resolver, asker *ask.Asker, locks accounts.Locks, progr
 		center.Config = s.patient(center.Config)
 		var done, all atomic.Int64
 		end := s.progress(func() string {
-			return fmt.Sprintf("listing %s: %d of %s", session.Name, done.Load(), many(int(all.Load()), "account"))
+			return fmt.Sprintf("listing %s: %d of %s", session.Name, done.Load(), tui.Count(int(all.Load()), "account"))
 		})
 		assigned, err := center.Assigned(ctx, func(n, of int) { done.Store(int64(n)); all.Store(int64(of)) })
 		end()

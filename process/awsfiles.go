@@ -11,6 +11,7 @@ import (
 	"aws-accounts/accounts/version"
 	"aws-accounts/internal/awsfiles"
 	"aws-accounts/internal/hint"
+	"aws-accounts/internal/tui"
 )
 
 // awsFiles are AWS's config and credentials files, as one look has found them. Whatever a call needs of them it takes from here.
@@ -30,10 +31,10 @@ func awsFilesOf(look *version.AWS) (*awsFiles, error) {
 		if seen == nil { // there is no home directory, and so no such file
 			continue
 		}
-		f.path[file] = tilde(seen.Path)
+		f.path[file] = tui.Tilde(seen.Path)
 		data, err := contentOf(seen)
 		if err != nil {
-			return nil, hint.New(fmt.Errorf("%s can't be read: %w", tilde(seen.Path), reason(err)), "%s", accounts.FileStep(err))
+			return nil, hint.New(fmt.Errorf("%s can't be read: %w", tui.Tilde(seen.Path), reason(err)), "%s", accounts.FileStep(err))
 		}
 		f.data[file] = data
 	}

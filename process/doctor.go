@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"os"
 	"strings"
 	"time"
 
@@ -224,18 +223,6 @@ func (r *Resolver) unattended() *Resolver {
 	u.MFA = &MFA{Asker: nobody, Dir: r.MFA.Dir, Now: r.MFA.Now}
 	u.SSO = &SSO{Asker: nobody, Unattended: true}
 	return &u
-}
-
-// tilde is a path as people write it.
-func tilde(path string) string {
-	home, err := os.UserHomeDir()
-	if err != nil || home == "" {
-		return path
-	}
-	if rest, ok := strings.CutPrefix(path, home+string(os.PathSeparator)); ok {
-		return "~" + string(os.PathSeparator) + rest
-	}
-	return path
 }
 
 // patient bounds what a check asks of AWS.

@@ -22,7 +22,7 @@ func (d *checkup) checkAccountsFile() *area {
 	if home, err := os.UserHomeDir(); err == nil && d.fix {
 		mended, err := accounts.Mend(d.reader.Path, home)
 		for _, path := range mended {
-			a.fixed = append(a.fixed, fmt.Sprintf("only you can change %s now", tilde(path)))
+			a.fixed = append(a.fixed, fmt.Sprintf("only you can change %s now", tui.Tilde(path)))
 		}
 		if err != nil && !errors.Is(err, fs.ErrNotExist) {
 			a.add(StatusWarn, "accounts-file-permissions", "", "", "%s", err)
@@ -34,7 +34,7 @@ func (d *checkup) checkAccountsFile() *area {
 		return a
 	}
 	d.file = file
-	a.ok("accounts-file", "", "%s; only you can change %s", tui.Count(len(file.Accounts), "account"), tilde(file.Path))
+	a.ok("accounts-file", "", "%s; only you can change %s", tui.Count(len(file.Accounts), "account"), tui.Tilde(file.Path))
 	for i, n := range file.Notes() {
 		if i == mostFindings {
 			a.add(StatusNote, "accounts-file-notes", "", "`aws-accounts validate` shows them", "%d more notes", len(file.Notes())-i)
@@ -75,10 +75,10 @@ func (d *checkup) checkFolder(a *area, state string) {
 	}
 	if err != nil {
 		a.add(StatusWarn, "state-folder", "", fmt.Sprintf("make it writable: `mkdir -p %s && chmod u+rwx %s`", locks, locks),
-			"can't write into %s (%s): without locks, programs that start at once each ask AWS", tilde(locks), reason(err))
+			"can't write into %s (%s): without locks, programs that start at once each ask AWS", tui.Tilde(locks), reason(err))
 		return
 	}
-	a.ok("state-folder", "", "%s can be written", tilde(state))
+	a.ok("state-folder", "", "%s can be written", tui.Tilde(state))
 	if runtime.GOOS == "windows" { // access lists, which a folder hands down, not modes
 		return
 	}
@@ -91,11 +91,11 @@ func (d *checkup) checkFolder(a *area, state string) {
 			continue
 		}
 		if d.fix && os.Chmod(own.path, info.Mode().Perm()&own.most) == nil {
-			a.fixed = append(a.fixed, fmt.Sprintf("%s is yours alone now", tilde(own.path)))
+			a.fixed = append(a.fixed, fmt.Sprintf("%s is yours alone now", tui.Tilde(own.path)))
 			continue
 		}
 		a.add(StatusWarn, "state-permissions", "", fmt.Sprintf("`chmod %o %s`, or `aws-accounts doctor --fix`", info.Mode().Perm()&own.most, own.path),
-			"others can look into %s (%s)", tilde(own.path), info.Mode().Perm())
+			"others can look into %s (%s)", tui.Tilde(own.path), info.Mode().Perm())
 	}
 }
 

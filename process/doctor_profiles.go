@@ -290,7 +290,7 @@ func (d *checkup) checkProgram(a *area, profile, program string) (ok bool) {
 		a.add(StatusFail, "program", "", fmt.Sprintf("`chmod +x %s`", program), "profile %s starts %s, which isn't executable", profile, program)
 	default:
 		if own, err := os.Stat(d.program.Path); err == nil && !os.SameFile(own, info) {
-			a.add(StatusWarn, "program", "", fmt.Sprintf("`aws-accounts setup` makes it start %s", tilde(d.program.Path)),
+			a.add(StatusWarn, "program", "", fmt.Sprintf("`aws-accounts setup` makes it start %s", tui.Tilde(d.program.Path)),
 				"profile %s starts another program than this one: %s", profile, program)
 			return false
 		}
@@ -392,7 +392,7 @@ func (d *checkup) checkEnvironment() *area {
 		}
 	}
 	if backend := os.Getenv("AWS_ACCOUNTS_KEYCHAIN"); backend != "" && d.file != nil && (d.file.Keychain == nil || d.file.Keychain.Backend != backend) {
-		a.add(StatusNote, "environment", "", fmt.Sprintf(`write "keychain": {"backend": %q} into %s`, backend, tilde(d.file.Path)),
+		a.add(StatusNote, "environment", "", fmt.Sprintf(`write "keychain": {"backend": %q} into %s`, backend, tui.Tilde(d.file.Path)),
 			"AWS_ACCOUNTS_KEYCHAIN chooses the keychain here; programs that are started without it, such as IDEs, use another")
 	}
 	if len(a.findings) == 0 {

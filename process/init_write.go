@@ -5,10 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
 	"slices"
-	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 
@@ -163,9 +160,9 @@ func (b *beginning) keyless(a *accounts.Account) bool {
 
 // confirm shows what would be written.
 func (b *beginning) confirm(ctx context.Context) error {
-	diff := awsfiles.Diff(short(b.Accounts.Path), b.oldAccounts, b.newAccounts) + awsfiles.Diff(short(b.configPath), b.oldConfig, b.newConfig)
+	diff := awsfiles.Diff(tui.Tilde(b.Accounts.Path), b.oldAccounts, b.newAccounts) + awsfiles.Diff(tui.Tilde(b.configPath), b.oldConfig, b.newConfig)
 	for _, f := range b.imports {
-		diff += fmt.Sprintf("%s: access key %s goes from [%s] into the keychain\n", short(b.credentialsPath), f.KeyID, f.From)
+		diff += fmt.Sprintf("%s: access key %s goes from [%s] into the keychain\n", tui.Tilde(b.credentialsPath), f.KeyID, f.From)
 	}
 	for _, c := range b.report.Conflicts {
 		fmt.Fprintf(b.out, "left     [profile %s] in line %d: %s\n", c.Profile, c.Line, c.Reason)
@@ -220,9 +217,9 @@ func (b *beginning) write(ctx context.Context) error {
 		return err
 	}
 	if b.oldAccounts == nil {
-		fmt.Fprintf(b.out, "wrote    %s\n", short(b.Accounts.Path))
+		fmt.Fprintf(b.out, "wrote    %s\n", tui.Tilde(b.Accounts.Path))
 	} else if !bytes.Equal(b.oldAccounts, b.newAccounts) {
-		fmt.Fprintf(b.out, "changed  %s\n", short(b.Accounts.Path))
+		fmt.Fprintf(b.out, "changed  %s\n", tui.Tilde(b.Accounts.Path))
 	}
 	if err := b.writeConfig(ctx); err != nil {
 		return err
@@ -279,9 +276,9 @@ func (b *beginning) writeConfig(ctx context.Context) error {
 	if err != nil || bytes.Equal(b.newConfig, b.oldConfig) {
 		return err
 	}
-	fmt.Fprintf(b.out, "changed  %s\n", short(b.configPath))
+	fmt.Fprintf(b.out, "changed  %s\n", tui.Tilde(b.configPath))
 	if backup != "" {
-		fmt.Fprintf(b.out, "backup   %s\n", short(backup))
+		fmt.Fprintf(b.out, "backup   %s\n", tui.Tilde(backup))
 	}
 	return nil
 }
@@ -290,17 +287,8 @@ func (b *beginning) dropKey(ctx context.Context, f accounts.FoundAccount, key aw
 	if _, err := (&KeysImport{Profile: f.From}).take(ctx, b.credentialsPath, key); err != nil {
 		return err
 	}
-	fmt.Fprintf(b.out, "removed  access key %s from %s\n", f.KeyID, short(b.credentialsPath))
+	fmt.Fprintf(b.out, "removed  access key %s from %s\n", f.KeyID, tui.Tilde(b.credentialsPath))
 	return nil
-}
-
-// short is a path as people write it, with ~ for their home.
-func short(path string) string {
-	home, err := os.UserHomeDir()
-	if rest, below := strings.CutPrefix(path, home+string(filepath.Separator)); err == nil && below {
-		return "~" + string(filepath.Separator) + rest
-	}
-	return path
 }
 
 func changedMeanwhile(path, command string) error {

@@ -149,7 +149,7 @@ func (s *syncing) question(file *accounts.File, d *accounts.Difference, gone []s
 	if s.Prune {
 		removed = len(gone)
 	}
-	return fmt.Sprintf("Write %s: %s?", short(file.Path), counted(len(d.Added), "added", len(d.Renamed), "renamed", removed, "removed"))
+	return fmt.Sprintf("Write %s: %s?", tui.Tilde(file.Path), counted(len(d.Added), "added", len(d.Renamed), "renamed", removed, "removed"))
 }
 
 // counted lists numbers, each followed by what it counts, but zeros.

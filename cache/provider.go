@@ -257,7 +257,7 @@ type failure struct {
 func (f *failure) error() error {
 	err := errors.New(f.Message)
 	if f.Refused {
-		err = refusal{f.Message}
+		err = storedRefusal{f.Message}
 	}
 	if f.Hint != "" {
 		return hint.New(err, "%s", f.Hint)
@@ -265,10 +265,10 @@ func (f *failure) error() error {
 	return err
 }
 
-type refusal struct{ message string }
+type storedRefusal struct{ message string }
 
-func (r refusal) Error() string        { return r.message }
-func (r refusal) Is(target error) bool { return target == ErrRefused }
+func (r storedRefusal) Error() string        { return r.message }
+func (r storedRefusal) Is(target error) bool { return target == ErrRefused }
 
 func (p *Provider) failureNote() string { return p.lockName() + ".failed" }
 

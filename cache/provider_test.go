@@ -135,7 +135,7 @@ func TestStaleIfError(t *testing.T) {
 
 	// So is everybody when AWS has refused, or when the session is over.
 	s.pass(failureMemory)
-	s.err = hint.New(refusal{"not allowed"}, "ask")
+	s.err = hint.New(storedRefusal{"not allowed"}, "ask")
 	for range 2 { // from AWS, then from memory
 		if _, err := p.Retrieve(t.Context()); !errors.Is(err, ErrRefused) || err.Error() != "not allowed" || hint.Of(err) != "ask" {
 			t.Errorf("err = %v", err)

@@ -47,32 +47,19 @@ func (c *AddCommand) Run(r *Reader, asker *ask.Asker, locks Locks, program *Prog
 	if err != nil {
 		return err
 	}
-	e := newAccount(c.Name, list)
-	var base string
-	var told []string
-	_, err = Change(ctx, r.Path, string(locks), func(old []byte) ([]byte, error) {
-		now, err := Parse(r.Path, old)
+	var added *Addition
+	if _, err = Change(ctx, r.Path, string(locks), func(old []byte) ([]byte, error) {
+		added, err = AddFields(r.Path, old, c.Name, list)
 		if err != nil {
 			return nil, err
 		}
-		edits := []func(*tree) error{func(t *tree) error { return t.append("accounts", e) }}
-		if !c.isRole() && value(c.SSOSession, "") == "" {
-			var roles []int
-			base, roles = now.implied()
-			for _, i := range roles {
-				told = append(told, now.Accounts[i].Name)
-			}
-			edits = append(edits, keepSources)
-		}
-		edited, err := rewrite(r.Path, old, edits...)
-		return edited, refused(err)
-	})
-	if err != nil {
+		return added.Edited, nil
+	}); err != nil {
 		return err
 	}
-	fmt.Fprintf(stdout, "added to %s:\n  {\n    %s\n  }\n", showPath(r.Path), strings.Join(e, ",\n    "))
-	if len(told) > 0 {
-		fmt.Fprintf(stdout, "wrote \"source\": %s into %s, which had it as the only base account\n", quote(base), quoteAll(told))
+	fmt.Fprintf(stdout, "added to %s:\n  {\n    %s\n  }\n", showPath(r.Path), strings.Join(added.Members, ",\n    "))
+	if len(added.Told) > 0 {
+		fmt.Fprintf(stdout, "wrote \"source\": %s into %s, which had it as the only base account\n", quote(added.Base), quoteAll(added.Told))
 	}
 	if c.Setup {
 		return (&Setup{Names: []string{c.Name}}).Run(r.Again(), program, stdout)
@@ -136,17 +123,4 @@ func (c *AddCommand) askSource(ctx context.Context, asker *ask.Asker, file *File
 // isRole: the flags say that it is one.
 func (c *AddCommand) isRole() bool {
 	return value(c.RoleARN, "") != "" && c.WebIdentityTokenFile == nil
-}
-
-// newAccount is a new entry of single fields.
-func newAccount(name string, list []Field) entry {
-	e := entry{`"name": ` + jsonString(name)}
-	for _, known := range fieldOrder {
-		for _, field := range list {
-			if field.Name == known && field.Value != "" {
-				e = append(e, fmt.Sprintf("%q: %s", field.Name, field.Value))
-			}
-		}
-	}
-	return e
 }

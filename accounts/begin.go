@@ -59,7 +59,7 @@ func CanBeginAtSSO(path string, s SSOSession) error {
 		return err
 	}
 	_, err = beginAtSSO(path, old, s)
-	return err
+	return refused(err)
 }
 
 func beginAtSSO(path string, data []byte, s SSOSession) ([]byte, error) {
@@ -70,6 +70,5 @@ func beginAtSSO(path string, data []byte, s SSOSession) ([]byte, error) {
 	if have := file.SSOSession(s.Name); have != nil && have.StartURL == s.StartURL && have.Region == s.Region {
 		return data, nil
 	}
-	edited, err := AddSSOSession(path, data, s)
-	return edited, refused(err)
+	return AddSSOSession(path, data, s)
 }

@@ -33,8 +33,11 @@ func Change(ctx context.Context, path, locks string, edit func(old []byte) ([]by
 		return false, err
 	}
 	edited, err := edit(old)
-	if err != nil || string(edited) == string(old) && !created {
-		return false, err
+	if err != nil {
+		return false, refused(err)
+	}
+	if string(edited) == string(old) && !created {
+		return false, nil
 	}
 	if _, err := Parse(path, edited); err != nil {
 		return false, refused(err)

@@ -36,7 +36,14 @@ func digits(s string) bool {
 	return s != "" && !odd
 }
 
-func isAccountID(s string) bool { return len(s) == 12 && digits(s) }
+// IsAccountID reports whether s is the number of an AWS account.
+func IsAccountID(s string) bool { return len(s) == 12 && digits(s) }
+
+// IsRoleName reports whether s can be the name of a role, without its path.
+func IsRoleName(s string) bool {
+	_, odd := firstNot(s, isSessionName)
+	return s != "" && !odd
+}
 
 // regionShape fits each region of each partition so far (us-east-1, us-gov-west-1, eu-isoe-west-1, eusc-de-east-1) and
 // those to come: which ones there are is for AWS to know.

@@ -158,7 +158,7 @@ func (c *check) account(a *Account, v *hujson.Value) {
 		return
 	}
 	c.name(v, "account", a.Name)
-	if a.AccountID != "" && !isAccountID(a.AccountID) {
+	if a.AccountID != "" && !IsAccountID(a.AccountID) {
 		c.at(v, "account_id", `account_id %s is not 12 digits, like "123456789012"`, quote(a.AccountID))
 	}
 	if a.RoleARN != "" {
@@ -220,18 +220,18 @@ func saferName(s string) string {
 // role checks a role's ARN in object v, which is the account's or that of its credentials.
 func (c *check) role(a *Account, account, v *hujson.Value, s string) {
 	id := "123456789012"
-	if isAccountID(a.AccountID) {
+	if IsAccountID(a.AccountID) {
 		id = a.AccountID
 	}
 	example := quote("arn:aws:iam::" + id + ":role/NAME")
 	p, ok := parseARN(s)
 	_, isRole := p.name("role", 64)
 	switch {
-	case ok && p.service == "iam" && isAccountID(p.account) && isRole:
+	case ok && p.service == "iam" && IsAccountID(p.account) && isRole:
 		switch {
 		case a.AccountID == "" && member(account, "account_id") == nil:
 			a.AccountID = p.account
-		case isAccountID(a.AccountID) && a.AccountID != p.account:
+		case IsAccountID(a.AccountID) && a.AccountID != p.account:
 			c.at(account, "account_id", `"account_id" is %s, but "role_arn" says %s: one of them is wrong`, a.AccountID, p.account)
 		}
 	case ok && p.service == "sts" && strings.HasPrefix(p.resource, "assumed-role/"):
@@ -240,7 +240,7 @@ func (c *check) role(a *Account, account, v *hujson.Value, s string) {
 			quote("arn:"+p.partition+":iam::"+p.account+":role/"+name))
 	case ok && p.service == "iam":
 		kind, _, _ := strings.Cut(p.resource, "/")
-		if kind == "role" || !isAccountID(p.account) {
+		if kind == "role" || !IsAccountID(p.account) {
 			c.at(v, "role_arn", `role_arn %s is not the ARN of a role, like %s`, quote(s), example)
 			break
 		}
@@ -428,13 +428,13 @@ func (c *check) mfa(a *Account, v *hujson.Value) {
 		c.word(v, "mfa_serial", s, 9, 256, func(r rune) bool { return isWord(r, "+=/:,.@-") }, "_ + = / : , . @ -")
 	case isARN && p.service == "iam" && kind == "u2f":
 		c.at(v, "mfa_serial", `"mfa_serial" is a security key (u2f), which AWS takes in the console only: name a device that shows codes`)
-	case isARN && p.service == "iam" && kind == "user" && isAccountID(p.account):
+	case isARN && p.service == "iam" && kind == "user" && IsAccountID(p.account):
 		name = name[strings.LastIndexByte(name, '/')+1:]
 		c.at(v, "mfa_serial", `"mfa_serial" is the ARN of a user: that of its device is like %s`,
 			quote("arn:"+p.partition+":iam::"+p.account+":mfa/"+name))
-	case !isARN || p.service != "iam" || !isAccountID(p.account) || kind != "mfa" && kind != "sms-mfa" || name == "" || len(s) > 256:
+	case !isARN || p.service != "iam" || !IsAccountID(p.account) || kind != "mfa" && kind != "sms-mfa" || name == "" || len(s) > 256:
 		c.at(v, "mfa_serial", `mfa_serial %s is neither the ARN of a device, like "arn:aws:iam::123456789012:mfa/me", nor a serial number`, quote(s))
-	case a.IsBase() && isAccountID(a.AccountID) && p.account != a.AccountID && !c.broken[v]:
+	case a.IsBase() && IsAccountID(a.AccountID) && p.account != a.AccountID && !c.broken[v]:
 		c.at(v, "mfa_serial", `"mfa_serial" is in account %s, but "account_id" says %s: a device is in the account of its user`, p.account, a.AccountID)
 	default:
 		if _, odd := firstNot(s, func(r rune) bool { return isWord(r, "+=/:,.@-") }); odd {
@@ -519,11 +519,11 @@ func (c *check) policies(a *Account, v *hujson.Value) {
 		at := nodes[i].StartOffset
 		switch {
 		case s == "":
-		case !ok || p.service != "iam" || p.account != "aws" && !isAccountID(p.account) || !isPolicy:
+		case !ok || p.service != "iam" || p.account != "aws" && !IsAccountID(p.account) || !isPolicy:
 			c.add(at, `%s is not the ARN of a policy, like "arn:aws:iam::aws:policy/ReadOnlyAccess"`, quote(s))
 		case slices.Contains(a.PolicyARNs[:i], s):
 			c.add(at, `"policy_arns" names %s twice`, quote(s))
-		case p.account != "aws" && isAccountID(a.AccountID) && p.account != a.AccountID:
+		case p.account != "aws" && IsAccountID(a.AccountID) && p.account != a.AccountID:
 			c.add(at, `%s is in account %s: the policies of a session must be in the role's, %s`, quote(s), p.account, a.AccountID)
 		}
 	}

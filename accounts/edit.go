@@ -61,7 +61,7 @@ func (c *Edit) Run(r *Reader, asker *ask.Asker, locks Locks, stdout io.Writer) e
 		}
 		edited, err := Set(r.Path, old, a.Name, list...)
 		before, after = old, edited
-		return edited, refused(err)
+		return edited, err
 	})
 	if err != nil {
 		return err
@@ -77,7 +77,7 @@ func (c *Edit) Run(r *Reader, asker *ask.Asker, locks Locks, stdout io.Writer) e
 // editInEditor is visudo for the accounts file. Text that isn't saved in the end stays in the copy.
 func editInEditor(path string, asker *ask.Asker, locks string, stdout io.Writer) error {
 	ctx := context.Background()
-	old, _, err := read(path)
+	old, err := ReadFile(path)
 	if err != nil {
 		return err
 	}

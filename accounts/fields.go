@@ -49,11 +49,7 @@ func (f *Fields) list(file *File, a *Account) ([]Field, error) {
 		if value == nil {
 			return
 		}
-		field := Field{Name: name}
-		if *value != "" {
-			field.Value = jsonString(*value)
-		}
-		out = append(out, field)
+		out = append(out, textField(name, *value))
 	}
 	text("account_id", f.AccountID)
 	if f.WebIdentityTokenFile == nil {
@@ -72,11 +68,11 @@ func (f *Fields) list(file *File, a *Account) ([]Field, error) {
 
 	begin, given := f.credentials()
 	if given {
-		value, err := compact(begin)
+		field, err := NewField("credentials", begin)
 		if err != nil {
 			return nil, err
 		}
-		out = append(out, Field{"credentials", value})
+		out = append(out, field)
 	}
 	if f.SSOSession != nil || f.SSORole != nil {
 		var s SSO
@@ -87,18 +83,18 @@ func (f *Fields) list(file *File, a *Account) ([]Field, error) {
 		field := Field{Name: "sso"}
 		if s != (SSO{}) {
 			var err error
-			if field.Value, err = compact(s); err != nil {
+			if field, err = NewField(field.Name, s); err != nil {
 				return nil, err
 			}
 		}
 		out = append(out, field)
 	}
 	if f.SessionTags != nil {
-		s, err := compact(f.SessionTags)
+		field, err := NewField("session_tags", f.SessionTags)
 		if err != nil {
 			return nil, err
 		}
-		out = append(out, Field{"session_tags", s})
+		out = append(out, field)
 	}
 	for _, l := range []struct {
 		name string
@@ -107,11 +103,11 @@ func (f *Fields) list(file *File, a *Account) ([]Field, error) {
 		if l.list == nil {
 			continue
 		}
-		s, err := compact(l.list)
+		field, err := NewField(l.name, l.list)
 		if err != nil {
 			return nil, err
 		}
-		out = append(out, Field{l.name, s})
+		out = append(out, field)
 	}
 	if f.Policy != nil {
 		field := Field{Name: "policy"}
@@ -124,7 +120,7 @@ func (f *Fields) list(file *File, a *Account) ([]Field, error) {
 			if err := json.Unmarshal(data, &object); err != nil {
 				return nil, hint.New(fmt.Errorf("%s holds no JSON object", showPath(*f.Policy)), "a policy is one: {\"Version\": \"2012-10-17\", \"Statement\": [...]}")
 			}
-			if field.Value, err = compact(json.RawMessage(data)); err != nil {
+			if field, err = NewField(field.Name, json.RawMessage(data)); err != nil {
 				return nil, err
 			}
 		}
@@ -144,7 +140,7 @@ func (f *Fields) roleARN(file *File, a *Account) *string {
 		return nil
 	}
 	id := value(f.AccountID, a.AccountID)
-	if _, odd := firstNot(*f.RoleARN, isSessionName); !odd && *f.RoleARN != "" && isAccountID(id) {
+	if IsRoleName(*f.RoleARN) && IsAccountID(id) {
 		region := value(f.Region, a.Region)
 		s := "arn:" + partitions.Of(cmp.Or(region, file.Defaults.Region)) + ":iam::" + id + ":role/" + *f.RoleARN
 		return &s
@@ -173,10 +169,14 @@ func value(p *string, otherwise string) string {
 	return *p
 }
 
-func jsonString(s string) string {
-	data, err := encodeJSON(s)
-	if err != nil {
-		panic(err) // no string does that
+// textField is a field with a text, or one without a value to take it out.
+func textField(name, text string) Field {
+	if text == "" {
+		return Field{Name: name}
 	}
-	return string(data)
+	field, err := NewField(name, text)
+	if err != nil {
+		panic(err) // every text can be said in JSON
+	}
+	return field
 }

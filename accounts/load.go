@@ -98,6 +98,13 @@ func problemsError(path string, r *report) error {
 	return hint.New(&Problems{path, list, r.doubt}, "correct the file, then run `aws-accounts validate`")
 }
 
+// ReadFile returns the text of the accounts file at path, under the same conditions as Reader reads it: an ordinary file that
+// nobody else can change.
+func ReadFile(path string) ([]byte, error) {
+	data, _, err := read(path)
+	return data, err
+}
+
 // read returns the content together with the stamp of just that content.
 func read(path string) ([]byte, version.Stamp, error) {
 	fail := func(err error) ([]byte, version.Stamp, error) { return nil, version.Stamp{}, err }

@@ -199,7 +199,7 @@ func (c *check) chain(i int) {
 		c.at(v, "mfa_serial", `"mfa_serial" is of no use here, since %s is no user: give it to the base account that the chain begins at`, quote(s.Name))
 	}
 	m, isARN := parseARN(a.MFASerial)
-	if !chained && isARN && isAccountID(s.AccountID) && isAccountID(m.account) && m.account != s.AccountID {
+	if !chained && isARN && IsAccountID(s.AccountID) && IsAccountID(m.account) && m.account != s.AccountID {
 		c.at(v, "mfa_serial", `"mfa_serial" is in account %s, but the source %s is in %s: a device is in the account of its user`, m.account, quote(s.Name), s.AccountID)
 	}
 }

@@ -70,8 +70,7 @@ func (c *RemoveCommand) Run(r *Reader, asker *ask.Asker, locks Locks, program *P
 		return err
 	}
 	if _, err := Change(ctx, r.Path, string(locks), func(old []byte) ([]byte, error) {
-		edited, err := Remove(r.Path, old, names...)
-		return edited, refused(err)
+		return Remove(r.Path, old, names...)
 	}); err != nil {
 		return err
 	}

@@ -70,6 +70,53 @@ func Set(path string, data []byte, name string, fields ...Field) ([]byte, error)
 	return rewrite(path, data, edits...)
 }
 
+// Addition is what AddFields has made of a file.
+type Addition struct {
+	Edited  []byte
+	Members []string // of the new entry, as they stand in the file
+	Base    string   // the only base account until now, where the new one is another
+	Told    []string // the roles whose source Base is said to be now: with two base accounts they would be in doubt
+}
+
+// AddFields puts a new account at the end of the list, of single fields.
+func AddFields(path string, data []byte, name string, fields []Field) (*Addition, error) {
+	file, err := Parse(path, data)
+	if err != nil {
+		return nil, err
+	}
+	e := newAccount(name, fields)
+	added := &Addition{Members: e}
+	edits := []func(*tree) error{func(t *tree) error { return t.append("accounts", e) }}
+	if isBase(fields) {
+		var roles []int
+		added.Base, roles = file.implied()
+		for _, i := range roles {
+			added.Told = append(added.Told, file.Accounts[i].Name)
+		}
+		edits = append(edits, keepSources)
+	}
+	added.Edited, err = rewrite(path, data, edits...)
+	return added, err
+}
+
+// isBase reports whether an account of these fields is assumed from no other one.
+func isBase(fields []Field) bool {
+	return !slices.ContainsFunc(fields, func(f Field) bool { return (f.Name == "role_arn" || f.Name == "sso") && f.Value != "" })
+}
+
+// newAccount is a new entry of single fields.
+func newAccount(name string, list []Field) entry {
+	e := entry{`"name": ` + jsonString(name)}
+	for _, known := range fieldOrder {
+		for _, field := range list {
+			if field.Name == known && field.Value != "" {
+				e = append(e, fmt.Sprintf("%q: %s", field.Name, field.Value))
+			}
+		}
+	}
+	return e
+}
+
 // Remove takes accounts out, and a comment that stands behind one on its line. Comments above it stay: they may be about
 // more than it.
 func Remove(path string, data []byte, names ...string) ([]byte, error) {
@@ -507,6 +554,12 @@ func likeLast(other []byte) func(entry) string {
 	return func(e entry) string { return "{" + in + strings.Join(e, ","+in) + eol + closing + "}" }
 }
 
+// NewField returns a field with v as its value, which has to be one that JSON can say.
+func NewField(name string, v any) (Field, error) {
+	text, err := compact(v)
+	return Field{name, text}, err
+}
+
 // compact is a value as it stands in one line of the file.
 func compact(v any) (string, error) {
 	data, err := encodeJSON(v)
@@ -559,4 +612,12 @@ func sameJSON(old []byte, value string) bool {
 	}
 	var a, b any
 	return json.Unmarshal(v.Pack(), &a) == nil && json.Unmarshal(w.Pack(), &b) == nil && reflect.DeepEqual(a, b)
+}
+
+func jsonString(s string) string {
+	data, err := encodeJSON(s)
+	if err != nil {
+		panic(err) // no string does that
+	}
+	return string(data)
 }

@@ -62,7 +62,7 @@ func (c *AddCommand) Run(r *Reader, asker *ask.Asker, locks Locks, program *Prog
 		fmt.Fprintf(stdout, "wrote \"source\": %s into %s, which had it as the only base account\n", quote(added.Base), quoteAll(added.Told))
 	}
 	if c.Setup {
-		return (&Setup{Names: []string{c.Name}}).Run(r.Again(), program, stdout)
+		return (&StanzaEdit{Names: []string{c.Name}}).Run(r.Again(), program, stdout)
 	}
 	fmt.Fprintf(stdout, "next: `aws-accounts setup %s` gives it a profile\n", c.Name)
 	return nil

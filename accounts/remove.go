@@ -27,10 +27,7 @@ Takes the entries out of the accounts file, their stanzas out of ~/.aws/config, 
 changes, and access keys stay in the keychain until ` + "`aws-accounts keys remove`" + ` forgets them.`
 }
 
-// Forget forgets the sessions of accounts.
-type Forget func(ctx context.Context, names []string) error
-
-// Run goes from what depends to what is depended on: stanza, entry, session. Stopped in between, what is left is whole.
+// Run asks, and takes them out.
 func (c *RemoveCommand) Run(r *Reader, asker *ask.Asker, locks Locks, program *Program, forget Forget, stdout io.Writer) error {
 	ctx := context.Background()
 	file, err := r.File()
@@ -66,24 +63,7 @@ func (c *RemoveCommand) Run(r *Reader, asker *ask.Asker, locks Locks, program *P
 			return hint.New(err, "--yes removes without asking")
 		}
 	}
-	if err := (&Setup{Names: names, Remove: true}).Run(r, program, stdout); err != nil {
-		return err
-	}
-	if _, err := Change(ctx, r.Path, string(locks), func(old []byte) ([]byte, error) {
-		return Remove(r.Path, old, names...)
-	}); err != nil {
-		return err
-	}
-	fmt.Fprintf(stdout, "%s: removed %s\n", showPath(r.Path), strings.Join(names, ", "))
-	for _, a := range gone {
-		if a.Way().Keychain {
-			fmt.Fprintf(stdout, "next: the access key of %s is still in the keychain; `aws-accounts keys remove %s` forgets it\n", a.Name, a.Name)
-		}
-	}
-	if err := forget(ctx, names); err != nil {
-		return fmt.Errorf("removed, but the sessions could not be forgotten: %w", err)
-	}
-	return nil
+	return TakeOut(ctx, r, names, locks, program, forget, stdout)
 }
 
 // usersOf are the accounts that stay and have a as their source.

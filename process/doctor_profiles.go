@@ -42,11 +42,11 @@ func (d *checkup) checkProfiles() *area {
 
 // writeStanzas runs setup for what is missing or outdated, and looks again.
 func (d *checkup) writeStanzas(a *area, before *stanzas) (*awsFiles, *stanzas, error) {
-	setup := accounts.Setup{}
+	edit := accounts.StanzaEdit{}
 	if d.only != nil || len(before.elsewhere) > 0 {
-		setup.Names = append(slices.Clone(before.missing), before.outdated...)
+		edit.Names = append(slices.Clone(before.missing), before.outdated...)
 	}
-	trouble := setup.Run(d.reader, d.program, io.Discard)
+	trouble := edit.Run(d.reader, d.program, io.Discard)
 	files, err := readAWSFiles()
 	if err != nil {
 		return nil, nil, err

@@ -121,7 +121,7 @@ func (s *syncing) merge(ctx context.Context, file *accounts.File, listing accoun
 		fmt.Fprintf(s.Out, "%s: %s\n", file.Path, counted(len(d.Added), "added", len(d.Renamed), "renamed"))
 	}
 	if s.Prune && len(gone) > 0 {
-		if err := s.remove(gone, listing); err != nil {
+		if err := s.remove(ctx, gone, listing); err != nil {
 			return err
 		}
 	}
@@ -130,7 +130,7 @@ func (s *syncing) merge(ctx context.Context, file *accounts.File, listing accoun
 
 // remove takes out those of the names that still are to go: a question may have stood for long, and its answer is about
 // entries as they were.
-func (s *syncing) remove(names []string, listing accounts.Listing) error {
+func (s *syncing) remove(ctx context.Context, names []string, listing accounts.Listing) error {
 	reader := s.Accounts.Again()
 	file, err := reader.File()
 	if err != nil {
@@ -141,7 +141,7 @@ func (s *syncing) remove(names []string, listing accounts.Listing) error {
 	if len(names) == 0 {
 		return nil
 	}
-	return (&accounts.RemoveCommand{Names: names, Yes: true}).Run(reader, s.Asker, s.Locks, s.Program, s.Forget, s.Out)
+	return accounts.TakeOut(ctx, reader, names, s.Locks, s.Program, s.Forget, s.Out)
 }
 
 func (s *syncing) question(file *accounts.File, d *accounts.Difference, gone []string) string {
@@ -176,7 +176,7 @@ func (s *syncing) next(d *accounts.Difference) error {
 	for _, a := range d.Added {
 		names = append(names, a.Name)
 	}
-	return (&accounts.Setup{Names: names}).Run(s.Accounts.Again(), s.Program, s.Out)
+	return (&accounts.StanzaEdit{Names: names}).Run(s.Accounts.Again(), s.Program, s.Out)
 }
 
 // shown is how many lines of a kind are shown where nobody asked to see all.

@@ -1,0 +1,236 @@
+package accounts
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"runtime"
+	"slices"
+	"strings"
+
+	"aws-accounts/internal/awsfiles"
+	"aws-accounts/internal/hint"
+	"aws-accounts/internal/pattern"
+	"aws-accounts/internal/place"
+)
+
+// prefixName is what the names of profiles that setup writes may begin with.
+var prefixName = pattern.New(`^[A-Za-z0-9_][A-Za-z0-9._@+/:=,~-]*$`)
+
+// Program is how a stanza starts us.
+type Program struct {
+	Path string   // absolute
+	Args []string // before the account's name: process, and what finds the same accounts file
+}
+
+// StanzaEdit is a change of the stanzas in ~/.aws/config.
+type StanzaEdit struct {
+	Names  []string // of the accounts; none for all
+	DryRun bool     // only show it
+	Remove bool     // take the stanzas out
+	Prefix *string  // of the profiles' names, instead of what the accounts file says
+}
+
+// Run edits ~/.aws/config. Profiles that aren't ours stay as they are and make the command fail in the end, after all
+// others are written.
+func (c *StanzaEdit) Run(r *Reader, program *Program, stdout io.Writer) error {
+	if p := c.Prefix; p != nil && *p != "" && !prefixName.MatchString(*p) {
+		return hint.Usage(fmt.Errorf("--profile-prefix: no profile's name can begin with %s", quote(*p)), "letters, digits and . _ @ + - are safe, as in --profile-prefix=aa-")
+	}
+	file, err := r.File()
+	if err != nil {
+		return err
+	}
+	if c.Prefix != nil {
+		file.Defaults.ProfilePrefix = *c.Prefix
+	}
+	path, err := place.AWSConfig()
+	if err != nil {
+		return err
+	}
+	var edited []byte
+	var report awsfiles.Report
+	edit := func(old []byte) ([]byte, error) {
+		edited, report, err = c.edit(file, program, old)
+		return edited, err
+	}
+	if c.DryRun {
+		err = showEdit(stdout, path, edit)
+	} else {
+		_, err = ChangeConfig(context.Background(), path, edit)
+	}
+	if err != nil {
+		return err
+	}
+	tell(stdout, path, report, c.DryRun)
+	if !c.Remove {
+		if err := c.tellCaveats(stdout, file, edited); err != nil {
+			return err
+		}
+	}
+	if n := len(report.Conflicts); n > 0 {
+		step := "give the account another name: \"profile\": \"…\", or use --profile-prefix"
+		if first := report.Conflicts[0]; first.Line > 0 {
+			step = fmt.Sprintf("rename [profile %s] in line %d, or %s", first.Profile, first.Line, step)
+		}
+		return hint.New(fmt.Errorf("%d of the profiles in %s are not ours and were left as they are", n, path), "%s", step)
+	}
+	return nil
+}
+
+func (c *StanzaEdit) edit(file *File, program *Program, old []byte) ([]byte, awsfiles.Report, error) {
+	chosen, err := c.chosen(file)
+	if err != nil {
+		return nil, awsfiles.Report{}, err
+	}
+	if c.Remove {
+		return awsfiles.EditConfig(old, nil, func(_, account string) bool {
+			return len(c.Names) == 0 || slices.ContainsFunc(c.Names, func(n string) bool { return strings.EqualFold(n, account) })
+		})
+	}
+	want, err := Stanzas(file, program, chosen)
+	if err != nil {
+		return nil, awsfiles.Report{}, err
+	}
+	edited, report, err := awsfiles.EditConfig(old, want, nil)
+	beginnings := file.beginnings()
+	for _, a := range chosen {
+		if base, begins := beginnings[a.ProfileName()]; begins && base != a {
+			report.Conflicts = append(report.Conflicts, awsfiles.Conflict{Profile: a.ProfileName(),
+				Reason: "credentials begin at it, so that it can't be the profile of " + quote(a.Name)})
+		}
+	}
+	return edited, report, err
+}
+
+// Stanzas are what setup writes for the accounts chosen. A profile that credentials begin at gets none: it would call us to
+// find out where they begin. Of an account that begins with the very profile that would be its own, it is the profile.
+func Stanzas(file *File, program *Program, chosen []*Account) ([]awsfiles.Stanza, error) {
+	var want []awsfiles.Stanza
+	beginnings := file.beginnings()
+	for _, a := range chosen {
+		if _, begins := beginnings[a.ProfileName()]; begins {
+			continue
+		}
+		command, err := awsfiles.Command(program.Path, append(slices.Clone(program.Args), a.Name), runtime.GOOS)
+		if err != nil {
+			return nil, hint.New(fmt.Errorf("no stanza can start %s: %w", program.Path, err), "install aws-accounts at another path")
+		}
+		stanza := awsfiles.Stanza{Profile: a.ProfileName(), Command: command, Region: a.EffectiveRegion()}
+		if stanza.Account() == "" {
+			return nil, hint.New(fmt.Errorf("no stanza can start %s: ours are known by a program called aws-accounts", program.Path),
+				"install it as aws-accounts, or run a link of that name: `ln -s %s ~/.local/bin/aws-accounts`", hint.Word(program.Path))
+		}
+		want = append(want, stanza)
+	}
+	return want, nil
+}
+
+// chosen are the accounts named, or all. With --remove a name may be one that has left the file.
+func (c *StanzaEdit) chosen(file *File) ([]*Account, error) {
+	var chosen []*Account
+	if c.Remove {
+		return nil, nil
+	}
+	for _, name := range c.Names {
+		a, err := file.Find(name)
+		if err != nil {
+			return nil, err
+		}
+		if !slices.Contains(chosen, a) {
+			chosen = append(chosen, a)
+		}
+	}
+	if len(c.Names) == 0 {
+		for i := range file.Accounts {
+			chosen = append(chosen, &file.Accounts[i])
+		}
+	}
+	return chosen, nil
+}
+
+func showEdit(w io.Writer, path string, edit func([]byte) ([]byte, error)) error {
+	old, err := ReadAWS(path)
+	if err != nil {
+		return err
+	}
+	edited, err := edit(old)
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprint(w, awsfiles.Diff(path, old, edited))
+	return err
+}
+
+// tell says what was done, an account a line, and how many were right already.
+func tell(w io.Writer, path string, report awsfiles.Report, dryRun bool) {
+	unchanged := 0
+	for _, change := range report.Changes {
+		if change.Action == awsfiles.Unchanged {
+			unchanged++
+		} else if !dryRun {
+			fmt.Fprintf(w, "%-8s [profile %s]\n", change.Action, change.Profile)
+		}
+	}
+	for _, conflict := range report.Conflicts {
+		where := ""
+		if conflict.Line > 0 {
+			where = fmt.Sprintf(" in line %d", conflict.Line)
+		}
+		fmt.Fprintf(w, "left     [profile %s]%s: %s\n", conflict.Profile, where, conflict.Reason)
+	}
+	switch changed := len(report.Changes) - unchanged; {
+	case changed == 0 && unchanged == 0 && len(report.Conflicts) == 0:
+		fmt.Fprintf(w, "%s: nothing to do\n", path)
+	case changed == 0:
+		fmt.Fprintf(w, "%s: unchanged, %d up to date\n", path, unchanged)
+	case dryRun:
+		fmt.Fprintf(w, "%s: %d would change, %d up to date\n", path, changed, unchanged)
+	default:
+		fmt.Fprintf(w, "%s: %d changed, %d up to date\n", path, changed, unchanged)
+	}
+}
+
+// tellCaveats names what keeps a stanza from working: what wins over it, above all forgotten keys in the credentials file
+// (aws/aws-cli#5109), and that it has no region, without which botocore calls nothing.
+func (c *StanzaEdit) tellCaveats(w io.Writer, file *File, config []byte) error {
+	path, err := place.AWSCredentials()
+	if err != nil {
+		return err
+	}
+	credentials, err := ReadAWS(path)
+	if err != nil {
+		return err
+	}
+	files, err := awsfiles.Profiles(config, credentials)
+	if err != nil {
+		return err
+	}
+	chosen, err := c.chosen(file)
+	if err != nil {
+		return err
+	}
+	var noRegion []string
+	for _, a := range chosen {
+		p, ok := files.Profile(a.ProfileName())
+		if !ok {
+			continue
+		}
+		if _, ours := p.Account(); !ours {
+			continue
+		}
+		if _, set := p.Get(awsfiles.Botocore, "region"); !set {
+			noRegion = append(noRegion, a.Name)
+		}
+		for _, shadow := range p.Shadows() {
+			fmt.Fprintf(w, "warning: %s of profile %s (%s, line %d) wins over the stanza: take that line out\n",
+				shadow.Key, p.Name, shadow.File, shadow.Line)
+		}
+	}
+	if len(noRegion) > 0 && os.Getenv("AWS_DEFAULT_REGION") == "" {
+		fmt.Fprintf(w, "note: no region for %s: set \"defaults\": {\"region\": \"…\"} in %s, or the AWS CLI asks for --region\n",
+			quoteAll(noRegion), showPath(file.Path))
+	}
+	return nil
+}

@@ -1,0 +1,38 @@
+package accounts
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"strings"
+)
+
+// Forget forgets the sessions of accounts.
+type Forget func(ctx context.Context, names []string) error
+
+// TakeOut takes accounts out of the accounts file, with their stanzas and sessions. It goes from what depends to what is
+// depended on: stanza, entry, session. Stopped in between, what is left is whole.
+func TakeOut(ctx context.Context, r *Reader, names []string, locks Locks, program *Program, forget Forget, stdout io.Writer) error {
+	file, err := r.File()
+	if err != nil {
+		return err
+	}
+	if err := (&StanzaEdit{Names: names, Remove: true}).Run(r, program, stdout); err != nil {
+		return err
+	}
+	if _, err := Change(ctx, r.Path, string(locks), func(old []byte) ([]byte, error) {
+		return Remove(r.Path, old, names...)
+	}); err != nil {
+		return err
+	}
+	fmt.Fprintf(stdout, "%s: removed %s\n", showPath(r.Path), strings.Join(names, ", "))
+	for _, name := range names {
+		if a, err := file.Find(name); err == nil && a.Way().Keychain {
+			fmt.Fprintf(stdout, "next: the access key of %s is still in the keychain; `aws-accounts keys remove %s` forgets it\n", a.Name, a.Name)
+		}
+	}
+	if err := forget(ctx, names); err != nil {
+		return fmt.Errorf("removed, but the sessions could not be forgotten: %w", err)
+	}
+	return nil
+}

@@ -69,7 +69,7 @@ func (c *Assume) Run(r *Resolver, program *accounts.Program, flags hint.Flags, s
 	if session.Unkept != nil {
 		fmt.Fprintf(stdout, "warning: the session is not kept, so every command gets one of its own: %s\n", session.Unkept)
 	}
-	profile, inTheWay := (&checkup{program: program, file: file, only: a}).usable()
+	profile, inTheWay := (&stanzaCheck{program: program, file: file, only: a}).usable()
 	if _, err := fmt.Fprintf(stdout, "\n  export AWS_PROFILE=%s\n", profile); err != nil {
 		return err
 	}

@@ -92,12 +92,10 @@ func (a *area) failed(status Status, check, account string, err error) {
 
 // checkup is what the checks have in common. resolver and file are nil where the accounts file can't be read.
 type checkup struct {
+	stanzaCheck
 	fix      bool
 	reader   *accounts.Reader
-	program  *accounts.Program
 	resolver *Resolver
-	file     *accounts.File
-	only     *accounts.Account // the one to look at more closely
 	log      *AccessLog
 	entries  []Entry // of the log, before we add to it
 
@@ -119,7 +117,7 @@ type Resolving func() (*Resolver, error)
 
 // Run shows each part as soon as it and those before it are known. All of them are looked at side by side.
 func (c *Doctor) Run(r *accounts.Reader, program *accounts.Program, log *AccessLog, resolving Resolving, flags hint.Flags, stdout io.Writer) error {
-	d := &checkup{fix: c.Fix, reader: r, program: program, log: log, keychain: make(chan struct{}), network: make(chan struct{}), bases: make(chan struct{})}
+	d := &checkup{stanzaCheck: stanzaCheck{program: program}, fix: c.Fix, reader: r, log: log, keychain: make(chan struct{}), network: make(chan struct{}), bases: make(chan struct{})}
 	d.entries, _ = ReadLog(log.Path) // checkOwnFiles says if it can't be read
 	file := d.checkAccountsFile()
 	if d.file != nil {

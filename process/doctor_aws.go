@@ -226,7 +226,7 @@ func (d *checkup) checkSignIn(ctx context.Context, a *area, session *accounts.SS
 }
 
 // basesOf are the base accounts, or the one where the account looked at begins.
-func (d *checkup) basesOf() []*accounts.Account {
+func (d *stanzaCheck) basesOf() []*accounts.Account {
 	if d.only != nil {
 		if first := d.only.Chain()[0]; first.IsBase() {
 			return []*accounts.Account{first}

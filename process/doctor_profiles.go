@@ -120,6 +120,13 @@ func (f *awsFiles) checkMode(a *area, file awsfiles.File, fix bool) {
 	a.add(status, "aws-files-permissions", "", fmt.Sprintf("`chmod %o %s`, or `aws-accounts doctor --fix`", right, path), "others can "+can, f.path[file])
 }
 
+// stanzaCheck looks at what a program that is given a profile makes of it: at the stanzas, and at what overrides them.
+type stanzaCheck struct {
+	file    *accounts.File    // nil if it can't be read
+	only    *accounts.Account // the one to look at more closely, nil for all
+	program *accounts.Program
+}
+
 // stanzas says of the accounts looked at which have the stanza that setup would write.
 type stanzas struct {
 	config    string // the file's path
@@ -133,7 +140,7 @@ type stanzas struct {
 	only      bool
 }
 
-func (d *checkup) stanzas(files *awsFiles) (*stanzas, error) {
+func (d *stanzaCheck) stanzas(files *awsFiles) (*stanzas, error) {
 	chosen := []*accounts.Account{d.only}
 	if d.only == nil {
 		chosen = chosen[:0]
@@ -235,7 +242,7 @@ func some(names []string) string {
 }
 
 // ours are the profiles with a stanza of the accounts looked at.
-func (d *checkup) ours(files *awsFiles) []*awsfiles.Profile {
+func (d *stanzaCheck) ours(files *awsFiles) []*awsfiles.Profile {
 	var ours []*awsfiles.Profile
 	for _, name := range files.Names() {
 		p, _ := files.Profile(name)
@@ -300,7 +307,7 @@ func (d *checkup) checkProgram(a *area, profile, program string) (ok bool) {
 }
 
 // checkShadows finds what wins over our stanzas or clashes with them.
-func (d *checkup) checkShadows(a *area, files *awsFiles) {
+func (d *stanzaCheck) checkShadows(a *area, files *awsFiles) {
 	shadowed, ours := 0, d.ours(files)
 	for _, p := range ours {
 		shadows := p.Shadows()
@@ -354,7 +361,7 @@ func effect(s awsfiles.Shadow) string {
 }
 
 // usable returns the profile by which programs get the session of the account looked at, and what keeps them from it.
-func (d *checkup) usable() (profile string, inTheWay []Finding) {
+func (d *stanzaCheck) usable() (profile string, inTheWay []Finding) {
 	a := &area{}
 	profile = d.only.ProfileName()
 	files, err := readAWSFiles()
@@ -402,7 +409,7 @@ func (d *checkup) checkEnvironment() *area {
 }
 
 // checkKeys finds the variables that SDKs prefer to AWS_PROFILE.
-func (d *checkup) checkKeys(a *area) {
+func (d *stanzaCheck) checkKeys(a *area) {
 	if os.Getenv("AWS_WEB_IDENTITY_TOKEN_FILE") != "" && os.Getenv("AWS_ROLE_ARN") != "" {
 		a.add(StatusWarn, "environment", "", "`unset AWS_WEB_IDENTITY_TOKEN_FILE AWS_ROLE_ARN`", "AWS_WEB_IDENTITY_TOKEN_FILE is set: the AWS CLI and SDKs use it instead of AWS_PROFILE")
 	}

@@ -235,15 +235,15 @@ func (b *beginning) write(ctx context.Context) error {
 
 // storeKey puts a key into the keychain, as `keys import` does, and proves it there.
 func (b *beginning) storeKey(ctx context.Context, file *accounts.File, f accounts.FoundAccount) (aws.Credentials, error) {
-	c := &KeysImport{Profile: f.From}
-	key, err := c.read(b.credentialsPath)
+	in := keyInFile{f.From}
+	key, err := in.read(b.credentialsPath)
 	if err != nil {
 		return key, err
 	}
-	if err := c.alone(file, &accounts.Account{Name: f.Name}); err != nil {
+	if err := in.alone(file, &accounts.Account{Name: f.Name}); err != nil {
 		return key, err
 	}
-	if err := c.check(b.credentialsPath, key); err != nil {
+	if err := in.check(b.credentialsPath, key); err != nil {
 		return key, err
 	}
 	a, err := file.Find(f.Name)
@@ -284,7 +284,7 @@ func (b *beginning) writeConfig(ctx context.Context) error {
 }
 
 func (b *beginning) dropKey(ctx context.Context, f accounts.FoundAccount, key aws.Credentials) error {
-	if _, err := (&KeysImport{Profile: f.From}).take(ctx, b.credentialsPath, key); err != nil {
+	if _, err := (keyInFile{f.From}).take(ctx, b.credentialsPath, key); err != nil {
 		return err
 	}
 	fmt.Fprintf(b.out, "removed  access key %s from %s\n", f.KeyID, tui.Tilde(b.credentialsPath))

@@ -120,7 +120,7 @@ func (c *KeychainMove) check(s *Start, used string) error {
 	}
 	for _, name := range []string{c.From, c.To} {
 		if !slices.Contains(accounts.Backends(), name) {
-			return hint.Usage(fmt.Errorf("there is no keychain %s", quoted(name)), "choose one of %s", strings.Join(accounts.Backends(), ", "))
+			return hint.Usage(fmt.Errorf("there is no keychain %q", name), "choose one of %s", strings.Join(accounts.Backends(), ", "))
 		}
 	}
 	switch {

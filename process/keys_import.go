@@ -48,7 +48,8 @@ func (c *KeysImport) Run(r *Resolver, stdout io.Writer) error {
 	if err != nil {
 		return err
 	}
-	key, err := c.read(path)
+	in := keyInFile{c.Profile}
+	key, err := in.read(path)
 	if err != nil {
 		return err
 	}
@@ -62,10 +63,10 @@ func (c *KeysImport) Run(r *Resolver, stdout io.Writer) error {
 	}
 	defer release()
 	if c.Remove {
-		if err := c.alone(file, a); err != nil {
+		if err := in.alone(file, a); err != nil {
 			return err
 		}
-		if err := c.check(path, key); err != nil {
+		if err := in.check(path, key); err != nil {
 			return err
 		}
 	}
@@ -88,54 +89,6 @@ func (c *KeysImport) Run(r *Resolver, stdout io.Writer) error {
 		return nil
 	}
 	return c.remove(ctx, r, stdout, path, key, a, stored)
-}
-
-// read returns the profile's long-term key.
-func (c *KeysImport) read(path string) (aws.Credentials, error) {
-	data, err := accounts.ReadAWS(path)
-	if err != nil {
-		return aws.Credentials{}, err
-	}
-	id, secret, token, err := awsfiles.Keys(data, c.Profile)
-	switch {
-	case errors.Is(err, awsfiles.ErrNoKeys):
-		return aws.Credentials{}, c.noKeys(path, data)
-	case err != nil:
-		return aws.Credentials{}, hint.New(fmt.Errorf("%s: profile %q: %w", path, c.Profile, err),
-			"write the key there as `aws configure --profile %s` does, or type it: `aws-accounts keys add NAME`", c.Profile)
-	case token != "":
-		return aws.Credentials{}, errTemporary(fmt.Sprintf("profile %q of %s", c.Profile, path))
-	}
-	return aws.Credentials{AccessKeyID: id, SecretAccessKey: secret}, checkKey(id, secret)
-}
-
-// noKeys looks where else the profile has its key.
-func (c *KeysImport) noKeys(path string, credentials []byte) error {
-	none := fmt.Errorf("profile %q has no access key in %s", c.Profile, path)
-	config, err := readAWS(place.AWSConfig)
-	if err != nil {
-		return none
-	}
-	files, err := awsfiles.Profiles(config, credentials)
-	if err != nil {
-		return none
-	}
-	if p, ok := files.Profile(c.Profile); ok {
-		if found, ok := p.Get(awsfiles.Both, "aws_access_key_id"); ok && found.File == awsfiles.Config {
-			return hint.New(fmt.Errorf("profile %q has its access key in the config file, line %d", c.Profile, found.Line),
-				"move the lines to [%s] in %s, then try again", c.Profile, path)
-		}
-	}
-	var with []string
-	for _, name := range files.Names() {
-		if _, _, _, err := awsfiles.Keys(credentials, name); err == nil {
-			with = append(with, name)
-		}
-	}
-	if len(with) > 0 {
-		return hint.New(none, "these profiles have one: %s", strings.Join(with, ", "))
-	}
-	return hint.New(none, "`aws-accounts keys add NAME` asks for one")
 }
 
 // account is the one named, else the base account that begins with the profile, else the one that has the key in the keychain,
@@ -188,54 +141,8 @@ func (c *KeysImport) account(ctx context.Context, r *Resolver, file *accounts.Fi
 		"say which: --account %s or --account %s", found[0].Name, found[1].Name)
 }
 
-// alone refuses to take the key away from another account.
-func (c *KeysImport) alone(file *accounts.File, a *accounts.Account) error {
-	for i := range file.Accounts {
-		if other := &file.Accounts[i]; other != a && other.Way().Profile == c.Profile {
-			return hint.New(fmt.Errorf("%s begins with profile %q as well", other.Name, c.Profile),
-				"give it another beginning, or `aws-accounts keys import %s --account %s` first", c.Profile, other.Name)
-		}
-	}
-	return nil
-}
-
-// check tells whether take can succeed, before anything is stored.
-func (c *KeysImport) check(path string, key aws.Credentials) error {
-	data, err := accounts.ReadAWS(path)
-	if err == nil {
-		_, err = c.without(path, data, key)
-	}
-	return err
-}
-
-// take takes the key out of the credentials file, now that nobody needs it there.
-func (c *KeysImport) take(ctx context.Context, path string, key aws.Credentials) (edited []byte, err error) {
-	err = accounts.ChangeCredentials(ctx, path, func(now []byte) ([]byte, error) {
-		edited, err = c.without(path, now, key)
-		return edited, err
-	})
-	if err != nil && hint.Of(err) == "" {
-		err = hint.New(fmt.Errorf("the key is stored, but couldn't be taken out of %s: %w", path, err), "take the lines of [%s] out by hand", c.Profile)
-	}
-	return edited, err
-}
-
-// without returns the credentials file without the key, if it still holds that key.
-func (c *KeysImport) without(path string, data []byte, key aws.Credentials) ([]byte, error) {
-	id, secret, _, err := awsfiles.Keys(data, c.Profile)
-	if err != nil || id != key.AccessKeyID || secret != key.SecretAccessKey {
-		return nil, hint.New(fmt.Errorf("%s: [%s] has changed meanwhile and stays as it is", path, c.Profile), "try again")
-	}
-	edited, _, err := awsfiles.RemoveKeys(data, c.Profile)
-	if err != nil {
-		return nil, hint.New(fmt.Errorf("%s: can't take the key out of [%s]: %w", path, c.Profile, err),
-			"take its lines out by hand; `aws-accounts keys import %s` without --remove stores the key", c.Profile)
-	}
-	return edited, nil
-}
-
 func (c *KeysImport) remove(ctx context.Context, r *Resolver, stdout io.Writer, path string, key aws.Credentials, a *accounts.Account, stored *cache.Keys) error {
-	edited, err := c.take(ctx, path, key)
+	edited, err := keyInFile{c.Profile}.take(ctx, path, key)
 	if err != nil {
 		return err
 	}

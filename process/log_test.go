@@ -2,6 +2,7 @@ package process
 
 import (
 	"context"
+	"encoding/json"
 	"os"
 	"path/filepath"
 	"strings"
@@ -37,7 +38,13 @@ func TestFollow(t *testing.T) {
 		log := &AccessLog{Path: path, Caller: func() string { return "" }, Now: time.Now}
 		add := func(account, outcome string) {
 			time.Sleep(time.Second)
-			log.append(Entry{Time: log.Now().UTC(), Account: account, Outcome: outcome})
+			line, _ := json.Marshal(Entry{Time: log.Now().UTC(), Account: account, Outcome: outcome})
+			f, err := os.OpenFile(path, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer f.Close()
+			f.Write(append(line, '\n'))
 		}
 		ctx, cancel := context.WithCancel(t.Context())
 		var out buffer

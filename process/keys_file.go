@@ -1,0 +1,112 @@
+package process
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+
+	"aws-accounts/accounts"
+	"aws-accounts/internal/awsfiles"
+	"aws-accounts/internal/hint"
+	"aws-accounts/internal/place"
+)
+
+// keyInFile is the access key that a profile has in ~/.aws/credentials.
+type keyInFile struct{ profile string }
+
+// read returns the profile's long-term key.
+func (k keyInFile) read(path string) (aws.Credentials, error) {
+	data, err := accounts.ReadAWS(path)
+	if err != nil {
+		return aws.Credentials{}, err
+	}
+	id, secret, token, err := awsfiles.Keys(data, k.profile)
+	switch {
+	case errors.Is(err, awsfiles.ErrNoKeys):
+		return aws.Credentials{}, k.noKeys(path, data)
+	case err != nil:
+		return aws.Credentials{}, hint.New(fmt.Errorf("%s: profile %q: %w", path, k.profile, err),
+			"write the key there as `aws configure --profile %s` does, or type it: `aws-accounts keys add NAME`", k.profile)
+	case token != "":
+		return aws.Credentials{}, errTemporary(fmt.Sprintf("profile %q of %s", k.profile, path))
+	}
+	return aws.Credentials{AccessKeyID: id, SecretAccessKey: secret}, checkKey(id, secret)
+}
+
+// noKeys looks where else the profile has its key.
+func (k keyInFile) noKeys(path string, credentials []byte) error {
+	none := fmt.Errorf("profile %q has no access key in %s", k.profile, path)
+	config, err := readAWS(place.AWSConfig)
+	if err != nil {
+		return none
+	}
+	files, err := awsfiles.Profiles(config, credentials)
+	if err != nil {
+		return none
+	}
+	if p, ok := files.Profile(k.profile); ok {
+		if found, ok := p.Get(awsfiles.Both, "aws_access_key_id"); ok && found.File == awsfiles.Config {
+			return hint.New(fmt.Errorf("profile %q has its access key in the config file, line %d", k.profile, found.Line),
+				"move the lines to [%s] in %s, then try again", k.profile, path)
+		}
+	}
+	var with []string
+	for _, name := range files.Names() {
+		if _, _, _, err := awsfiles.Keys(credentials, name); err == nil {
+			with = append(with, name)
+		}
+	}
+	if len(with) > 0 {
+		return hint.New(none, "these profiles have one: %s", strings.Join(with, ", "))
+	}
+	return hint.New(none, "`aws-accounts keys add NAME` asks for one")
+}
+
+// alone refuses to take the key away from another account.
+func (k keyInFile) alone(file *accounts.File, a *accounts.Account) error {
+	for i := range file.Accounts {
+		if other := &file.Accounts[i]; other != a && other.Way().Profile == k.profile {
+			return hint.New(fmt.Errorf("%s begins with profile %q as well", other.Name, k.profile),
+				"give it another beginning, or `aws-accounts keys import %s --account %s` first", k.profile, other.Name)
+		}
+	}
+	return nil
+}
+
+// check tells whether take can succeed, before anything is stored.
+func (k keyInFile) check(path string, key aws.Credentials) error {
+	data, err := accounts.ReadAWS(path)
+	if err == nil {
+		_, err = k.without(path, data, key)
+	}
+	return err
+}
+
+// take takes the key out of the credentials file, now that nobody needs it there.
+func (k keyInFile) take(ctx context.Context, path string, key aws.Credentials) (edited []byte, err error) {
+	err = accounts.ChangeCredentials(ctx, path, func(now []byte) ([]byte, error) {
+		edited, err = k.without(path, now, key)
+		return edited, err
+	})
+	if err != nil && hint.Of(err) == "" {
+		err = hint.New(fmt.Errorf("the key is stored, but couldn't be taken out of %s: %w", path, err), "take the lines of [%s] out by hand", k.profile)
+	}
+	return edited, err
+}
+
+// without returns the credentials file without the key, if it still holds that key.
+func (k keyInFile) without(path string, data []byte, key aws.Credentials) ([]byte, error) {
+	id, secret, _, err := awsfiles.Keys(data, k.profile)
+	if err != nil || id != key.AccessKeyID || secret != key.SecretAccessKey {
+		return nil, hint.New(fmt.Errorf("%s: [%s] has changed meanwhile and stays as it is", path, k.profile), "try again")
+	}
+	edited, _, err := awsfiles.RemoveKeys(data, k.profile)
+	if err != nil {
+		return nil, hint.New(fmt.Errorf("%s: can't take the key out of [%s]: %w", path, k.profile, err),
+			"take its lines out by hand; `aws-accounts keys import %s` without --remove stores the key", k.profile)
+	}
+	return edited, nil
+}

@@ -109,7 +109,7 @@ func (c *Console) site(a *accounts.Account) (*consoleSite, error) {
 	if err != nil {
 		return nil, err
 	}
-	hop := route.last()
+	hop := route.Last()
 	region := ProfileRegion(a)
 	if region == "" || partitions.Of(region) != partition {
 		region = hop.Settings.In(partition)

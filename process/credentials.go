@@ -37,7 +37,7 @@ var errNoCredentials = errors.New("no credentials")
 
 // origin returns the provider of what the route begins with: one of the SDK's, for the way that the origin says. It asks nobody yet.
 func (r *Resolver) origin(ctx context.Context, route *Route, failFast bool) (aws.CredentialsProvider, error) {
-	o, hop := &route.Origin, route.first()
+	o, hop := &route.Origin, route.First()
 	base := hop.Account
 	slog.Debug("credentials begin", "account", base.Name, "kind", o.Kind, "profile", o.Profile)
 	provider, err := r.source(ctx, o, hop, failFast)
@@ -149,13 +149,11 @@ var resolving = sync.OnceValue(func() []string {
 	return strings.FieldsFunc(os.Getenv(resolvingVariable), func(r rune) bool { return r == '\n' }) // names may have blanks
 })
 
-// inCircle refuses an origin that calls us, or that somebody above us is resolving. It is asked before a lock is taken: they hold it,
+// inCircle refuses a route that begins with a profile which calls us, or that somebody above us is resolving. It is asked before a lock is taken: they hold it,
 // and would wait for us while we wait for them.
-func (f *awsFiles) inCircle(o *Origin, base *accounts.Account) error {
-	if o.Profile == "" {
-		return nil
-	}
-	if _, calls := f.CallsUs(o.Profile); !calls && !slices.Contains(resolving(), o.Profile) {
+func inCircle(routes *Routes, route *Route) error {
+	o, base := &route.Origin, route.First().Account
+	if o.Profile == "" || !routes.CallsUs(o.Profile) && !slices.Contains(resolving(), o.Profile) {
 		return nil
 	}
 	return hint.New(fmt.Errorf("%sthe profile %q it begins with calls aws-accounts itself", of(base), o.Profile),

@@ -98,7 +98,7 @@ func (d *checkup) checkRole(ctx context.Context, a *area) {
 		d.fail(a, StatusFail, "role", err)
 		return
 	}
-	credentials, err := client.assumeRole(ctx, route.last(), route.Origin.Kind, "")
+	credentials, err := client.assumeRole(ctx, route.Last(), route.Origin.Kind, "")
 	if err != nil {
 		explained := explain(err, role)
 		if newVerdict(err, role).isUnexplained() {
@@ -136,7 +136,7 @@ func (d *checkup) needsCode(ctx context.Context, a *accounts.Account, itself boo
 	if err != nil {
 		return nil // whoever goes it says why
 	}
-	hop := route.last()
+	hop := route.Last()
 	if !itself {
 		s, err := d.resolver.Sessions.Load(ctx, a.Name)
 		if err == nil && s.Fingerprint == route.Identity() && s.Fresh(d.resolver.Sessions.Now()) {

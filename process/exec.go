@@ -15,7 +15,6 @@ import (
 	"github.com/alecthomas/kong"
 	"github.com/aws/aws-sdk-go-v2/aws"
 
-	"aws-accounts/accounts"
 	"aws-accounts/internal/hint"
 	"aws-accounts/process/deadline"
 )
@@ -108,20 +107,11 @@ func (c *Exec) serve(session *session, path string, argv []string) error {
 	defer e.Close()
 	variables := append(session.variables(), e.variables()...)
 	if session.region == "" && os.Getenv("AWS_REGION") == "" && os.Getenv("AWS_DEFAULT_REGION") == "" {
-		variables = append(variables, regionVariables(defaultRegion())...)
+		variables = append(variables, regionVariables(DefaultRegion())...)
 	}
 	// The SDKs ask the endpoint last of all: a default profile with credentials of its own would win.
 	variables = append(variables, variable{"AWS_CONFIG_FILE", os.DevNull}, variable{"AWS_SHARED_CREDENTIALS_FILE", os.DevNull})
 	return runChild(path, argv, childEnvironment(os.Environ(), variables))
-}
-
-// defaultRegion is that of the default profile, which the command then doesn't see.
-func defaultRegion() string {
-	files, err := readAWSFiles()
-	if err != nil {
-		return ""
-	}
-	return files.layers(nil, accounts.DefaultProfile).find("region").text
 }
 
 // session is an account whose credentials have been had once.

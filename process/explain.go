@@ -113,7 +113,7 @@ func (v verdict) sourceName() string {
 // withSession reports whether the call was signed with a session that was kept.
 func (v verdict) withSession() bool {
 	s := v.a.SourceAccount()
-	return s != nil && s.Name != "" && v.route().last().BySession
+	return s != nil && s.Name != "" && v.route().Last().BySession
 }
 
 // who is the caller: by its ARN, or as far as we know it.

@@ -1,6 +1,7 @@
 package process
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"os"
@@ -123,6 +124,25 @@ func machineOrigin() *Origin {
 		o.Address = os.Getenv("AWS_EC2_METADATA_SERVICE_ENDPOINT")
 	}
 	return o
+}
+
+// currentOrigin is where the credentials begin that an SDK would use here and now, but for those of an instance, and the profile whose
+// settings count.
+func (f *awsFiles) currentOrigin() (o *Origin, profile string) {
+	profile = cmp.Or(os.Getenv("AWS_PROFILE"), os.Getenv("AWS_DEFAULT_PROFILE"), accounts.DefaultProfile)
+	switch env := environmentOrigin(); {
+	case env.KeyID != "" && env.Secret != "":
+		return env, profile
+	case os.Getenv("AWS_WEB_IDENTITY_TOKEN_FILE") != "" && os.Getenv("AWS_ROLE_ARN") != "":
+		return &Origin{Kind: FromWebIdentity, TokenFile: os.Getenv("AWS_WEB_IDENTITY_TOKEN_FILE"), RoleARN: os.Getenv("AWS_ROLE_ARN"),
+			SessionName: os.Getenv("AWS_ROLE_SESSION_NAME"), Duration: accounts.DefaultDuration}, profile
+	}
+	if o = f.profileOrigin(profile); o.Kind == FromNothing {
+		if machine := machineOrigin(); machine.Kind == FromContainer {
+			return machine, profile
+		}
+	}
+	return o, profile
 }
 
 const containerHost = "http://169.254.170.2" // of Amazon ECS

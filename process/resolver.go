@@ -74,22 +74,16 @@ func (r *Resolver) fetchAs(provider *cache.Provider, other *accounts.Account) er
 
 // plan says how a's session comes about.
 func (r *Resolver) plan(a *accounts.Account, look *version.AWS) (cache.Plan, error) {
-	files, err := awsFilesOf(look)
-	if err != nil {
-		return cache.Plan{}, err
-	}
-	route, err := routeOf(a, files)
-	if err == nil {
-		err = files.inCircle(&route.Origin, route.first().Account)
-	}
+	f, err := fetchingNow(a, look)
 	if err != nil {
 		return cache.Plan{}, err
 	}
 	return cache.Plan{
-		Fingerprint: route.Identity(),
-		Volatile:    route.Origin.Volatile || a.File().Outdated() || r.Accounts.Changed(a.File()),
+		Fingerprint: f.Identity(),
+		Volatile:    f.Origin.Volatile || a.File().Outdated() || r.Accounts.Changed(a.File()),
 		Fetch: func(ctx context.Context, failFast bool) (aws.Credentials, error) {
-			return r.fetch(ctx, &fetching{route, look, failFast})
+			f.failFast = failFast
+			return r.fetch(ctx, f)
 		},
 	}, nil
 }
@@ -101,58 +95,9 @@ type fetching struct {
 	failFast bool         // as there is a session to fall back on
 }
 
-// Routes makes routes from one reading of ~/.aws, for who needs many.
-type Routes struct{ files *awsFiles }
-
-// ReadRoutes reads ~/.aws as it is now.
-func ReadRoutes() (*Routes, error) {
-	files, err := readAWSFiles()
-	if err != nil {
-		return nil, err
-	}
-	return &Routes{files}, nil
-}
-
-// To is the way to a.
-func (r *Routes) To(a *accounts.Account) (*Route, error) { return routeOf(a, r.files) }
-
-// Hop is how AWS is called on behalf of a, wherever its credentials begin: with profile in ~/.aws, or with a's own origin if
-// profile is "". a may be nil: then it is for whoever uses the profile alone.
-func (r *Routes) Hop(a *accounts.Account, profile string) (*Hop, error) {
-	h := &Hop{Account: a}
-	switch {
-	case a == nil:
-		h.Account = &accounts.Account{}
-	case profile == "":
-		profile = a.Chain()[0].Way().Profile
-	}
-	var err error
-	h.Partition = partitionOf(h.Account)
-	h.Settings, err = r.files.layers(a, profile).settings(a)
-	return h, err
-}
-
-// RouteTo is the way to a, with ~/.aws as it is now.
-func RouteTo(a *accounts.Account) (*Route, error) {
-	r, err := ReadRoutes()
-	if err != nil {
-		return nil, err
-	}
-	return r.To(a)
-}
-
-// HopOf is Hop with ~/.aws as it is now.
-func HopOf(a *accounts.Account, profile string) (*Hop, error) {
-	r, err := ReadRoutes()
-	if err != nil {
-		return nil, err
-	}
-	return r.Hop(a, profile)
-}
-
 // Client returns a client of STS that gets a's credentials as any call would, but for the keychain and the log, and the hop to a.
 func (r *Resolver) Client(ctx context.Context, a *accounts.Account) (*client, *Route, error) {
-	c, err := fetchingNow(a)
+	c, err := fetchingNow(a, version.FirstAWS(time.Now()))
 	if err != nil {
 		return nil, nil, err
 	}
@@ -162,22 +107,21 @@ func (r *Resolver) Client(ctx context.Context, a *accounts.Account) (*client, *R
 
 // Obtain gets a's credentials as any call would, but for the keychain and the log.
 func (r *Resolver) Obtain(ctx context.Context, a *accounts.Account) (aws.Credentials, error) {
-	c, err := fetchingNow(a)
+	c, err := fetchingNow(a, version.FirstAWS(time.Now()))
 	if err != nil {
 		return aws.Credentials{}, err
 	}
 	return r.obtain(ctx, c)
 }
 
-func fetchingNow(a *accounts.Account) (*fetching, error) {
-	look := version.FirstAWS(time.Now())
-	files, err := awsFilesOf(look)
+func fetchingNow(a *accounts.Account, look *version.AWS) (*fetching, error) {
+	routes, err := RoutesAt(look)
 	if err != nil {
 		return nil, err
 	}
-	route, err := routeOf(a, files)
+	route, err := routes.To(a)
 	if err == nil {
-		err = files.inCircle(&route.Origin, route.first().Account)
+		err = inCircle(routes, route)
 	}
 	return &fetching{route, look, false}, err
 }
@@ -187,7 +131,7 @@ func fetchingNow(a *accounts.Account) (*fetching, error) {
 func HandedOut(reader *accounts.Reader) func(*item.Session) bool {
 	look := version.FirstAWS(time.Now())
 	stamp := look.With(reader.Stamp())
-	files, broken := awsFilesOf(look)
+	routes, broken := RoutesAt(look)
 	return func(s *item.Session) bool {
 		if stamp != "" && s.Stamp == stamp {
 			return true
@@ -200,14 +144,14 @@ func HandedOut(reader *accounts.Reader) func(*item.Session) bool {
 		if err != nil {
 			return false
 		}
-		route, err := routeOf(a, files)
+		route, err := routes.To(a)
 		return err == nil && s.Fingerprint == route.Identity()
 	}
 }
 
 // fetch gets the route's credentials from AWS, or from where they begin, and logs the attempt.
 func (r *Resolver) fetch(ctx context.Context, c *fetching) (aws.Credentials, error) {
-	a := c.last().Account
+	a := c.Last().Account
 	attempt := r.Log.Begin(a)
 	credentials, err := r.obtain(ctx, c)
 	if err == nil && a.AccountID != "" && credentials.AccountID != a.AccountID {
@@ -226,7 +170,7 @@ func (r *Resolver) fetch(ctx context.Context, c *fetching) (aws.Credentials, err
 }
 
 func (r *Resolver) obtain(ctx context.Context, c *fetching) (aws.Credentials, error) {
-	switch a := c.last().Account; {
+	switch a := c.Last().Account; {
 	case a.SSO != nil:
 		return r.fetchSSO(ctx, c)
 	case a.IsBase():
@@ -236,7 +180,7 @@ func (r *Resolver) obtain(ctx context.Context, c *fetching) (aws.Credentials, er
 }
 
 func (r *Resolver) fetchRole(ctx context.Context, c *fetching) (aws.Credentials, error) {
-	hop := c.last()
+	hop := c.Last()
 	client, err := r.client(ctx, c)
 	if err != nil {
 		return aws.Credentials{}, explain(err, hop.Account)
@@ -254,7 +198,7 @@ func (r *Resolver) fetchRole(ctx context.Context, c *fetching) (aws.Credentials,
 // fetchBase gets what a base account hands out: temporary credentials as they are; long-term keys as a session, or as they
 // are where the account says so.
 func (r *Resolver) fetchBase(ctx context.Context, c *fetching) (aws.Credentials, error) {
-	hop := c.last()
+	hop := c.Last()
 	client, err := r.client(ctx, c)
 	if err != nil {
 		return aws.Credentials{}, explain(err, hop.Account)
@@ -285,7 +229,7 @@ func (r *Resolver) fetchBase(ctx context.Context, c *fetching) (aws.Credentials,
 
 // client returns a client of STS for the last hop: with the session of the hop before, or with what the route begins with.
 func (r *Resolver) client(ctx context.Context, c *fetching) (*client, error) {
-	hop := c.last()
+	hop := c.Last()
 	if !hop.BySession {
 		provider, err := r.origin(ctx, c.Route, c.failFast)
 		if err != nil {

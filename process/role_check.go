@@ -116,6 +116,6 @@ func (w *roleWork) try(ctx context.Context, t *roleTarget) error {
 		}
 		c = c.through(w.pace.of)
 	}
-	_, err = c.assumeRole(ctx, route.last(), route.Origin.Kind, "")
+	_, err = c.assumeRole(ctx, route.Last(), route.Origin.Kind, "")
 	return err
 }

@@ -111,7 +111,7 @@ func (w *roleWork) credentialsFor(ctx context.Context, t *roleTarget, base *role
 		return aws.Credentials{}, err
 	}
 	attempt := w.Log.Begin(t.entrance)
-	credentials, err := base.assumeRole(ctx, route.last(), route.Origin.Kind, "")
+	credentials, err := base.assumeRole(ctx, route.Last(), route.Origin.Kind, "")
 	if err = explain(err, t.entrance); isRefused(err, "AccessDenied") {
 		err = hint.New(err, "check that %s has the role, that it trusts account %s, and that you have sts:AssumeRole; --bootstrap-role names another", t.AccountID, id)
 	}

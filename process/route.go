@@ -13,6 +13,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws/arn"
 
 	"aws-accounts/accounts"
+	"aws-accounts/accounts/version"
 	"aws-accounts/internal/awsfiles"
 )
 
@@ -54,9 +55,73 @@ type Hop struct {
 	BySession bool              `route:"identifying"` // it is had with the session of the hop before, not with what the route begins with
 }
 
-// first and last are the hops at the ends. A route has one at least.
-func (r *Route) first() *Hop { return &r.Hops[0] }
-func (r *Route) last() *Hop  { return &r.Hops[len(r.Hops)-1] }
+// First is the hop that begins at the origin.
+func (r *Route) First() *Hop { return &r.Hops[0] }
+
+// Last is the account's own hop. A route has one at least.
+func (r *Route) Last() *Hop { return &r.Hops[len(r.Hops)-1] }
+
+// Routes makes routes from one reading of ~/.aws, for who needs many.
+type Routes struct{ files *awsFiles }
+
+// ReadRoutes reads ~/.aws as it is now.
+func ReadRoutes() (*Routes, error) { return RoutesAt(version.FirstAWS(time.Now())) }
+
+// RoutesAt makes them of ~/.aws as a look has found it.
+func RoutesAt(look *version.AWS) (*Routes, error) {
+	files, err := awsFilesOf(look)
+	if err != nil {
+		return nil, err
+	}
+	return &Routes{files}, nil
+}
+
+// CallsUs reports whether a profile starts this program.
+func (r *Routes) CallsUs(profile string) bool {
+	_, calls := r.files.CallsUs(profile)
+	return calls
+}
+
+// Current is where the credentials begin that an SDK would use here and now, but for those of an instance, and the profile whose
+// settings count.
+func (r *Routes) Current() (o *Origin, profile string) { return r.files.currentOrigin() }
+
+// To is the way to a.
+func (r *Routes) To(a *accounts.Account) (*Route, error) { return routeOf(a, r.files) }
+
+// Hop is how AWS is called on behalf of a, wherever its credentials begin: with profile in ~/.aws, or with a's own origin if
+// profile is "". a may be nil: then it is for whoever uses the profile alone.
+func (r *Routes) Hop(a *accounts.Account, profile string) (*Hop, error) {
+	h := &Hop{Account: a}
+	switch {
+	case a == nil:
+		h.Account = &accounts.Account{}
+	case profile == "":
+		profile = a.Chain()[0].Way().Profile
+	}
+	var err error
+	h.Partition = partitionOf(h.Account)
+	h.Settings, err = r.files.layers(a, profile).settings(a)
+	return h, err
+}
+
+// RouteTo is the way to a, with ~/.aws as it is now.
+func RouteTo(a *accounts.Account) (*Route, error) {
+	r, err := ReadRoutes()
+	if err != nil {
+		return nil, err
+	}
+	return r.To(a)
+}
+
+// HopOf is Hop with ~/.aws as it is now.
+func HopOf(a *accounts.Account, profile string) (*Hop, error) {
+	r, err := ReadRoutes()
+	if err != nil {
+		return nil, err
+	}
+	return r.Hop(a, profile)
+}
 
 // routeOf is the way to a, which may be the implicit base account, as files have it now.
 func routeOf(a *accounts.Account, files *awsFiles) (*Route, error) {
@@ -176,4 +241,13 @@ func ProfileRegion(a *accounts.Account) string {
 		}
 	}
 	return a.EffectiveRegion()
+}
+
+// DefaultRegion is the region of the default profile, "" if it has none.
+func DefaultRegion() string {
+	files, err := readAWSFiles()
+	if err != nil {
+		return ""
+	}
+	return files.layers(nil, accounts.DefaultProfile).find("region").text
 }

@@ -258,7 +258,7 @@ func TestSettingsOrder(t *testing.T) {
 			t.Setenv("AWS_REGION", c.variable)
 		}
 		route, err := RouteTo(file(c.entry, c.defaults))
-		if err != nil || route.last().Region() != c.want {
+		if err != nil || route.Last().Region() != c.want {
 			t.Errorf("%+v: %v, %v", c, route, err)
 		}
 	}
@@ -457,7 +457,7 @@ func TestDurationsAsAWSAllows(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if h := route.last(); h.Duration != c.want || (h.Device != "") != c.device {
+		if h := route.Last(); h.Duration != c.want || (h.Device != "") != c.device {
 			t.Errorf("%s, %s: %s, device %q", c.base, c.dev, h.Duration, h.Device)
 		}
 	}

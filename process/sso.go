@@ -28,9 +28,9 @@ type SSO struct {
 
 // fetchSSO gets the credentials of a permission set, with a sign-in if need be and if there is somebody.
 func (r *Resolver) fetchSSO(ctx context.Context, c *fetching) (aws.Credentials, error) {
-	a := c.last().Account
+	a := c.Last().Account
 	file, session := a.File(), a.SSOSession()
-	center := r.center(session, &c.last().Settings, c.failFast)
+	center := r.center(session, &c.Last().Settings, c.failFast)
 	if c.failFast {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeout(ctx, failFastFor)

@@ -92,28 +92,28 @@ var errNoneInUse = errors.New("no AWS credentials in use here")
 
 // currentIdentity asks who the credentials belong to that an SDK would use here and now.
 func currentIdentity(ctx context.Context) (Identity, aws.Credentials, error) {
-	files, err := readAWSFiles()
+	routes, err := ReadRoutes()
 	if err != nil {
 		return Identity{}, aws.Credentials{}, err
 	}
-	origin, profile := files.currentOrigin()
+	origin, profile := routes.Current()
 	if missing, ok := errors.AsType[noProfile](origin.Why); ok && profile != accounts.DefaultProfile {
 		return Identity{}, aws.Credentials{}, hint.New(fmt.Errorf("%w, which AWS_PROFILE names", missing),
 			"`aws-accounts setup` writes the profiles of the accounts file; `unset AWS_PROFILE` goes back to the default")
 	} else if origin.Kind == FromNothing && (ok || origin.Why == nil) {
 		return Identity{}, aws.Credentials{}, noneInUse()
 	}
-	hop := Hop{Account: &accounts.Account{}}
-	if hop.Settings, err = files.layers(nil, profile).settings(nil); err != nil {
+	hop, err := routes.Hop(nil, profile)
+	if err != nil {
 		return Identity{}, aws.Credentials{}, err
 	}
 	locks, _ := place.Locks()
 	r := &Resolver{Sessions: &cache.Sessions{Now: time.Now}, MFA: &MFA{Asker: &ask.Asker{Never: true}, Dir: locks, Now: time.Now}}
-	provider, err := r.origin(ctx, &Route{Origin: *origin, Hops: []Hop{hop}}, false)
+	provider, err := r.origin(ctx, &Route{Origin: *origin, Hops: []Hop{*hop}}, false)
 	if err != nil {
 		return Identity{}, aws.Credentials{}, explainCurrent(err)
 	}
-	c := newClient(&hop, provider, false, func(error) {})
+	c := newClient(hop, provider, false, func(error) {})
 	credentials, err := c.credentials(ctx)
 	if err != nil {
 		if requestID(err) == "" && host(err) == "" && hint.Of(err) == "" {
@@ -127,25 +127,6 @@ func currentIdentity(ctx context.Context) (Identity, aws.Credentials, error) {
 
 func noneInUse() error {
 	return hint.New(errNoneInUse, "name an account (`aws-accounts whoami NAME`), or set AWS_PROFILE")
-}
-
-// currentOrigin is where the credentials begin that an SDK would use here and now, but for those of an instance, and the profile whose
-// settings count.
-func (f *awsFiles) currentOrigin() (o *Origin, profile string) {
-	profile = cmp.Or(os.Getenv("AWS_PROFILE"), os.Getenv("AWS_DEFAULT_PROFILE"), accounts.DefaultProfile)
-	switch env := environmentOrigin(); {
-	case env.KeyID != "" && env.Secret != "":
-		return env, profile
-	case os.Getenv("AWS_WEB_IDENTITY_TOKEN_FILE") != "" && os.Getenv("AWS_ROLE_ARN") != "":
-		return &Origin{Kind: FromWebIdentity, TokenFile: os.Getenv("AWS_WEB_IDENTITY_TOKEN_FILE"), RoleARN: os.Getenv("AWS_ROLE_ARN"),
-			SessionName: os.Getenv("AWS_ROLE_SESSION_NAME"), Duration: accounts.DefaultDuration}, profile
-	}
-	if o = f.profileOrigin(profile); o.Kind == FromNothing {
-		if machine := machineOrigin(); machine.Kind == FromContainer {
-			return machine, profile
-		}
-	}
-	return o, profile
 }
 
 // explainCurrent is explain for credentials that belong to no account of ours.
@@ -173,11 +154,11 @@ func ProfileInUse() string {
 // Current returns the account ID that the AWS credentials in use belong to, for a first accounts file.
 func Current(ctx context.Context) (accountID string, err error) {
 	if profile := ProfileInUse(); profile != "" {
-		files, err := readAWSFiles()
+		routes, err := ReadRoutes()
 		if err != nil {
 			return "", err
 		}
-		if _, calls := files.CallsUs(profile); calls {
+		if routes.CallsUs(profile) {
 			return "", errors.New("the profile in use calls aws-accounts itself")
 		}
 	}

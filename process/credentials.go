@@ -215,8 +215,8 @@ func instanceProvider(o *Origin, cfg aws.Config) (aws.CredentialsProvider, error
 	options := imds.Options{Endpoint: o.Address, ClientEnableState: imds.ClientEnabled, Retryer: cfg.Retryer()}
 	if mode := os.Getenv("AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE"); mode != "" {
 		if err := options.EndpointMode.SetFromString(mode); err != nil {
-			return nil, value{text: mode, name: "AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE", step: "`unset AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE`"}.
-				wrong("%q can be IPv4 or IPv6", mode)
+			return nil, hint.New(fmt.Errorf("AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE: %q can be IPv4 or IPv6", mode),
+				"`unset AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE`")
 		}
 	}
 	if strings.EqualFold(os.Getenv("AWS_EC2_METADATA_V1_DISABLED"), "true") {

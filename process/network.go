@@ -18,6 +18,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/credentials/processcreds"
 	"github.com/aws/aws-sdk-go-v2/credentials/ssocreds"
 
+	"aws-accounts/internal/awslogin"
 	"aws-accounts/internal/hint"
 )
 
@@ -130,7 +131,7 @@ func isSignedOut(err error) bool {
 		"cached SSO token is expired", "load login token: ", "validate login token: ", "please reauthenticate",
 	}
 	said := slices.ContainsFunc(texts, func(text string) bool { return strings.Contains(err.Error(), text) })
-	return (said || is[*ssocreds.InvalidTokenError](err)) && !errors.Is(err, fs.ErrPermission)
+	return (said || is[*ssocreds.InvalidTokenError](err) || errors.Is(err, awslogin.ErrSignedOut)) && !errors.Is(err, fs.ErrPermission)
 }
 
 // is reports whether an error in err's chain has the type.

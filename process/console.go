@@ -105,11 +105,11 @@ func (c *Console) site(a *accounts.Account) (*consoleSite, error) {
 		}
 		partition = partitions.Of(region)
 	}
-	route, err := RouteTo(a)
+	way, err := RouteTo(a)
 	if err != nil {
 		return nil, err
 	}
-	hop := route.Last()
+	hop := way.Last()
 	region := ProfileRegion(a)
 	if region == "" || partitions.Of(region) != partition {
 		region = hop.Settings.In(partition)

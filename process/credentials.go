@@ -36,8 +36,8 @@ import (
 var errNoCredentials = errors.New("no credentials")
 
 // origin returns the provider of what the route begins with: one of the SDK's, for the way that the origin says. It asks nobody yet.
-func (r *Resolver) origin(ctx context.Context, route *Route, failFast bool) (aws.CredentialsProvider, error) {
-	o, hop := &route.Origin, route.First()
+func (r *Resolver) origin(ctx context.Context, way *Route, failFast bool) (aws.CredentialsProvider, error) {
+	o, hop := &way.Origin, way.First()
 	base := hop.Account
 	slog.Debug("credentials begin", "account", base.Name, "kind", o.Kind, "profile", o.Profile)
 	provider, err := r.source(ctx, o, hop, failFast)
@@ -151,8 +151,8 @@ var resolving = sync.OnceValue(func() []string {
 
 // inCircle refuses a route that begins with a profile which calls us, or that somebody above us is resolving. It is asked before a lock is taken: they hold it,
 // and would wait for us while we wait for them.
-func inCircle(routes *Routes, route *Route) error {
-	o, base := &route.Origin, route.First().Account
+func inCircle(routes *Routes, way *Route) error {
+	o, base := &way.Origin, way.First().Account
 	if o.Profile == "" || !routes.CallsUs(o.Profile) && !slices.Contains(resolving(), o.Profile) {
 		return nil
 	}

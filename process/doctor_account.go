@@ -44,13 +44,13 @@ func (d *checkup) checkAccount() *area {
 func (d *checkup) checkSession(ctx context.Context, a *area) {
 	s, err := d.resolver.Sessions.Load(ctx, d.only.Name)
 	now := d.resolver.Sessions.Now()
-	route, broken := RouteTo(d.only)
+	way, broken := RouteTo(d.only)
 	switch {
 	case errors.Is(err, cache.ErrNotFound):
 		a.ok("session", "", "no session in the keychain: the next call gets one")
 	case err != nil:
 		a.add(StatusWarn, "session", "", fmt.Sprintf("`aws-accounts clear %s`", d.only.Name), "the session in the keychain can't be used: %s", err)
-	case broken != nil || s.Fingerprint != route.Identity():
+	case broken != nil || s.Fingerprint != way.Identity():
 		a.ok("session", "", "the accounts file has changed since the last session: the next call gets a new one")
 	case !s.Valid(now):
 		a.ok("session", "", "the last session has expired: the next call gets a new one")
@@ -93,12 +93,12 @@ func (d *checkup) checkRole(ctx context.Context, a *area) {
 		return
 	}
 	source := role.SourceAccount()
-	client, route, err := d.resolver.Client(ctx, role)
+	client, way, err := d.resolver.Client(ctx, role)
 	if err != nil {
 		d.fail(a, StatusFail, "role", err)
 		return
 	}
-	credentials, err := client.assumeRole(ctx, route.Last(), route.Origin.Kind, "")
+	credentials, err := client.assumeRole(ctx, way.Last(), way.Origin.Kind, "")
 	if err != nil {
 		explained := explain(err, role)
 		if newVerdict(err, role).isUnexplained() {
@@ -132,14 +132,14 @@ func (d *checkup) skipped(a *area, owner *accounts.Account) {
 // needsCode returns the account whose device's code getting a's session takes now, nil if it takes none. For the account
 // looked at itself a session in the keychain is no way round it.
 func (d *checkup) needsCode(ctx context.Context, a *accounts.Account, itself bool) *accounts.Account {
-	route, err := RouteTo(a)
+	way, err := RouteTo(a)
 	if err != nil {
 		return nil // whoever goes it says why
 	}
-	hop := route.Last()
+	hop := way.Last()
 	if !itself {
 		s, err := d.resolver.Sessions.Load(ctx, a.Name)
-		if err == nil && s.Fingerprint == route.Identity() && s.Fresh(d.resolver.Sessions.Now()) {
+		if err == nil && s.Fingerprint == way.Identity() && s.Fresh(d.resolver.Sessions.Now()) {
 			return nil
 		}
 	}

@@ -263,7 +263,7 @@ func (d *checkup) checkBase(a *area, base *accounts.Account) {
 	}
 	ctx, cancel := patient()
 	defer cancel()
-	client, route, err := d.resolver.Client(ctx, base)
+	client, way, err := d.resolver.Client(ctx, base)
 	if err != nil {
 		fail(err)
 		return
@@ -288,7 +288,7 @@ func (d *checkup) checkBase(a *area, base *accounts.Account) {
 			"these are the root user's keys, with which AWS lets nobody assume a role")
 		return
 	}
-	a.ok(check, name, "%s, as %s", beginsAt(&route.Origin), who.ARN)
+	a.ok(check, name, "%s, as %s", beginsAt(&way.Origin), who.ARN)
 	if credentials.SessionToken == "" && base.MFASerial == "" && base.Session != accounts.SessionNone && base.Name != "" {
 		a.add(StatusNote, "base-session", name, fmt.Sprintf("`aws-accounts edit %s --session=none` hands out the key itself, --mfa-serial=ARN a session with MFA", base.Name),
 			"callers get a session without MFA, with which AWS refuses IAM calls")

@@ -167,7 +167,7 @@ func TestProfileThatBeginsInTheEnvironment(t *testing.T) {
 		t.Fatal(err)
 	}
 	f := (&accounts.File{Accounts: []accounts.Account{{Name: "main", Credentials: &accounts.Credentials{Profile: "work"}}}}).Indexed()
-	if route, err := RouteTo(&f.Accounts[0]); err != nil || !route.Origin.Volatile {
+	if way, err := RouteTo(&f.Accounts[0]); err != nil || !way.Origin.Volatile {
 		t.Error("it counts as one that no file is needed for")
 	}
 	t.Setenv("AWS_ACCESS_KEY_ID", "AKIA1")

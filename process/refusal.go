@@ -55,11 +55,11 @@ func newVerdict(err error, a *accounts.Account) verdict {
 
 // route is the way that the call was on, as far as it can still be made.
 func (v verdict) route() *Route {
-	route, err := RouteTo(v.a)
+	way, err := RouteTo(v.a)
 	if err != nil {
 		return &Route{Hops: []Hop{{Account: v.a}}}
 	}
-	return route
+	return way
 }
 
 // words are a sentence about a verdict, or a part of one.

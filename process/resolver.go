@@ -119,11 +119,11 @@ func fetchingNow(a *accounts.Account, look *version.AWS) (*fetching, error) {
 	if err != nil {
 		return nil, err
 	}
-	route, err := routes.To(a)
+	way, err := routes.To(a)
 	if err == nil {
-		err = inCircle(routes, route)
+		err = inCircle(routes, way)
 	}
-	return &fetching{route, look, false}, err
+	return &fetching{way, look, false}, err
 }
 
 // HandedOut returns what tells whether a stored session is of the files as they are now, so that it is still handed out. It
@@ -144,8 +144,8 @@ func HandedOut(reader *accounts.Reader) func(*item.Session) bool {
 		if err != nil {
 			return false
 		}
-		route, err := routes.To(a)
-		return err == nil && s.Fingerprint == route.Identity()
+		way, err := routes.To(a)
+		return err == nil && s.Fingerprint == way.Identity()
 	}
 }
 

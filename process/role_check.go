@@ -106,16 +106,16 @@ func (w *roleWork) try(ctx context.Context, t *roleTarget) error {
 		return err
 	}
 	c := base.client
-	route, err := w.routes.To(t.Account)
+	way, err := w.routes.To(t.Account)
 	if err != nil {
 		return err
 	}
 	if source := t.Account.SourceAccount(); !source.IsBase() && source.SSO == nil {
-		if c, route, err = w.Client(ctx, t.Account); err != nil {
+		if c, way, err = w.Client(ctx, t.Account); err != nil {
 			return err
 		}
 		c = c.through(w.pace.of)
 	}
-	_, err = c.assumeRole(ctx, route.Last(), route.Origin.Kind, "")
+	_, err = c.assumeRole(ctx, way.Last(), way.Origin.Kind, "")
 	return err
 }

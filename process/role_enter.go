@@ -106,12 +106,12 @@ func (w *roleWork) credentialsFor(ctx context.Context, t *roleTarget, base *role
 		credentials, err := base.credentials(ctx)
 		return credentials, explain(err, base.account)
 	}
-	route, err := w.routes.To(t.entrance)
+	way, err := w.routes.To(t.entrance)
 	if err != nil {
 		return aws.Credentials{}, err
 	}
 	attempt := w.Log.Begin(t.entrance)
-	credentials, err := base.assumeRole(ctx, route.Last(), route.Origin.Kind, "")
+	credentials, err := base.assumeRole(ctx, way.Last(), way.Origin.Kind, "")
 	if err = explain(err, t.entrance); isRefused(err, "AccessDenied") {
 		err = hint.New(err, "check that %s has the role, that it trusts account %s, and that you have sts:AssumeRole; --bootstrap-role names another", t.AccountID, id)
 	}

@@ -54,9 +54,9 @@ func contentOf(seen *version.Seen) ([]byte, error) {
 	return data, err
 }
 
-// layers are the profiles whose settings count for a: the one that setup wrote for it, then the one called begins, where its
+// layersOf are the profiles whose settings count for a: the one that setup wrote for it, then the one called begins, where its
 // credentials begin; "" is the default profile, as SDKs take it where nobody names one. Any may be missing.
-func (f *awsFiles) layers(a *accounts.Account, begins string) (l layers) {
+func (f *awsFiles) layersOf(a *accounts.Account, begins string) (l layers) {
 	add := func(name string, unnamed bool) {
 		if p, ok := f.Profile(name); ok {
 			l = append(l, layer{f, p, unnamed})

@@ -101,7 +101,7 @@ func (r *Routes) Hop(a *accounts.Account, profile string) (*Hop, error) {
 	}
 	var err error
 	h.Partition = partitionOf(h.Account)
-	h.Settings, err = r.files.layers(a, profile).settings(a)
+	h.Settings, err = r.files.layersOf(a, profile).settings(a)
 	return h, err
 }
 
@@ -136,7 +136,7 @@ func routeOf(a *accounts.Account, files *awsFiles) (*Route, error) {
 		r.Origin = *files.originOf(chain[0])
 	}
 	for i, link := range chain {
-		settings, err := files.layers(link, begins).settings(link)
+		settings, err := files.layersOf(link, begins).settings(link)
 		if err != nil {
 			return nil, err
 		}
@@ -235,7 +235,7 @@ func ProfileRegion(a *accounts.Account) string {
 	if err != nil {
 		return a.EffectiveRegion()
 	}
-	for _, at := range files.layers(a, "") {
+	for _, at := range files.layersOf(a, "") {
 		if found, ok := at.profile.Get(awsfiles.Both, "region"); ok && found.Value != "" {
 			return found.Value
 		}
@@ -249,5 +249,5 @@ func DefaultRegion() string {
 	if err != nil {
 		return ""
 	}
-	return files.layers(nil, accounts.DefaultProfile).find("region").text
+	return files.layersOf(nil, accounts.DefaultProfile).find("region").text
 }

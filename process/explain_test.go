@@ -302,7 +302,7 @@ func TestRefusals(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			got := explain(c.err, find(t, c.account))
-			check(t, got, c.says, c.hints)
+			expect(t, got, c.says, c.hints)
 			if errors.Is(got, cache.ErrRefused) != c.definite {
 				t.Errorf("definite: %t", !c.definite)
 			}
@@ -407,7 +407,7 @@ func TestUnanswered(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			got := explain(c.err, find(t, c.account))
-			check(t, got, c.says, c.hints)
+			expect(t, got, c.says, c.hints)
 			if errors.Is(got, cache.ErrRefused) {
 				t.Error("definite, though AWS has said nothing")
 			}
@@ -423,10 +423,10 @@ func TestUnanswered(t *testing.T) {
 	if got := explain(unreached(ours), &explained.Accounts[1]); got.Error() != "ours" {
 		t.Errorf("our own error came back as %q", got)
 	}
-	check(t, explain(errors.New("x"), &accounts.Account{Name: "the credentials in use here"}),
+	expect(t, explain(errors.New("x"), &accounts.Account{Name: "the credentials in use here"}),
 		"the credentials in use here: x", "`aws-accounts doctor` looks for the cause")
-	check(t, explain(errors.New("x"), &accounts.Account{}), "the base account: x", "`aws-accounts doctor` ")
-	check(t, explain(answer(403, "ExpiredToken", "x"), &accounts.Account{}),
+	expect(t, explain(errors.New("x"), &accounts.Account{}), "the base account: x", "`aws-accounts doctor` ")
+	expect(t, explain(answer(403, "ExpiredToken", "x"), &accounts.Account{}),
 		"the base account: your base credentials have expired", "`aws sso login --profile default`")
 }
 
@@ -494,7 +494,7 @@ func TestForeignAnswers(t *testing.T) {
 		client := sts.New(sts.Options{Region: "eu-west-1", BaseEndpoint: aws.String(server.URL), Retryer: aws.NopRetryer{},
 			Credentials: aws.AnonymousCredentials{}})
 		_, err := client.GetCallerIdentity(t.Context(), nil)
-		check(t, explain(err, find(t, "dev")), c.says, "")
+		expect(t, explain(err, find(t, "dev")), c.says, "")
 		server.Close()
 	}
 
@@ -508,7 +508,7 @@ func TestForeignAnswers(t *testing.T) {
 	client := sts.New(sts.Options{Region: "eu-west-1", Retryer: aws.NopRetryer{}, Credentials: aws.AnonymousCredentials{},
 		HTTPClient: awshttp.NewBuildableClient().WithTransportOptions(func(t *http.Transport) { t.Proxy = http.ProxyURL(through) })})
 	_, err := client.GetCallerIdentity(t.Context(), nil)
-	check(t, explain(err, find(t, "dev")),
+	expect(t, explain(err, find(t, "dev")),
 		"dev: the proxy "+through.Host+" doesn't let the call through to sts.eu-west-1.amazonaws.com: Forbidden",
 		"ask who runs the proxy")
 }
@@ -538,7 +538,7 @@ func home(t *testing.T, config, credentials string) {
 	}
 }
 
-func check(t *testing.T, got error, says, hints string) {
+func expect(t *testing.T, got error, says, hints string) {
 	t.Helper()
 	if got == nil || !strings.Contains(got.Error(), says) || strings.Contains(got.Error(), "\n") {
 		t.Errorf("says %v, want %q", got, says)

@@ -57,11 +57,18 @@ func TestConsoleSite(t *testing.T) {
 		}
 	}
 	t.Setenv("AWS_ENDPOINT_URL_SIGNIN", "http://127.0.0.1:1/")
-	if site := newConsoleSite("aws", "eu-west-1", "", &hopNow(t).Settings); site.federation != "http://127.0.0.1:1/federation" {
+	settings := func() *Settings {
+		hop, err := HopOf(nil, "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		return &hop.Settings
+	}
+	if site := newConsoleSite("aws", "eu-west-1", "", settings()); site.federation != "http://127.0.0.1:1/federation" {
 		t.Error(site.federation)
 	}
 	t.Setenv("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "true")
-	if site := newConsoleSite("aws", "eu-west-1", "", &hopNow(t).Settings); site.federation != "https://signin.aws.amazon.com/federation" {
+	if site := newConsoleSite("aws", "eu-west-1", "", settings()); site.federation != "https://signin.aws.amazon.com/federation" {
 		t.Error(site.federation)
 	}
 }

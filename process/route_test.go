@@ -56,15 +56,6 @@ func identityOf(t *testing.T, a *accounts.Account) string {
 	return route.Identity()
 }
 
-func hopNow(t *testing.T) *Hop {
-	t.Helper()
-	hop, err := HopOf(nil, "")
-	if err != nil {
-		t.Fatal(err)
-	}
-	return hop
-}
-
 // fields visits every field that can be reached from a Route, each once.
 func fields(t reflect.Type, seen map[reflect.Type]bool, visit func(reflect.Type, reflect.StructField)) {
 	for t.Kind() == reflect.Slice || t.Kind() == reflect.Map || t.Kind() == reflect.Pointer {

@@ -120,7 +120,7 @@ func TestBasesOf(t *testing.T) {
 // A finding doesn't say to run doctor, which is what shows it.
 func TestFindingsLeadOn(t *testing.T) {
 	a := &area{}
-	a.failed(StatusFail, "role", "", explain(errors.New("strange"), find(t, "dev")))
+	a.failed(StatusFail, "role", "", explain(errors.New("strange"), (&accounts.File{Accounts: []accounts.Account{{Name: "dev"}}}).Indexed().Entry(accounts.Account{Name: "dev"})))
 	a.failed(StatusFail, "role", "", explain(errors.New("strange"), &accounts.Account{}))
 	for i, want := range []string{"`aws-accounts --debug doctor dev` shows each step",
 		"`aws-accounts --debug doctor` shows each step"} {

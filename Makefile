@@ -57,13 +57,13 @@ fuzz: ## each fuzz test for FUZZTIME (20s)
 	done
 
 bench: ## what a call costs, beside the least it could cost
-	go test ./internal/bench -run '^$$' -bench . -benchtime $(ROUNDS)x -timeout 30m
+	go test ./internal/test/bench -run '^$$' -bench . -benchtime $(ROUNDS)x -timeout 30m
 
 soak: ## mixed load and random faults for SOAKTIME (30m): counts wrong answers and what is left behind
-	go test -race -count=1 -timeout 0 ./internal/soak -v -soaktime=$(SOAKTIME)
+	go test -race -count=1 -timeout 0 ./internal/test/soak -v -soaktime=$(SOAKTIME)
 
 try: ## shows the main job on a machine with only Go
-	@go run ./internal/try
+	@go run ./internal/test/try
 
 completions: # and the manual page, for .goreleaser.yaml
 	@mkdir -p .completions
@@ -76,4 +76,4 @@ snapshot: ## dist/ as of a release of this commit: archives, packages, checksums
 	@.ci/snapshot
 
 clean: ## removes what was built and installed here
-	rm -rf dist .completions internal/stage/clients/js/node_modules
+	rm -rf dist .completions internal/test/stage/clients/js/node_modules

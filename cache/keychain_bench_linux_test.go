@@ -9,7 +9,7 @@ import (
 	"testing"
 	"time"
 
-	"aws-accounts/internal/stage"
+	"aws-accounts/internal/test/stage"
 )
 
 // BenchmarkKeychain opens each keychain in a fresh process and reads one item of 1.5 KB, as a warm `process` does. The time

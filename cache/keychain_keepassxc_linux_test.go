@@ -11,7 +11,7 @@ import (
 
 	"github.com/godbus/dbus"
 
-	"aws-accounts/internal/stage"
+	"aws-accounts/internal/test/stage"
 )
 
 // database is one whose root group KeePassXC shows to clients of the Secret Service.

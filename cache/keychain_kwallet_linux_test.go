@@ -7,7 +7,7 @@ import (
 
 	"github.com/godbus/dbus"
 
-	"aws-accounts/internal/stage"
+	"aws-accounts/internal/test/stage"
 )
 
 // fakeKWallet speaks KWallet's interface on a test's bus. The real one needs a desktop.

@@ -11,7 +11,7 @@ import (
 	"github.com/godbus/dbus"
 
 	"aws-accounts/internal/nodbus"
-	"aws-accounts/internal/stage"
+	"aws-accounts/internal/test/stage"
 )
 
 var secretServiceConfig = remoteConfig{Backend: "secret-service"}

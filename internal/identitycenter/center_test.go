@@ -18,7 +18,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 
 	"aws-accounts/cache"
-	"aws-accounts/internal/standin"
+	"aws-accounts/internal/test/standin"
 )
 
 const (

@@ -5,7 +5,7 @@ import (
 	"sync"
 	"testing"
 
-	"aws-accounts/internal/standin"
+	"aws-accounts/internal/test/standin"
 )
 
 const assignedAccounts = 250

@@ -18,7 +18,7 @@ import (
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 
 	"aws-accounts/internal/lock"
-	"aws-accounts/internal/standin"
+	"aws-accounts/internal/test/standin"
 )
 
 // lateAWS is s with answers to CreateToken that come late: AWS has spent the grant by the time that answered is called, and

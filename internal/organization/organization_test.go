@@ -17,7 +17,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	smithy "github.com/aws/smithy-go"
 
-	"aws-accounts/internal/standin"
+	"aws-accounts/internal/test/standin"
 )
 
 const management = "123456789012"

@@ -1,0 +1,123 @@
+package stage
+
+import (
+	"bytes"
+	"os/exec"
+	"strings"
+	"testing"
+
+	"aws-accounts/internal/test/standin"
+)
+
+func pickHome(t *testing.T) *Home {
+	h := NewHome(t, standin.Start(t, World()), FileKeychain()...)
+	h.Env = append(h.Env, "TERM=xterm", "NO_COLOR=1")
+	h.Accounts(`{"accounts": [
+		{"name": "main", "account_id": "123456789012", "description": "Main AWS Account"},
+		{"name": "dev", "account_id": "987654321098", "role_arn": "` + DevRole + `"},
+		{"name": "prod", "account_id": "555555555555", "role_arn": "` + ProdRole + `", "description": "Live"}]}`)
+	return h
+}
+
+// Without NAME one chooses at the terminal; what a shell or a pipe reads has nothing of it.
+func TestAccountIsChosenAtTheTerminal(t *testing.T) {
+	t.Parallel()
+	h := pickHome(t)
+	for _, c := range []struct{ command, want string }{
+		{`eval "$(aws-accounts env --shell sh)" && echo $AWS_ACCOUNTS_NAME`, "prod\n"},
+		{`aws-accounts exec -- sh -c 'echo $AWS_ACCOUNTS_NAME "$@"' sh -- x | cat`, "prod -- x\n"},
+		{`aws-accounts exec --server -- sh -c 'echo $AWS_ACCOUNTS_NAME'`, "prod\n"},
+		{`aws-accounts assume | head -1 | cut -d, -f1`, "prod: account 555555555555\n"},
+		{`aws-accounts console --print | cut -c1-4`, "http\n"},
+	} {
+		cmd := h.Command("sh", "-c", c.command)
+		var stdout, stderr bytes.Buffer
+		cmd.Stdout, cmd.Stderr = &stdout, &stderr
+		terminal := onTerminal(t, cmd)
+		terminal.answer(t, "3 of 3", "live")
+		if err := cmd.Wait(); err != nil || stderr.Len() > 0 || stdout.String() != c.want {
+			t.Errorf("%s: %v, %q %s", c.command, err, &stdout, &stderr)
+		}
+		if shown := terminal.shown(); !strings.HasSuffix(shown, "\x1b[Jaws-accounts: Account: prod\r\n") {
+			t.Errorf("%s: the terminal shows %q", c.command, shown)
+		}
+	}
+}
+
+// Ctrl-C says nothing, as nobody wonders why, and starts nothing.
+func TestNoAccountIsChosen(t *testing.T) {
+	t.Parallel()
+	h := pickHome(t)
+	cmd := h.Command("aws-accounts", "exec", "--", "echo", "started")
+	var both bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &both, &both
+	terminal := onTerminal(t, cmd)
+	terminal.answer(t, "3 of 3", "\x03")
+	if cmd.Wait(); cmd.ProcessState.ExitCode() != 130 || both.Len() > 0 {
+		t.Errorf("%v %s", cmd.ProcessState, &both)
+	}
+}
+
+func TestNobodyToChooseAnAccount(t *testing.T) {
+	t.Parallel()
+	h := pickHome(t)
+	for _, command := range []string{"assume", "exec -- true", "env", "console", "serve", "assume --no-input"} {
+		cmd := exec.Command(Binary(t), strings.Fields(command)...)
+		cmd.Env, cmd.Dir = h.Env, h.Dir
+		alone(cmd)
+		var stdout, stderr bytes.Buffer
+		cmd.Stdout, cmd.Stderr = &stdout, &stderr
+		cmd.Run()
+		if cmd.ProcessState.ExitCode() != 2 || stdout.Len() > 0 || !strings.HasPrefix(stderr.String(), "aws-accounts: which account? NAME is missing, and there is nobody to ask: ") ||
+			!strings.HasSuffix(stderr.String(), "\nhint: `aws-accounts list` shows the names\n") {
+			t.Errorf("%s: %v\n%s%s", command, cmd.ProcessState, &stdout, &stderr)
+		}
+	}
+}
+
+// Beside two base accounts, add asks which one a role is assumed from.
+func TestAddAsksForTheSource(t *testing.T) {
+	t.Parallel()
+	h := pickHome(t)
+	h.MustRun("aws-accounts", "add", "work", "--credentials-profile=work")
+	cmd := h.Command("aws-accounts", "add")
+	var both bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &both, &both
+	terminal := onTerminal(t, cmd)
+	terminal.answer(t, "Name of the account, like dev: ", "new")
+	terminal.answer(t, "Role to assume (its ARN), or the profile of ~/.aws that it begins with: ", DevRole)
+	terminal.answer(t, `Account to assume the role from: "main", "work", or another: `, "work")
+	terminal.answer(t, "Description: ", "")
+	if err := cmd.Wait(); err != nil || !strings.Contains(both.String(), `"source": "work"`) {
+		t.Errorf("%v\n%s", err, &both)
+	}
+}
+
+// What was typed into an editor isn't lost where it isn't saved. Without a terminal there is none but one that is named.
+func TestEditorsTextIsKept(t *testing.T) {
+	t.Parallel()
+	for answer, want := range map[string]string{"n": "stays as it was", "y": ": unchanged"} {
+		h := pickHome(t)
+		h.Env = append(h.Env, "VISUAL=sed -i -e s/role_arm/role_arn/ -e t -e s/role_arn/role_arm/")
+		cmd := h.Command("aws-accounts", "edit")
+		var both bytes.Buffer
+		cmd.Stdout, cmd.Stderr = &both, &both
+		terminal := onTerminal(t, cmd)
+		terminal.answer(t, "Go on editing? (No leaves the file as it was.) [Y/n] ", answer)
+		cmd.Wait()
+		if !strings.Contains(both.String(), want) {
+			t.Errorf("%q: %v\n%s", answer, cmd.ProcessState, &both)
+		}
+		_, rest, kept := strings.Cut(both.String(), "hint: your text is in ")
+		if file, _, _ := strings.Cut(rest, ";"); kept != (answer != "y") || kept && !strings.Contains(h.MustRun("cat", file), "role_arm") {
+			t.Errorf("%q: the text is not in %q\n%s", answer, file, &both)
+		}
+	}
+	h := pickHome(t)
+	h.Env = append(h.Env, "VISUAL=", "EDITOR=")
+	cmd := h.Command("aws-accounts", "edit")
+	alone(cmd)
+	if out, err := cmd.CombinedOutput(); err == nil || !strings.HasPrefix(string(out), "aws-accounts: no editor can be used here: nobody to ask: no terminal\nhint: ") {
+		t.Errorf("%v\n%s", err, out)
+	}
+}

@@ -8,7 +8,7 @@ import (
 	"aws-accounts/accounts"
 	"aws-accounts/internal/hint"
 	"aws-accounts/internal/tui"
-	"aws-accounts/process/deadline"
+	"aws-accounts/process/protocol"
 )
 
 // Assume is `aws-accounts assume NAME`: the session now, and how to use it.
@@ -37,7 +37,7 @@ func (c *Assume) Run(r *Resolver, program *accounts.Program, flags hint.Flags, s
 	if err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), deadline.Attempt)
+	ctx, cancel := context.WithTimeout(context.Background(), protocol.AttemptLimit)
 	defer cancel()
 	r.MFA.Code = c.MFACode
 	session := r.Session(a.Name)

@@ -14,7 +14,7 @@ import (
 	"aws-accounts/internal/hint"
 	"aws-accounts/internal/partitions"
 	"aws-accounts/internal/pattern"
-	"aws-accounts/process/deadline"
+	"aws-accounts/process/protocol"
 )
 
 // Console is `aws-accounts console NAME`: AWS's web console, signed in as the account's role.
@@ -65,7 +65,7 @@ func (c *Console) Run(r *Resolver, stdout io.Writer) error {
 		return hint.New(err, "`aws-accounts console %s --print` prints the link, for a browser elsewhere", a.Name)
 	}
 
-	ctx, cancel := context.WithTimeout(context.Background(), deadline.Attempt)
+	ctx, cancel := context.WithTimeout(context.Background(), protocol.AttemptLimit)
 	defer cancel()
 	link, until, err := r.signinLink(ctx, file, a, site, time.Duration(c.Duration))
 	if err != nil {

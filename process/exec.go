@@ -16,7 +16,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 
 	"aws-accounts/internal/hint"
-	"aws-accounts/process/deadline"
+	"aws-accounts/process/protocol"
 )
 
 // Exec is `aws-accounts exec NAME -- CMD…`: a command with exactly this account's credentials in its environment.
@@ -138,7 +138,7 @@ func (r *Resolver) open(name string) (*session, error) {
 }
 
 func (s *session) retrieve(ctx context.Context) (aws.Credentials, error) {
-	ctx, cancel := context.WithTimeout(ctx, deadline.Attempt)
+	ctx, cancel := context.WithTimeout(ctx, protocol.AttemptLimit)
 	defer cancel()
 	return s.resolver.Session(s.name).Retrieve(ctx)
 }

@@ -11,7 +11,7 @@ import (
 
 	"aws-accounts/cache"
 	"aws-accounts/internal/tui"
-	"aws-accounts/process/deadline"
+	"aws-accounts/process/protocol"
 )
 
 // KeysList is `aws-accounts keys list`.
@@ -40,7 +40,7 @@ type listedKeys struct {
 // Run shows what is in the keychain, never a secret, and doesn't ask AWS. Accounts that should have a key there and have
 // none are shown too.
 func (c *KeysList) Run(r *Resolver, stdout io.Writer) error {
-	ctx, cancel := context.WithTimeout(context.Background(), deadline.Attempt)
+	ctx, cancel := context.WithTimeout(context.Background(), protocol.AttemptLimit)
 	defer cancel()
 	names, err := r.Sessions.Keychain.KeysAccounts(ctx)
 	if err != nil {

@@ -7,9 +7,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 
-	"aws-accounts/process/deadline"
-	"aws-accounts/process/document"
-	"aws-accounts/process/outlive"
+	"aws-accounts/process/protocol"
 )
 
 // Command is `aws-accounts process NAME`, which SDKs start through credential_process.
@@ -30,8 +28,8 @@ nothing to standard output, and says why on standard error.`
 
 // Run writes the credentials of the account as the one JSON document that SDKs expect, or returns why it can't.
 func (c *Command) Run(resolver Resolving, stdout io.Writer) error {
-	outlive.Caller()
-	ctx, cancel := context.WithTimeout(context.Background(), deadline.Left(deadline.Attempt))
+	protocol.IgnoreHangup()
+	ctx, cancel := context.WithTimeout(context.Background(), protocol.Remaining(protocol.AttemptLimit))
 	defer cancel()
 
 	type result struct {
@@ -54,14 +52,14 @@ func (c *Command) Run(resolver Resolving, stdout io.Writer) error {
 			return got.err
 		}
 		return Write(stdout, got.credentials)
-	case <-time.After(deadline.Left(deadline.End)):
-		return deadline.NotFinished(c.Name)
+	case <-time.After(protocol.Remaining(protocol.CallLimit)):
+		return protocol.NotFinished(c.Name)
 	}
 }
 
 // Write writes credentials in the format of credential_process.
 func Write(w io.Writer, c aws.Credentials) error {
-	d := document.Document{AccessKeyID: c.AccessKeyID, SecretAccessKey: c.SecretAccessKey, SessionToken: c.SessionToken, AccountID: c.AccountID}
+	d := protocol.Document{AccessKeyID: c.AccessKeyID, SecretAccessKey: c.SecretAccessKey, SessionToken: c.SessionToken, AccountID: c.AccountID}
 	if c.CanExpire {
 		d.Expires = c.Expires
 	}

@@ -8,7 +8,7 @@ import (
 	"aws-accounts/internal/hint"
 	"aws-accounts/internal/role"
 	"aws-accounts/internal/tui"
-	"aws-accounts/process/deadline"
+	"aws-accounts/process/protocol"
 )
 
 // RolePolicy is `aws-accounts role policy NAME… | --all`.
@@ -29,7 +29,7 @@ func (*RolePolicy) Help() string {
 
 // Run writes what role create would tell AWS. It asks AWS at most which account credentials begin in.
 func (c *RolePolicy) Run(r *Resolver, stdout io.Writer) error {
-	ctx, cancel := context.WithTimeout(context.Background(), deadline.Attempt)
+	ctx, cancel := context.WithTimeout(context.Background(), protocol.AttemptLimit)
 	defer cancel()
 	w, err := newRoleWork(r, io.Discard)
 	if err != nil {

@@ -18,7 +18,7 @@ import (
 
 	"aws-accounts/accounts"
 	"aws-accounts/internal/hint"
-	"aws-accounts/process/deadline"
+	"aws-accounts/process/protocol"
 )
 
 // SyncShared is `aws-accounts sync shared`: fetches the accounts file that a team shares.
@@ -51,7 +51,7 @@ func (c *SyncShared) Run(reader *accounts.Reader, resolving Resolving, stdout io
 	case c.IfOlderThan > 0 && time.Since(from.Fetched()) < time.Duration(c.IfOlderThan):
 		return nil
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), deadline.Attempt)
+	ctx, cancel := context.WithTimeout(context.Background(), protocol.AttemptLimit)
 	defer cancel()
 	get := getHTTPS
 	if _, _, ok := from.S3(); ok {

@@ -18,7 +18,7 @@ import (
 	"aws-accounts/internal/hint"
 	"aws-accounts/internal/place"
 	"aws-accounts/internal/tui"
-	"aws-accounts/process/deadline"
+	"aws-accounts/process/protocol"
 )
 
 // Whoami is `aws-accounts whoami [NAME]`: who the credentials belong to, as AWS sees it.
@@ -38,7 +38,7 @@ func (*Whoami) Help() string {
 
 // Run asks AWS, since only AWS knows.
 func (c *Whoami) Run(r *Resolver, stdout io.Writer) error {
-	ctx, cancel := context.WithTimeout(context.Background(), deadline.Attempt)
+	ctx, cancel := context.WithTimeout(context.Background(), protocol.AttemptLimit)
 	defer cancel()
 	var who Identity
 	var credentials aws.Credentials

@@ -26,9 +26,6 @@ import (
 	"aws-accounts/internal/place"
 	"aws-accounts/internal/private"
 	"aws-accounts/internal/tui"
-	"aws-accounts/process/deadline"
-	"aws-accounts/process/document"
-	"aws-accounts/process/outlive"
 	"aws-accounts/process/protocol"
 )
 
@@ -38,9 +35,9 @@ func init() {
 		return
 	}
 	private.Process()
-	outlive.CallerWhileAlone()
+	protocol.IgnoreHangupWhileAlone()
 	nodbus.Unwatch() // files may be slow
-	watch := time.AfterFunc(deadline.Left(deadline.End), func() { fail(deadline.NotFinished(name), file) })
+	watch := time.AfterFunc(protocol.Remaining(protocol.CallLimit), func() { fail(protocol.NotFinished(name), file) })
 	session := stored(name, file)
 	if !watch.Stop() {
 		select {} // it is just being said that there is no answer
@@ -125,8 +122,8 @@ func fromFile(key string) ([]byte, error) {
 	return item.FromFile(dir, key, passphrase)
 }
 
-func answer(s *item.Session) document.Document {
-	return document.Document{
+func answer(s *item.Session) protocol.Document {
+	return protocol.Document{
 		AccessKeyID:     s.AccessKeyID,
 		SecretAccessKey: s.SecretAccessKey,
 		SessionToken:    s.SessionToken,

@@ -1,5 +1,6 @@
-// Package document is what an SDK reads from a credential_process.
-package document
+// Package protocol is what a call of `process` promises to its caller, whichever way it takes: the document that an SDK reads,
+// the time by which the call ends, and that it keeps what it got when the caller is gone.
+package protocol
 
 import (
 	"encoding/json"

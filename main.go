@@ -170,7 +170,7 @@ func exitStatus(stderr io.Writer, err error, flags hint.Flags) int {
 	if hint.IsUsage(err) {
 		status = 2
 	}
-	if exit, ok := errors.AsType[*process.ExitStatus](err); ok {
+	if exit, ok := errors.AsType[*hint.ExitStatus](err); ok {
 		if status = exit.Status; exit.Cause == nil { // the command that it ran has said what there is to say
 			return status
 		}

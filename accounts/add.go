@@ -9,6 +9,7 @@ import (
 
 	"aws-accounts/internal/ask"
 	"aws-accounts/internal/hint"
+	"aws-accounts/internal/tui"
 )
 
 // AddCommand is `aws-accounts add NAME`: a new account, from flags or by asking.
@@ -57,9 +58,9 @@ func (c *AddCommand) Run(r *Reader, asker *ask.Asker, locks Locks, program *Prog
 	}); err != nil {
 		return err
 	}
-	fmt.Fprintf(stdout, "added to %s:\n  {\n    %s\n  }\n", showPath(r.Path), strings.Join(added.Members, ",\n    "))
+	fmt.Fprintf(stdout, "added to %s:\n  {\n    %s\n  }\n", tui.ShowPath(r.Path), strings.Join(added.Members, ",\n    "))
 	if len(added.Told) > 0 {
-		fmt.Fprintf(stdout, "wrote \"source\": %s into %s, which had it as the only base account\n", quote(added.Base), quoteAll(added.Told))
+		fmt.Fprintf(stdout, "wrote \"source\": %s into %s, which had it as the only base account\n", tui.Quote(added.Base), tui.QuoteAll(added.Told))
 	}
 	if c.Setup {
 		return (&StanzaEdit{Names: []string{c.Name}}).Run(r.Again(), program, stdout)
@@ -76,14 +77,14 @@ func (c *AddCommand) complete(ctx context.Context, asker *ask.Asker, file *File)
 		}
 	}
 	if a, err := file.Find(c.Name); err == nil && a.From == "" {
-		return hint.New(fmt.Errorf("there is an account %s already", quote(a.Name)), "`aws-accounts edit %s` changes it; another name adds another", a.Name)
+		return hint.New(fmt.Errorf("there is an account %s already", tui.Quote(a.Name)), "`aws-accounts edit %s` changes it; another name adds another", a.Name)
 	}
 	if c.beginsSomewhere() {
 		return c.askSource(ctx, asker, file)
 	}
 	answer, err := asker.Line(ctx, "Role to assume (its ARN), or the profile of ~/.aws that it begins with")
 	if err != nil {
-		return hint.New(fmt.Errorf("%s: what kind of account is it? %w", quote(c.Name), err),
+		return hint.New(fmt.Errorf("%s: what kind of account is it? %w", tui.Quote(c.Name), err),
 			"say it: --role-arn=ARN, --sso-session=NAME --sso-role=ROLE, or --credentials-profile=PROFILE")
 	}
 	if strings.HasPrefix(answer, "arn:") || c.AccountID != nil {
@@ -111,9 +112,9 @@ func (c *AddCommand) askSource(ctx context.Context, asker *ask.Asker, file *File
 	if !c.isRole() || value(c.Source, "") != "" || len(bases) < 2 {
 		return nil
 	}
-	answer, err := asker.Line(ctx, "Account to assume the role from: "+quoteAll(bases)+", or another")
+	answer, err := asker.Line(ctx, "Account to assume the role from: "+tui.QuoteAll(bases)+", or another")
 	if err != nil {
-		return hint.New(fmt.Errorf("%s: --source is missing, and there is more than one base account, %s", quote(c.Name), quoteAll(bases)),
+		return hint.New(fmt.Errorf("%s: --source is missing, and there is more than one base account, %s", tui.Quote(c.Name), tui.QuoteAll(bases)),
 			"name the account to assume the role from: --source=%s", bases[0])
 	}
 	c.Source = &answer

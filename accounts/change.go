@@ -10,6 +10,7 @@ import (
 	"aws-accounts/internal/atomicfile"
 	"aws-accounts/internal/hint"
 	"aws-accounts/internal/lock"
+	"aws-accounts/internal/tui"
 )
 
 // Empty is the least file, for somebody who has none yet.
@@ -19,7 +20,7 @@ const Empty = "{\n  \"accounts\": []\n}\n"
 // is what is there while nobody else of us can write, Empty if there is no file; what it returns is checked before it is
 // written. Locks are held in locks.
 func Change(ctx context.Context, path, locks string, edit func(old []byte) ([]byte, error)) (changed bool, err error) {
-	release, err := lock.ToChange(ctx, locks, lock.AccountsFile, showPath(path))
+	release, err := lock.ToChange(ctx, locks, lock.AccountsFile, tui.ShowPath(path))
 	if err != nil {
 		return false, err
 	}
@@ -43,7 +44,7 @@ func Change(ctx context.Context, path, locks string, edit func(old []byte) ([]by
 		return false, refused(err)
 	}
 	if err := atomicfile.Write(path, edited, 0o600); err != nil {
-		return false, fmt.Errorf("writing %s: %w", showPath(path), cause(err))
+		return false, fmt.Errorf("writing %s: %w", tui.ShowPath(path), hint.FileError(err))
 	}
 	return true, nil
 }

@@ -10,6 +10,8 @@ import (
 	"unicode/utf8"
 
 	"github.com/tailscale/hujson"
+
+	"aws-accounts/internal/tui"
 )
 
 // check holds a decoded file against what it must be: here each value for itself, in relate.go one against another. What
@@ -93,9 +95,9 @@ func (c *check) keychain() {
 		if guess == "" {
 			guess = ": it can be " + strings.Join(Backends(), ", ")
 		}
-		c.at(v, "backend", "unknown backend %s%s", quote(k.Backend), guess)
+		c.at(v, "backend", "unknown backend %s%s", tui.Quote(k.Backend), guess)
 	case k.PassphraseCommand != "" && k.Backend != "file":
-		c.at(v, "passphrase_command", `"passphrase_command" is for the backend "file": %s asks by itself`, quote(k.Backend))
+		c.at(v, "passphrase_command", `"passphrase_command" is for the backend "file": %s asks by itself`, tui.Quote(k.Backend))
 	}
 }
 
@@ -118,7 +120,7 @@ func (c *check) ssoSessions() {
 			lower := strings.ToLower(s.Name)
 			if j, dup := c.sso[lower]; dup {
 				c.at(v, "name", "duplicate name %s: the SSO session in line %d has it already%s",
-					quote(s.Name), c.line(nodes[j].StartOffset), whatCaseIs(s.Name, c.f.SSOSessions[j].Name))
+					tui.Quote(s.Name), c.line(nodes[j].StartOffset), whatCaseIs(s.Name, c.f.SSOSessions[j].Name))
 			} else {
 				c.sso[lower] = i
 			}
@@ -126,7 +128,7 @@ func (c *check) ssoSessions() {
 		if s.StartURL == "" {
 			c.missing(v, "start_url", `the SSO session has no "start_url": it is shown in the AWS access portal, like "https://corp.awsapps.com/start"`)
 		} else if !IsStartURL(s.StartURL) {
-			c.at(v, "start_url", `start_url %s is not an https URL, like "https://corp.awsapps.com/start"`, quote(s.StartURL))
+			c.at(v, "start_url", `start_url %s is not an https URL, like "https://corp.awsapps.com/start"`, tui.Quote(s.StartURL))
 		}
 		if s.Region == "" {
 			c.missing(v, "region", `the SSO session has no "region": name the one that Identity Center is in`)
@@ -135,7 +137,7 @@ func (c *check) ssoSessions() {
 		scopes := elements(member(v, "registration_scopes"))
 		for j, scope := range s.RegistrationScopes {
 			if _, odd := firstNot(scope, func(r rune) bool { return '!' <= r && r <= '~' && r != '"' && r != '\\' }); odd {
-				c.add(scopes[j].StartOffset, `scope %s has a character that scopes don't have: "sso:account:access" is one`, quote(scope))
+				c.add(scopes[j].StartOffset, `scope %s has a character that scopes don't have: "sso:account:access" is one`, tui.Quote(scope))
 			}
 		}
 	}
@@ -159,7 +161,7 @@ func (c *check) account(a *Account, v *hujson.Value) {
 	}
 	c.name(v, "account", a.Name)
 	if a.AccountID != "" && !IsAccountID(a.AccountID) {
-		c.at(v, "account_id", `account_id %s is not 12 digits, like "123456789012"`, quote(a.AccountID))
+		c.at(v, "account_id", `account_id %s is not 12 digits, like "123456789012"`, tui.Quote(a.AccountID))
 	}
 	if a.RoleARN != "" {
 		c.role(a, v, v, a.RoleARN)
@@ -178,7 +180,7 @@ func (c *check) account(a *Account, v *hujson.Value) {
 		c.profile(v, "profile", a.Profile)
 	}
 	if a.Session != "" && a.Session != SessionToken && a.Session != SessionNone {
-		c.at(v, "session", `session %s can be "token" (a session, the keys stay in the keychain) or "none" (the keys as they are)`, quote(a.Session))
+		c.at(v, "session", `session %s can be "token" (a session, the keys stay in the keychain) or "none" (the keys as they are)`, tui.Quote(a.Session))
 	}
 	c.word(v, "external_id", a.ExternalID, 2, 1224, isExternalID, `_ + = , . @ : / \ -`)
 	c.word(v, "session_name", a.SessionName, 2, 64, isSessionName, "_ + = , . @ -")
@@ -197,11 +199,11 @@ func (c *check) name(v *hujson.Value, what, name string) bool {
 	}
 	_, odd := firstNot(name, func(r rune) bool { return isWord(r, ".@+-") })
 	if first := rune(name[0]); odd || first == '_' || strings.ContainsRune(".@+-", first) {
-		c.at(v, "name", `name %s must be letters, digits and . _ @ + - only, and begin with a letter or digit%s`, quote(name), saferName(name))
+		c.at(v, "name", `name %s must be letters, digits and . _ @ + - only, and begin with a letter or digit%s`, tui.Quote(name), saferName(name))
 		return false
 	}
 	if len(name) > 64 {
-		c.at(v, "name", "name %s is too long: 64 characters at most", quote(name))
+		c.at(v, "name", "name %s is too long: 64 characters at most", tui.Quote(name))
 		return false
 	}
 	return true
@@ -214,7 +216,7 @@ func saferName(s string) string {
 	if name == "" || len(name) > 64 {
 		return ""
 	}
-	return ": " + quote(name) + " would do"
+	return ": " + tui.Quote(name) + " would do"
 }
 
 // role checks a role's ARN in object v, which is the account's or that of its credentials.
@@ -223,7 +225,7 @@ func (c *check) role(a *Account, account, v *hujson.Value, s string) {
 	if IsAccountID(a.AccountID) {
 		id = a.AccountID
 	}
-	example := quote("arn:aws:iam::" + id + ":role/NAME")
+	example := tui.Quote("arn:aws:iam::" + id + ":role/NAME")
 	p, ok := parseARN(s)
 	_, isRole := p.name("role", 64)
 	switch {
@@ -237,19 +239,19 @@ func (c *check) role(a *Account, account, v *hujson.Value, s string) {
 	case ok && p.service == "sts" && strings.HasPrefix(p.resource, "assumed-role/"):
 		name, _, _ := strings.Cut(strings.TrimPrefix(p.resource, "assumed-role/"), "/")
 		c.at(v, "role_arn", `"role_arn" is the ARN of a session: the role's is like %s`,
-			quote("arn:"+p.partition+":iam::"+p.account+":role/"+name))
+			tui.Quote("arn:"+p.partition+":iam::"+p.account+":role/"+name))
 	case ok && p.service == "iam":
 		kind, _, _ := strings.Cut(p.resource, "/")
 		if kind == "role" || !IsAccountID(p.account) {
-			c.at(v, "role_arn", `role_arn %s is not the ARN of a role, like %s`, quote(s), example)
+			c.at(v, "role_arn", `role_arn %s is not the ARN of a role, like %s`, tui.Quote(s), example)
 			break
 		}
-		c.at(v, "role_arn", `"role_arn" is the ARN of a %s, not of a role, like %s`, quote(kind), example)
+		c.at(v, "role_arn", `"role_arn" is the ARN of a %s, not of a role, like %s`, tui.Quote(kind), example)
 	default:
 		if _, odd := firstNot(s, isSessionName); !odd {
-			example = quote("arn:aws:iam::" + id + ":role/" + s)
+			example = tui.Quote("arn:aws:iam::" + id + ":role/" + s)
 		}
-		c.at(v, "role_arn", `role_arn %s is not the ARN of a role, like %s`, quote(s), example)
+		c.at(v, "role_arn", `role_arn %s is not the ARN of a role, like %s`, tui.Quote(s), example)
 	}
 }
 
@@ -277,7 +279,7 @@ func (c *check) credentials(a *Account, account *hujson.Value, w *Credentials) {
 	case w.WebIdentityTokenFile != "" && w.RoleARN == "":
 		c.missing(v, "role_arn", `"web_identity_token_file" needs a "role_arn" beside it: the role that the token is for`)
 	case w.WebIdentityTokenFile != "" && !filepath.IsAbs(w.WebIdentityTokenFile) && w.WebIdentityTokenFile[0] != '/': // the file may be a container's, read on Windows
-		c.at(v, "web_identity_token_file", `%s isn't an absolute path, and SDKs start us in any folder`, quote(w.WebIdentityTokenFile))
+		c.at(v, "web_identity_token_file", `%s isn't an absolute path, and SDKs start us in any folder`, tui.Quote(w.WebIdentityTokenFile))
 	case w.WebIdentityTokenFile == "" && w.RoleARN != "":
 		c.at(v, "role_arn", `"role_arn" in "credentials" is for "web_identity_token_file": a role of its own is an account with "role_arn"`)
 	}
@@ -292,7 +294,7 @@ func (c *check) credentials(a *Account, account *hujson.Value, w *Credentials) {
 // text refuses what makes a name look like another one.
 func (c *check) text(v *hujson.Value, field, s string) {
 	if r, odd := firstNot(s, unicode.IsPrint); odd {
-		c.at(v, field, "%s %s has a character that can't be seen (%U)", field, quote(s), r)
+		c.at(v, field, "%s %s has a character that can't be seen (%U)", field, tui.Quote(s), r)
 	}
 }
 
@@ -309,9 +311,9 @@ func (c *check) permissionSet(a *Account, v *hujson.Value) {
 		if len(known) == 0 {
 			guess = `: describe it in "sso_sessions", with name, start_url and region`
 		} else if guess == "" {
-			guess = `: "sso_sessions" has ` + quoteAll(known)
+			guess = `: "sso_sessions" has ` + tui.QuoteAll(known)
 		}
-		c.at(s, "session", "no SSO session %s%s", quote(a.SSO.Session), guess)
+		c.at(s, "session", "no SSO session %s%s", tui.Quote(a.SSO.Session), guess)
 	}
 	if a.SSO.RoleName == "" {
 		c.missing(s, "role_name", `"sso" has no "role_name": name the permission set, like "ReadOnly"`)
@@ -380,7 +382,7 @@ func (c *check) synced(a *Account, v *hujson.Value) {
 // region checks the shape only.
 func (c *check) region(v *hujson.Value, region string) {
 	if region != "" && !regionShape.MatchString(region) {
-		c.at(v, "region", `region %s is not shaped like "eu-west-1"`, quote(region))
+		c.at(v, "region", `region %s is not shaped like "eu-west-1"`, tui.Quote(region))
 	}
 }
 
@@ -392,9 +394,9 @@ func (c *check) profile(v *hujson.Value, field, s string) {
 	})
 	switch {
 	case odd:
-		c.at(v, field, `%s %s can't have %s in it: no blanks, control characters, quotes, brackets, \ # or ;`, field, quote(s), quote(string(r)))
+		c.at(v, field, `%s %s can't have %s in it: no blanks, control characters, quotes, brackets, \ # or ;`, field, tui.Quote(s), tui.Quote(string(r)))
 	case strings.HasPrefix(s, "-"):
-		c.at(v, field, `%s %s begins with -, as options do`, field, quote(s))
+		c.at(v, field, `%s %s begins with -, as options do`, field, tui.Quote(s))
 	case utf8.RuneCountInString(s) > 128:
 		c.at(v, field, "%q is too long: 128 characters at most", field)
 	}
@@ -407,7 +409,7 @@ func (c *check) word(v *hujson.Value, field, s string, least, most int, ok func(
 	}
 	n := utf8.RuneCountInString(s)
 	if r, odd := firstNot(s, ok); odd {
-		c.at(v, field, "%q has %s in it: it takes letters, digits and %s", field, quote(string(r)), more)
+		c.at(v, field, "%q has %s in it: it takes letters, digits and %s", field, tui.Quote(string(r)), more)
 	} else if n < least || n > most {
 		c.at(v, field, "%q must have %d to %d characters, not %d", field, least, most, n)
 	}
@@ -431,14 +433,14 @@ func (c *check) mfa(a *Account, v *hujson.Value) {
 	case isARN && p.service == "iam" && kind == "user" && IsAccountID(p.account):
 		name = name[strings.LastIndexByte(name, '/')+1:]
 		c.at(v, "mfa_serial", `"mfa_serial" is the ARN of a user: that of its device is like %s`,
-			quote("arn:"+p.partition+":iam::"+p.account+":mfa/"+name))
+			tui.Quote("arn:"+p.partition+":iam::"+p.account+":mfa/"+name))
 	case !isARN || p.service != "iam" || !IsAccountID(p.account) || kind != "mfa" && kind != "sms-mfa" || name == "" || len(s) > 256:
-		c.at(v, "mfa_serial", `mfa_serial %s is neither the ARN of a device, like "arn:aws:iam::123456789012:mfa/me", nor a serial number`, quote(s))
+		c.at(v, "mfa_serial", `mfa_serial %s is neither the ARN of a device, like "arn:aws:iam::123456789012:mfa/me", nor a serial number`, tui.Quote(s))
 	case a.IsBase() && IsAccountID(a.AccountID) && p.account != a.AccountID && !c.broken[v]:
 		c.at(v, "mfa_serial", `"mfa_serial" is in account %s, but "account_id" says %s: a device is in the account of its user`, p.account, a.AccountID)
 	default:
 		if _, odd := firstNot(s, func(r rune) bool { return isWord(r, "+=/:,.@-") }); odd {
-			c.at(v, "mfa_serial", `mfa_serial %s has characters that no ARN of a device has`, quote(s))
+			c.at(v, "mfa_serial", `mfa_serial %s has characters that no ARN of a device has`, tui.Quote(s))
 		}
 	}
 }
@@ -456,12 +458,12 @@ func (c *check) tags(a *Account, v *hujson.Value) {
 			m := &tags.Value.(*hujson.Object).Members[i]
 			key := unquote(m.Name.Value.(hujson.Literal))
 			if other, dup := keys[strings.ToLower(key)]; dup && other != key {
-				c.add(m.Name.StartOffset, "tag %s is also called %s: case doesn't make two tags differ", quote(key), quote(other))
+				c.add(m.Name.StartOffset, "tag %s is also called %s: case doesn't make two tags differ", tui.Quote(key), tui.Quote(other))
 			}
 			keys[strings.ToLower(key)] = key
 			c.tag(m.Name.StartOffset, "the key of a tag", key, 1, 128)
 			if strings.HasPrefix(strings.ToLower(key), "aws:") {
-				c.add(m.Name.StartOffset, "tag %s begins with aws:, which AWS keeps for itself", quote(key))
+				c.add(m.Name.StartOffset, "tag %s begins with aws:, which AWS keeps for itself", tui.Quote(key))
 			}
 			if lit, ok := m.Value.Value.(hujson.Literal); ok && lit.Kind() == '"' {
 				c.tag(m.Value.StartOffset, "the value of a tag", unquote(lit), 0, 256)
@@ -475,7 +477,7 @@ func (c *check) tags(a *Account, v *hujson.Value) {
 		switch {
 		case key == "":
 		case seen[lower]:
-			c.add(at, `"transitive_tag_keys" names %s twice`, quote(key))
+			c.add(at, `"transitive_tag_keys" names %s twice`, tui.Quote(key))
 		case keys[lower] == "" && !c.broken[v]:
 			var known []string
 			for _, k := range keys {
@@ -486,7 +488,7 @@ func (c *check) tags(a *Account, v *hujson.Value) {
 			if guess == "" {
 				guess = `: only those can be passed on`
 			}
-			c.add(at, `%s in "transitive_tag_keys" is not one of the "session_tags"%s`, quote(key), guess)
+			c.add(at, `%s in "transitive_tag_keys" is not one of the "session_tags"%s`, tui.Quote(key), guess)
 		}
 		seen[lower] = true
 	}
@@ -495,7 +497,7 @@ func (c *check) tags(a *Account, v *hujson.Value) {
 func (c *check) tag(offset int, what, s string, least, most int) {
 	n := utf8.RuneCountInString(s)
 	if r, odd := firstNot(s, isTag); odd {
-		c.add(offset, "%s has %s in it: it takes letters, digits, blanks and _ . : / = + - @", what, quote(string(r)))
+		c.add(offset, "%s has %s in it: it takes letters, digits, blanks and _ . : / = + - @", what, tui.Quote(string(r)))
 	} else if n < least || n > most {
 		c.add(offset, "%s must have %d to %d characters, not %d", what, least, most, n)
 	}
@@ -520,11 +522,11 @@ func (c *check) policies(a *Account, v *hujson.Value) {
 		switch {
 		case s == "":
 		case !ok || p.service != "iam" || p.account != "aws" && !IsAccountID(p.account) || !isPolicy:
-			c.add(at, `%s is not the ARN of a policy, like "arn:aws:iam::aws:policy/ReadOnlyAccess"`, quote(s))
+			c.add(at, `%s is not the ARN of a policy, like "arn:aws:iam::aws:policy/ReadOnlyAccess"`, tui.Quote(s))
 		case slices.Contains(a.PolicyARNs[:i], s):
-			c.add(at, `"policy_arns" names %s twice`, quote(s))
+			c.add(at, `"policy_arns" names %s twice`, tui.Quote(s))
 		case p.account != "aws" && IsAccountID(a.AccountID) && p.account != a.AccountID:
-			c.add(at, `%s is in account %s: the policies of a session must be in the role's, %s`, quote(s), p.account, a.AccountID)
+			c.add(at, `%s is in account %s: the policies of a session must be in the role's, %s`, tui.Quote(s), p.account, a.AccountID)
 		}
 	}
 }

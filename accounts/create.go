@@ -6,6 +6,8 @@ import (
 	"fmt"
 
 	"aws-accounts/internal/atomicfile"
+	"aws-accounts/internal/hint"
+	"aws-accounts/internal/tui"
 )
 
 // Create writes a new accounts file with base as its only account, or with none if base is nil. Only its owner can read
@@ -18,13 +20,13 @@ func Create(path string, base *Account) error {
 	}
 	data, err := f.encode()
 	if err != nil {
-		return fmt.Errorf("creating %s: %w", showPath(path), err)
+		return fmt.Errorf("creating %s: %w", tui.ShowPath(path), err)
 	}
 	if _, err := Parse(path, data); err != nil { // what Load would refuse is not written
-		return fmt.Errorf("creating %s: %w", showPath(path), err)
+		return fmt.Errorf("creating %s: %w", tui.ShowPath(path), err)
 	}
 	if err := atomicfile.Create(path, data, 0o600); err != nil {
-		return fmt.Errorf("creating %s: %w", showPath(path), cause(err))
+		return fmt.Errorf("creating %s: %w", tui.ShowPath(path), hint.FileError(err))
 	}
 	return nil
 }

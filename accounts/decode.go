@@ -10,6 +10,8 @@ import (
 	"unicode"
 
 	"github.com/tailscale/hujson"
+
+	"aws-accounts/internal/tui"
 )
 
 // decoder fills a File from a syntax tree, strictly, and reports all that doesn't fit with its position. encoding/json
@@ -128,13 +130,13 @@ func (d *decoder) object(v *hujson.Value, into reflect.Value) {
 		m := &members[i]
 		name := unquote(m.Name.Value.(hujson.Literal))
 		if first, dup := seen[name]; dup {
-			d.add(m.Name.StartOffset, "duplicate field %s: it is set in line %d already", quote(name), d.line(first))
+			d.add(m.Name.StartOffset, "duplicate field %s: it is set in line %d already", tui.Quote(name), d.line(first))
 			continue
 		}
 		seen[name] = m.Name.StartOffset
 		n, ok := known[name]
 		if !ok {
-			d.add(m.Name.StartOffset, "unknown field %s%s", quote(name), d.instead(name, t))
+			d.add(m.Name.StartOffset, "unknown field %s%s", tui.Quote(name), d.instead(name, t))
 			continue
 		}
 		d.value(&m.Value, into.Field(n), name)
@@ -145,7 +147,7 @@ func (d *decoder) object(v *hujson.Value, into reflect.Value) {
 func (d *decoder) instead(name string, t reflect.Type) string {
 	known := slices.Sorted(maps.Keys(d.fields[t]))
 	if guess := foreign[name]; guess != "" && slices.Contains(known, guess) {
-		return ": did you mean " + quote(guess) + "?"
+		return ": did you mean " + tui.Quote(guess) + "?"
 	}
 	if strings.Contains(name, "access_key") || strings.Contains(name, "session_token") {
 		return ": keys have no place in a file; `aws-accounts keys add` puts them into the keychain"
@@ -188,7 +190,7 @@ func (d *decoder) stringMap(v *hujson.Value, into reflect.Value, name string) {
 		m := &members[i]
 		key := unquote(m.Name.Value.(hujson.Literal))
 		if first, dup := seen[key]; dup {
-			d.add(m.Name.StartOffset, "duplicate key %s in %q: it is set in line %d already", quote(key), name, d.line(first))
+			d.add(m.Name.StartOffset, "duplicate key %s in %q: it is set in line %d already", tui.Quote(key), name, d.line(first))
 			continue
 		}
 		seen[key] = m.Name.StartOffset
@@ -263,7 +265,7 @@ func duplicate(v *hujson.Value) (quoted string, offset int) {
 		n := &o.Members[i].Name
 		key := unquote(n.Value.(hujson.Literal))
 		if seen[key] {
-			return quote(key), n.StartOffset
+			return tui.Quote(key), n.StartOffset
 		}
 		seen[key] = true
 	}
@@ -304,7 +306,7 @@ func (d *decoder) is(v *hujson.Value, name, want string) bool {
 	case k == 'n':
 		tail = ": leave it out"
 	case k == '0' && want == "a string" && digits(string(lit)):
-		tail = ": write it in quotes, " + quote(string(lit))
+		tail = ": write it in quotes, " + tui.Quote(string(lit))
 	case k == '0' && want == "a string":
 		tail = ": write it in quotes"
 	case k == '"' && want == "true or false":

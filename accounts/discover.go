@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"aws-accounts/internal/awsfiles"
+	"aws-accounts/internal/tui"
 )
 
 // Found is what ~/.aws holds that accounts can be made of: sources before what is assumed from them, so that each of the
@@ -120,13 +121,13 @@ func (d *discovery) resolve(profile string) (account string, err error) {
 func (d *discovery) account(profile string) (string, error) {
 	p, ok := d.files.Profile(profile)
 	if !ok {
-		return "", fmt.Errorf("there is no profile %s", quote(profile))
+		return "", fmt.Errorf("there is no profile %s", tui.Quote(profile))
 	}
 	id, _, token, keyErr := awsfiles.Keys(d.credentials, profile)
 	if name, ours := p.Account(); ours {
 		a, err := d.have.Find(name)
 		if err != nil {
-			return "", fmt.Errorf("the profile is ours, but its account %s isn't in the accounts file", quote(name))
+			return "", fmt.Errorf("the profile is ours, but its account %s isn't in the accounts file", tui.Quote(name))
 		}
 		if keyErr == nil && token == "" && a.Way().Keychain { // an import that was interrupted
 			d.found.Accounts = append(d.found.Accounts, FoundAccount{Account: *a, From: profile, KeyID: id})
@@ -177,7 +178,7 @@ func (d *discovery) base(profile string, b FoundAccount) (string, error) {
 	if a := d.existing(profile); a != nil {
 		switch way := a.Way(); {
 		case !a.IsBase():
-			return "", fmt.Errorf("account %s of the accounts file is another one", quote(a.Name))
+			return "", fmt.Errorf("account %s of the accounts file is another one", tui.Quote(a.Name))
 		case b.KeyID != "" && (way.Profile == profile || way.Keychain): // of the latter an import that was interrupted
 			b.Account = *a
 			d.found.Accounts = append(d.found.Accounts, b)
@@ -205,7 +206,7 @@ func (d *discovery) base(profile string, b FoundAccount) (string, error) {
 
 func (d *discovery) noKey(profile, account string) error {
 	return fmt.Errorf("%w of profile %s in ~/.aws: where aws-vault has it, `aws-vault exec --no-session %s -- aws-accounts keys add %s --from-environment` moves it, then `aws-accounts init` again",
-		errNoKey, quote(profile), profile, account)
+		errNoKey, tui.Quote(profile), profile, account)
 }
 
 func (d *discovery) role(profile, arn string) (string, error) {
@@ -215,7 +216,7 @@ func (d *discovery) role(profile, arn string) (string, error) {
 	}
 	p, ok := parseARN(arn)
 	if !ok {
-		return "", fmt.Errorf("%s is not the ARN of a role", quote(arn))
+		return "", fmt.Errorf("%s is not the ARN of a role", tui.Quote(arn))
 	}
 	a.AccountID = p.account
 	if s := d.get(profile, "duration_seconds"); s != "" {
@@ -313,7 +314,7 @@ func (d *discovery) sso(profile string) (string, error) {
 	if a.SSO.Session == "" {
 		s.Name = cleanName(s.Name)
 		if slices.ContainsFunc(all, func(o SSOSession) bool { return strings.EqualFold(o.Name, s.Name) }) {
-			return "", fmt.Errorf("the accounts file has another SSO session %s", quote(s.Name))
+			return "", fmt.Errorf("the accounts file has another SSO session %s", tui.Quote(s.Name))
 		}
 		d.found.SSOSessions = append(d.found.SSOSessions, s)
 		a.SSO.Session = s.Name
@@ -326,7 +327,7 @@ func (d *discovery) add(profile string, a Account) (string, error) {
 	f := FoundAccount{Account: a, From: profile}
 	if old := d.existing(profile); old != nil {
 		if old.RoleARN != a.RoleARN || (old.SSO == nil) != (a.SSO == nil) {
-			return "", fmt.Errorf("account %s of the accounts file is another one", quote(old.Name))
+			return "", fmt.Errorf("account %s of the accounts file is another one", tui.Quote(old.Name))
 		}
 		f.Account = *old
 	} else {

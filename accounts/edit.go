@@ -14,6 +14,7 @@ import (
 	"aws-accounts/internal/awsfiles"
 	"aws-accounts/internal/hint"
 	"aws-accounts/internal/private"
+	"aws-accounts/internal/tui"
 )
 
 // Edit is `aws-accounts edit [NAME]`: sets fields of an account, or opens the file in an editor.
@@ -67,10 +68,10 @@ func (c *Edit) Run(r *Reader, asker *ask.Asker, locks Locks, stdout io.Writer) e
 		return err
 	}
 	if !changed {
-		fmt.Fprintf(stdout, "%s: unchanged\n", showPath(r.Path))
+		fmt.Fprintf(stdout, "%s: unchanged\n", tui.ShowPath(r.Path))
 		return nil
 	}
-	fmt.Fprint(stdout, awsfiles.Diff(showPath(r.Path), before, after))
+	fmt.Fprint(stdout, awsfiles.Diff(tui.ShowPath(r.Path), before, after))
 	return nil
 }
 
@@ -98,7 +99,7 @@ func editInEditor(path string, asker *ask.Asker, locks string, stdout io.Writer)
 	if err == nil && !bytes.Equal(edited, old) {
 		_, err = Change(ctx, path, locks, func(now []byte) ([]byte, error) {
 			if !bytes.Equal(now, old) {
-				return nil, fmt.Errorf("%s has changed meanwhile and stays as it is", showPath(path))
+				return nil, fmt.Errorf("%s has changed meanwhile and stays as it is", tui.ShowPath(path))
 			}
 			return edited, nil
 		})
@@ -111,9 +112,9 @@ func editInEditor(path string, asker *ask.Asker, locks string, stdout io.Writer)
 	case err != nil:
 		return err
 	case bytes.Equal(edited, old):
-		fmt.Fprintf(stdout, "%s: unchanged\n", showPath(path))
+		fmt.Fprintf(stdout, "%s: unchanged\n", tui.ShowPath(path))
 	default:
-		fmt.Fprintf(stdout, "%s: saved\n", showPath(path))
+		fmt.Fprintf(stdout, "%s: saved\n", tui.ShowPath(path))
 	}
 	return nil
 }

@@ -8,6 +8,7 @@ import (
 
 	"aws-accounts/internal/hint"
 	"aws-accounts/internal/partitions"
+	"aws-accounts/internal/tui"
 )
 
 // Fields are an account's fields as flags, for `add` and `edit`. One that isn't given is nil; an empty one takes the field
@@ -114,11 +115,11 @@ func (f *Fields) list(file *File, a *Account) ([]Field, error) {
 		if *f.Policy != "" {
 			data, err := os.ReadFile(*f.Policy)
 			if err != nil {
-				return nil, hint.New(fmt.Errorf("reading the policy %s: %w", showPath(*f.Policy), cause(err)), "--policy names a file with one: {\"Version\": \"2012-10-17\", \"Statement\": [...]}")
+				return nil, hint.New(fmt.Errorf("reading the policy %s: %w", tui.ShowPath(*f.Policy), hint.FileError(err)), "--policy names a file with one: {\"Version\": \"2012-10-17\", \"Statement\": [...]}")
 			}
 			var object map[string]any
 			if err := json.Unmarshal(data, &object); err != nil {
-				return nil, hint.New(fmt.Errorf("%s holds no JSON object", showPath(*f.Policy)), "a policy is one: {\"Version\": \"2012-10-17\", \"Statement\": [...]}")
+				return nil, hint.New(fmt.Errorf("%s holds no JSON object", tui.ShowPath(*f.Policy)), "a policy is one: {\"Version\": \"2012-10-17\", \"Statement\": [...]}")
 			}
 			if field, err = NewField(field.Name, json.RawMessage(data)); err != nil {
 				return nil, err

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"aws-accounts/internal/hint"
+	"aws-accounts/internal/tui"
 )
 
 // Lifetimes of sessions for which the file says nothing, or too much.
@@ -55,13 +56,13 @@ func (f *File) Find(name string) (*Account, error) {
 	guess := ""
 	for i := range f.Accounts {
 		if a := &f.Accounts[i]; a.ProfileName() == name { // setup calls it so, and the user sees it more often than the name
-			guess = ": did you mean " + quote(a.Name) + ", whose profile is so called?"
+			guess = ": did you mean " + tui.Quote(a.Name) + ", whose profile is so called?"
 		}
 	}
 	if guess == "" {
 		guess = didYouMean(name, f.names())
 	}
-	err := fmt.Errorf("no account %s in %s%s", quote(name), showPath(f.Path), guess)
+	err := fmt.Errorf("no account %s in %s%s", tui.Quote(name), tui.ShowPath(f.Path), guess)
 	if f.shared != nil && f.AccountsFrom.URL != "" {
 		return nil, hint.New(err, "`aws-accounts sync shared` fetches what is new in %s", f.AccountsFrom)
 	}

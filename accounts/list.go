@@ -92,7 +92,7 @@ func (c *List) Run(r *Reader, states States, stdout io.Writer) error {
 	}
 	switch {
 	case len(file.Accounts) == 0:
-		fmt.Fprintf(stdout, "No accounts yet in %s\n", showPath(file.Path))
+		fmt.Fprintf(stdout, "No accounts yet in %s\n", tui.ShowPath(file.Path))
 		return nil
 	case len(all) == 0 && trouble == nil:
 		fmt.Fprintln(stdout, "No such accounts")
@@ -193,7 +193,7 @@ func (c *List) table(all []listed, now time.Time) *tui.Table {
 		switch l.Session {
 		case "active":
 			left := l.Expiration.Sub(now)
-			session = tui.Cell{Text: Left(left), Style: tui.Green}
+			session = tui.Cell{Text: tui.Left(left), Style: tui.Green}
 			if left < soon {
 				session.Style = tui.Yellow
 			}
@@ -225,16 +225,3 @@ const soon = 16 * time.Minute
 
 // RoleName is the last part of a role's ARN, which is how people call it.
 func RoleName(arn string) string { return arn[strings.LastIndexByte(arn, '/')+1:] }
-
-// Left says how much time that is, as people say it: 43m left, 1h05m left, expired.
-func Left(d time.Duration) string {
-	switch {
-	case d <= 0:
-		return "expired"
-	case d < time.Minute:
-		return "under a minute left"
-	case d < time.Hour:
-		return fmt.Sprintf("%dm left", int(d.Minutes()))
-	}
-	return fmt.Sprintf("%dh%02dm left", int(d.Hours()), int(d.Minutes())%60)
-}

@@ -7,15 +7,13 @@ import (
 	"io"
 	"io/fs"
 	"os"
-	"path/filepath"
 	"reflect"
-	"runtime"
-	"syscall"
 	"time"
 
 	"aws-accounts/accounts/version"
 	"aws-accounts/internal/atomicfile"
 	"aws-accounts/internal/hint"
+	"aws-accounts/internal/tui"
 )
 
 // maxSize is a bound against a path that leads astray. 10,000 accounts are 2 MB.
@@ -117,7 +115,7 @@ func read(path string) ([]byte, version.Stamp, error) {
 		if info.IsDir() {
 			what = "a folder, not a file"
 		}
-		return fail(hint.New(fmt.Errorf("reading %s: it is %s", showPath(path), what), "name an accounts file with --accounts-file or AWS_ACCOUNTS_FILE, or leave both out"))
+		return fail(hint.New(fmt.Errorf("reading %s: it is %s", tui.ShowPath(path), what), "name an accounts file with --accounts-file or AWS_ACCOUNTS_FILE, or leave both out"))
 	}
 	if err := checkWritable(path); err != nil {
 		return fail(notFound(path, err))
@@ -133,7 +131,7 @@ func readWhole(path string) ([]byte, version.Stamp, error) {
 			return data, stamp, err
 		}
 	}
-	return nil, version.Stamp{}, fmt.Errorf("reading %s: %w", showPath(path), errChanged)
+	return nil, version.Stamp{}, fmt.Errorf("reading %s: %w", tui.ShowPath(path), errChanged)
 }
 
 var errChanged = errors.New("it changes while it is read")
@@ -154,7 +152,7 @@ func readOnce(path string) ([]byte, version.Stamp, error) {
 		return nil, version.Stamp{}, notFound(path, err)
 	}
 	if len(data) > maxSize {
-		return nil, version.Stamp{}, fmt.Errorf("reading %s: it is larger than %d MB", showPath(path), maxSize>>20)
+		return nil, version.Stamp{}, fmt.Errorf("reading %s: it is larger than %d MB", tui.ShowPath(path), maxSize>>20)
 	}
 	after, err := version.StatOpen(file)
 	if err != nil {
@@ -171,52 +169,9 @@ func notFound(path string, err error) error {
 	if hint.Of(err) != "" {
 		return err // is complete
 	}
-	err = fmt.Errorf("reading %s: %w", showPath(path), cause(err))
+	err = fmt.Errorf("reading %s: %w", tui.ShowPath(path), hint.FileError(err))
 	if errors.Is(err, fs.ErrNotExist) {
 		return hint.New(err, "`aws-accounts init` makes an accounts file")
 	}
 	return err
-}
-
-// cause is a file system error without the path, which its callers say themselves, printable, and with what to do about it.
-func cause(err error) error {
-	pe, ok := errors.AsType[*fs.PathError](err)
-	if !ok {
-		return err
-	}
-	if step := FileStep(err); step != "" {
-		return hint.New(pe.Err, "%s", step)
-	}
-	return pe.Err
-}
-
-// FileStep is the next step for an error of the file system about a path, "" for another one, and where nothing is at the path.
-func FileStep(err error) string {
-	pe, ok := errors.AsType[*fs.PathError](err)
-	if !ok || errors.Is(err, fs.ErrNotExist) {
-		return ""
-	}
-	path := pe.Path
-	for { // a new file, also one on the way to be one, is a matter of the folder
-		if _, err := os.Lstat(path); err == nil || path == filepath.Dir(path) {
-			break
-		}
-		path = filepath.Dir(path)
-	}
-	path = hint.Word(path)
-	show := "`ls -ld " + path + "` shows what it is and whose"
-	if runtime.GOOS == "windows" {
-		show = "`icacls " + path + "` shows who may do what with it"
-	}
-	switch {
-	case errors.Is(err, syscall.EISDIR):
-		return path + " is a folder: name a file"
-	case errors.Is(err, syscall.EROFS):
-		return "the file system of " + path + " is read-only: use another place"
-	case errors.Is(err, syscall.ENOSPC):
-		return "make room on the disk of " + path + ", then try again"
-	case errors.Is(err, fs.ErrPermission) && runtime.GOOS != "windows":
-		return show + "; `chmod u+rwX " + path + "` opens it to you if it is yours"
-	}
-	return show
 }

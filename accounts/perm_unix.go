@@ -12,6 +12,7 @@ import (
 	"syscall"
 
 	"aws-accounts/internal/hint"
+	"aws-accounts/internal/tui"
 )
 
 // checkWritable refuses a file that somebody else can change or swap for another, since it can name commands to run.
@@ -27,7 +28,7 @@ func Mend(path, home string) (mended []string, err error) {
 	uid := os.Geteuid()
 	w := walk{uid: uid, seen: map[string]bool{}}
 	if err := w.to(abs); err != nil {
-		return nil, cause(err)
+		return nil, hint.FileError(err)
 	}
 	for _, p := range w.open {
 		inside, err := filepath.Rel(home, p)
@@ -39,7 +40,7 @@ func Mend(path, home string) (mended []string, err error) {
 			continue
 		}
 		if err := os.Chmod(p, info.Mode()&^0o022); err != nil {
-			return mended, fmt.Errorf("taking others' right to write from %s: %w", showPath(p), cause(err))
+			return mended, fmt.Errorf("taking others' right to write from %s: %w", tui.ShowPath(p), hint.FileError(err))
 		}
 		mended = append(mended, p)
 	}
@@ -145,7 +146,7 @@ func (w *walk) folder(path string, folder, entry fs.FileInfo, last bool) {
 func (w *walk) mode(path string, info fs.FileInfo) {
 	if !w.seen[path] {
 		w.seen[path] = true
-		w.wrong = append(w.wrong, fmt.Sprintf("%s can be written by %s (%s)", showPath(path), writable(info), info.Mode()))
+		w.wrong = append(w.wrong, fmt.Sprintf("%s can be written by %s (%s)", tui.ShowPath(path), writable(info), info.Mode()))
 		w.open = append(w.open, path)
 		w.chmods = append(w.chmods, hint.Word(path))
 	}
@@ -154,7 +155,7 @@ func (w *walk) mode(path string, info fs.FileInfo) {
 func (w *walk) owner(path string, info fs.FileInfo) {
 	if key := "owner of " + path; !w.seen[key] {
 		w.seen[key] = true
-		w.wrong = append(w.wrong, fmt.Sprintf("%s belongs to user %d", showPath(path), uidOf(info)))
+		w.wrong = append(w.wrong, fmt.Sprintf("%s belongs to user %d", tui.ShowPath(path), uidOf(info)))
 		w.chowns = append(w.chowns, hint.Word(path))
 	}
 }
@@ -171,7 +172,7 @@ func (w *walk) err(path string) error {
 		steps = append(steps, "chmod go-w "+strings.Join(w.chmods, " "))
 	}
 	err := errors.New("others can change it, and it can name commands to run: " + strings.Join(w.wrong, "; "))
-	return hint.New(fmt.Errorf("refusing %s: %w", showPath(path), err), "`%s`", strings.Join(steps, " && "))
+	return hint.New(fmt.Errorf("refusing %s: %w", tui.ShowPath(path), err), "`%s`", strings.Join(steps, " && "))
 }
 
 func (w *walk) theirs(info fs.FileInfo) bool {

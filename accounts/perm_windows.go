@@ -10,6 +10,7 @@ import (
 	"golang.org/x/sys/windows"
 
 	"aws-accounts/internal/hint"
+	"aws-accounts/internal/tui"
 )
 
 // checkWritable refuses a file that somebody else can change or swap for another, since it can name commands to run. That is
@@ -34,7 +35,7 @@ func checkWritable(path string) error {
 	if err != nil {
 		return err
 	}
-	next := fmt.Sprintf("`icacls \"%s\" /inheritance:r /grant:r *%s:F *%s:F *%s:F`", showPath(target), user.User.Sid, system, administrators)
+	next := fmt.Sprintf("`icacls \"%s\" /inheritance:r /grant:r *%s:F *%s:F *%s:F`", tui.ShowPath(target), user.User.Sid, system, administrators)
 	for _, way := range []string{abs, target} {
 		for dir := filepath.Dir(way); ; dir = filepath.Dir(dir) {
 			others, err := othersRights(dir, swapBelow, user.User.Sid)
@@ -57,7 +58,7 @@ func checkWritable(path string) error {
 		return nil
 	}
 	err = errors.New("others can change it, and it can name commands to run: " + strings.Join(wrong, "; "))
-	return hint.New(fmt.Errorf("refusing %s: %w", showPath(path), err), "%s", next)
+	return hint.New(fmt.Errorf("refusing %s: %w", tui.ShowPath(path), err), "%s", next)
 }
 
 // Mend leaves it to the user: the error says how.
@@ -83,26 +84,26 @@ const (
 func othersRights(path string, rights windows.ACCESS_MASK, user *windows.SID) (wrong []string, err error) {
 	list, err := windows.GetNamedSecurityInfo(path, windows.SE_FILE_OBJECT, windows.OWNER_SECURITY_INFORMATION|windows.DACL_SECURITY_INFORMATION)
 	if err != nil {
-		return nil, fmt.Errorf("the access list of %s: %w", showPath(path), err)
+		return nil, fmt.Errorf("the access list of %s: %w", tui.ShowPath(path), err)
 	}
 	owner, _, err := list.Owner()
 	if err != nil {
-		return nil, fmt.Errorf("the owner of %s: %w", showPath(path), err)
+		return nil, fmt.Errorf("the owner of %s: %w", tui.ShowPath(path), err)
 	}
 	if !trusted(owner, user) {
-		wrong = append(wrong, fmt.Sprintf("%s belongs to %s", showPath(path), accountName(owner)))
+		wrong = append(wrong, fmt.Sprintf("%s belongs to %s", tui.ShowPath(path), accountName(owner)))
 	}
 	dacl, _, err := list.DACL()
 	if errors.Is(err, windows.ERROR_OBJECT_NOT_FOUND) || err == nil && dacl == nil { // no list at all, as on FAT
-		return append(wrong, showPath(path)+" can be written by everybody"), nil
+		return append(wrong, tui.ShowPath(path)+" can be written by everybody"), nil
 	}
 	if err != nil {
-		return nil, fmt.Errorf("the access list of %s: %w", showPath(path), err)
+		return nil, fmt.Errorf("the access list of %s: %w", tui.ShowPath(path), err)
 	}
 	for i := range uint32(dacl.AceCount) {
 		var entry *windows.ACCESS_ALLOWED_ACE
 		if err := windows.GetAce(dacl, i, &entry); err != nil {
-			return nil, fmt.Errorf("the access list of %s: %w", showPath(path), err)
+			return nil, fmt.Errorf("the access list of %s: %w", tui.ShowPath(path), err)
 		}
 		if entry.Header.AceFlags&windows.INHERIT_ONLY_ACE != 0 || entry.Mask&rights == 0 {
 			continue
@@ -112,10 +113,10 @@ func othersRights(path string, rights windows.ACCESS_MASK, user *windows.SID) (w
 		case windows.ACCESS_DENIED_ACE_TYPE:
 		case windows.ACCESS_ALLOWED_ACE_TYPE, allowedIf:
 			if !trusted(who, user) {
-				wrong = append(wrong, fmt.Sprintf("%s can be written by %s", showPath(path), accountName(who)))
+				wrong = append(wrong, fmt.Sprintf("%s can be written by %s", tui.ShowPath(path), accountName(who)))
 			}
 		default:
-			wrong = append(wrong, fmt.Sprintf("%s has an entry in its access list that files don't have (type %d)", showPath(path), entry.Header.AceType))
+			wrong = append(wrong, fmt.Sprintf("%s has an entry in its access list that files don't have (type %d)", tui.ShowPath(path), entry.Header.AceType))
 		}
 	}
 	return wrong, nil
@@ -142,7 +143,7 @@ func accountName(who *windows.SID) string {
 	case err != nil:
 		return who.String()
 	case domain != "":
-		return showPath(domain + `\` + name)
+		return tui.ShowPath(domain + `\` + name)
 	}
-	return showPath(name)
+	return tui.ShowPath(name)
 }

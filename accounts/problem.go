@@ -4,10 +4,10 @@ import (
 	"bytes"
 	"fmt"
 	"slices"
-	"strconv"
 	"strings"
-	"unicode"
 	"unicode/utf8"
+
+	"aws-accounts/internal/tui"
 )
 
 // Problem is something in the file that its owner should look at. Line and Column count from 1, the column in characters.
@@ -36,10 +36,10 @@ func (p *Problems) Error() string {
 			b.WriteByte('\n')
 		}
 		if i == shownProblems {
-			fmt.Fprintf(&b, "%s: %d more", showPath(p.Path), len(p.List)-i)
+			fmt.Fprintf(&b, "%s: %d more", tui.ShowPath(p.Path), len(p.List)-i)
 			break
 		}
-		fmt.Fprintf(&b, "%s:%d:%d: %s", showPath(p.Path), e.Line, e.Column, e.Message)
+		fmt.Fprintf(&b, "%s:%d:%d: %s", tui.ShowPath(p.Path), e.Line, e.Column, e.Message)
 	}
 	return b.String()
 }
@@ -94,41 +94,4 @@ func advance(b []byte, line, column int) (int, int) {
 		column, b = 1, b[i+1:]
 	}
 	return line, column + utf8.RuneCount(b)
-}
-
-// quote shows a piece of somebody's text: on one line, nothing in it that a terminal obeys (escapes, line ends, marks
-// that turn the direction of writing), and not much of it.
-func quote(s string) string {
-	const most = 100
-	n := 0
-	for i := range s {
-		if n++; n > most {
-			return strconv.Quote(s[:i]) + "…"
-		}
-	}
-	return strconv.Quote(s)
-}
-
-// quoteAll lists a few.
-func quoteAll(list []string) string {
-	const most = 5
-	var q []string
-	for i, s := range list {
-		if i == most {
-			q = append(q, fmt.Sprintf("%d more", len(list)-i))
-			break
-		}
-		q = append(q, quote(s))
-	}
-	return strings.Join(q, ", ")
-}
-
-// showPath leaves an ordinary path as it is.
-func showPath(path string) string {
-	for _, r := range path {
-		if !unicode.IsPrint(r) || r == utf8.RuneError {
-			return strconv.Quote(path)
-		}
-	}
-	return path
 }

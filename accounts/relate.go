@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"aws-accounts/internal/partitions"
+	"aws-accounts/internal/tui"
 )
 
 // What check.source holds besides an account's number.
@@ -37,7 +38,7 @@ func (c *check) names() {
 		lower := strings.ToLower(a.Name)
 		if j, dup := c.byName[lower]; dup {
 			c.at(&c.nodes[i], "name", "duplicate name %s: the account in line %d has it already%s",
-				quote(a.Name), c.line(member(&c.nodes[j], "name").StartOffset), whatCaseIs(a.Name, c.f.Accounts[j].Name))
+				tui.Quote(a.Name), c.line(member(&c.nodes[j], "name").StartOffset), whatCaseIs(a.Name, c.f.Accounts[j].Name))
 			continue
 		}
 		c.byName[lower] = i
@@ -67,7 +68,7 @@ func (c *check) profiles() {
 				at = j
 				a, other = other, a
 			}
-			c.at(&c.nodes[at], "profile", `profile %s is that of account %s already: give one of them another "profile"`, quote(p), quote(other.Name))
+			c.at(&c.nodes[at], "profile", `profile %s is that of account %s already: give one of them another "profile"`, tui.Quote(p), tui.Quote(other.Name))
 			continue
 		}
 		seen[p] = i
@@ -105,9 +106,9 @@ func (c *check) sources() {
 			}
 			guess := c.guess(a.Source, names)
 			if guess == "" && len(bases) > 0 {
-				guess = ": a base account is " + quoteAll(bases[:1])
+				guess = ": a base account is " + tui.QuoteAll(bases[:1])
 			}
-			c.at(v, "source", "no account %s to be the source%s", quote(a.Source), guess)
+			c.at(v, "source", "no account %s to be the source%s", tui.Quote(a.Source), guess)
 		case anyBroken:
 			c.source[i] = unknown
 		case len(bases) > 1:
@@ -115,7 +116,7 @@ func (c *check) sources() {
 			if c.doubt == "" && a.Name != "" && c.f.Accounts[i].From == "" {
 				c.doubt = fmt.Sprintf("edit %s --source=%s", a.Name, bases[0])
 			}
-			c.add(v.StartOffset, `account %s needs a "source", since there is more than one base account: %s`, quote(a.Name), quoteAll(bases))
+			c.add(v.StartOffset, `account %s needs a "source", since there is more than one base account: %s`, tui.Quote(a.Name), tui.QuoteAll(bases))
 		default:
 			c.source[i] = base
 		}
@@ -183,7 +184,7 @@ func (c *check) chain(i int) {
 		}
 		_, known := partitions.Called(p.partition)
 		if r := partitions.Of(region); r != p.partition && (r != "aws" || known) {
-			c.at(v, "region", "region %s is in partition %s, but the role is in %s%s", quote(region), r, p.partition, tail)
+			c.at(v, "region", "region %s is in partition %s, but the role is in %s%s", tui.Quote(region), r, p.partition, tail)
 		}
 	}
 	j := c.source[i]
@@ -192,15 +193,15 @@ func (c *check) chain(i int) {
 	}
 	s := &c.f.Accounts[j]
 	if q, ok := parseARN(s.RoleARN); ok && q.partition != p.partition {
-		c.at(v, "source", "the source %s is in partition %s, but the role is in %s: sessions don't pass from one to another", quote(s.Name), q.partition, p.partition)
+		c.at(v, "source", "the source %s is in partition %s, but the role is in %s: sessions don't pass from one to another", tui.Quote(s.Name), q.partition, p.partition)
 	}
 	chained := !s.IsBase() || s.Way().WebIdentityTokenFile != ""
 	if chained && a.MFASerial != "" {
-		c.at(v, "mfa_serial", `"mfa_serial" is of no use here, since %s is no user: give it to the base account that the chain begins at`, quote(s.Name))
+		c.at(v, "mfa_serial", `"mfa_serial" is of no use here, since %s is no user: give it to the base account that the chain begins at`, tui.Quote(s.Name))
 	}
 	m, isARN := parseARN(a.MFASerial)
 	if !chained && isARN && IsAccountID(s.AccountID) && IsAccountID(m.account) && m.account != s.AccountID {
-		c.at(v, "mfa_serial", `"mfa_serial" is in account %s, but the source %s is in %s: a device is in the account of its user`, m.account, quote(s.Name), s.AccountID)
+		c.at(v, "mfa_serial", `"mfa_serial" is in account %s, but the source %s is in %s: a device is in the account of its user`, m.account, tui.Quote(s.Name), s.AccountID)
 	}
 }
 
@@ -233,9 +234,9 @@ func (c *check) notes() []Problem {
 			}
 			whose := "credentials begin at"
 			if base != "" {
-				whose = "account " + quote(base) + " begins at"
+				whose = "account " + tui.Quote(base) + " begins at"
 			}
-			n.at(v, field, `profile %s is the one that %s, so that it can't be set up for this account: give it another "profile"`, quote(a.ProfileName()), whose)
+			n.at(v, field, `profile %s is the one that %s, so that it can't be set up for this account: give it another "profile"`, tui.Quote(a.ProfileName()), whose)
 		}
 		if !a.IsChained() {
 			continue
@@ -248,7 +249,7 @@ func (c *check) notes() []Problem {
 	}
 	if len(cut) > 0 {
 		n.at(member(c.root, "defaults"), "duration", "%s get %s instead of %s: AWS gives no more to a role that is assumed by a role",
-			quoteAll(cut), Duration(ChainedDuration), c.f.Defaults.Duration)
+			tui.QuoteAll(cut), Duration(ChainedDuration), c.f.Defaults.Duration)
 	}
 	return n.problems()
 }

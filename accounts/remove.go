@@ -10,6 +10,7 @@ import (
 
 	"aws-accounts/internal/ask"
 	"aws-accounts/internal/hint"
+	"aws-accounts/internal/tui"
 )
 
 // RemoveCommand is `aws-accounts remove NAME…`: takes accounts out, with their stanzas and sessions.
@@ -50,7 +51,7 @@ func (c *RemoveCommand) Run(r *Reader, asker *ask.Asker, locks Locks, program *P
 	}
 	for _, a := range gone {
 		if users := usersOf(file, a, gone); len(users) > 0 {
-			return hint.New(fmt.Errorf("%s is the source of %s", a.Name, quoteAll(users)),
+			return hint.New(fmt.Errorf("%s is the source of %s", a.Name, tui.QuoteAll(users)),
 				"remove them as well, or give them another: `aws-accounts edit %s --source=NAME`", users[0])
 		}
 	}

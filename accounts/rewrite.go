@@ -10,6 +10,8 @@ import (
 	"strings"
 
 	"github.com/tailscale/hujson"
+
+	"aws-accounts/internal/tui"
 )
 
 // The edits of the accounts file: pure functions from bytes to bytes. What one of them returns is a valid file if the old
@@ -221,7 +223,7 @@ func rewrite(path string, data []byte, edits ...func(*tree) error) ([]byte, erro
 	for _, edit := range edits {
 		root, err := hujson.Parse(edited)
 		if err != nil {
-			return nil, fmt.Errorf("an edit of ours has spoilt %s: nothing is written", showPath(path)) // the fuzz tests never see it
+			return nil, fmt.Errorf("an edit of ours has spoilt %s: nothing is written", tui.ShowPath(path)) // the fuzz tests never see it
 		}
 		t := &tree{data: edited, root: root, file: file}
 		if err := edit(t); err != nil {

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"aws-accounts/internal/hint"
+	"aws-accounts/internal/tui"
 )
 
 // Select returns the accounts that names stand for, each once and in the file's order for a pattern: an account's name, or a
@@ -30,7 +31,7 @@ func (f *File) Select(names []string) (chosen []*Account, err error) {
 		for i := range f.Accounts {
 			match, err := path.Match(strings.ToLower(name), strings.ToLower(f.Accounts[i].Name))
 			if err != nil {
-				return nil, hint.Usage(fmt.Errorf("%s is no pattern", quote(name)), "write one like 'prod-*'")
+				return nil, hint.Usage(fmt.Errorf("%s is no pattern", tui.Quote(name)), "write one like 'prod-*'")
 			}
 			if match {
 				found = true
@@ -38,7 +39,7 @@ func (f *File) Select(names []string) (chosen []*Account, err error) {
 			}
 		}
 		if !found {
-			return nil, hint.New(fmt.Errorf("no account in %s is called like %s", showPath(f.Path), quote(name)), "`aws-accounts list` shows the accounts")
+			return nil, hint.New(fmt.Errorf("no account in %s is called like %s", tui.ShowPath(f.Path), tui.Quote(name)), "`aws-accounts list` shows the accounts")
 		}
 	}
 	return chosen, nil

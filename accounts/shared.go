@@ -22,6 +22,7 @@ import (
 	"aws-accounts/internal/atomicfile"
 	"aws-accounts/internal/hint"
 	"aws-accounts/internal/place"
+	"aws-accounts/internal/tui"
 )
 
 // AccountsFrom names an accounts file that a team shares, which is only read. Field by field and account by account, what
@@ -49,7 +50,7 @@ type shared struct {
 	trouble error         // why this is such a copy, or nothing
 }
 
-func (from *AccountsFrom) String() string { return showPath(from.File + from.URL) }
+func (from *AccountsFrom) String() string { return tui.ShowPath(from.File + from.URL) }
 
 // S3 returns the parts of an address s3://BUCKET/KEY.
 func (from *AccountsFrom) S3() (bucket, key string, ok bool) {
@@ -105,7 +106,7 @@ func (from *AccountsFrom) Keep(content, signature []byte) (new, changed, gone []
 		}
 	}
 	if err := atomicfile.Write(path, content, 0o600); err != nil {
-		return nil, nil, nil, fmt.Errorf("keeping a copy of %s: %w", from, cause(err))
+		return nil, nil, nil, fmt.Errorf("keeping a copy of %s: %w", from, hint.FileError(err))
 	}
 	for i := range f.Accounts {
 		a := &f.Accounts[i]
@@ -188,7 +189,7 @@ func (from *AccountsFrom) load(path string) (*shared, error) {
 func (from *AccountsFrom) read(path string) (*shared, error) {
 	info, err := os.Stat(path)
 	if err != nil {
-		return nil, cause(err)
+		return nil, hint.FileError(err)
 	}
 	if err := sharedMode(path, info); err != nil {
 		return nil, err
@@ -226,7 +227,7 @@ func sharedMode(path string, info fs.FileInfo) error {
 	}
 	folder, err := os.Stat(filepath.Dir(path))
 	if err != nil {
-		return cause(err)
+		return hint.FileError(err)
 	}
 	const others, sticky = 0o002, fs.ModeSticky
 	if info.Mode()&others != 0 || folder.Mode()&others != 0 && folder.Mode()&sticky == 0 {
@@ -294,11 +295,11 @@ func (c *check) accountsFrom() bool {
 	case from.File != "" && from.URL != "":
 		c.at(v, "url", `"accounts_from" has both "file" and "url": it is one of them`)
 	case from.URL != "" && !isS3 && !IsStartURL(from.URL):
-		c.at(v, "url", `url %s is neither https://… nor s3://BUCKET/KEY`, quote(from.URL))
+		c.at(v, "url", `url %s is neither https://… nor s3://BUCKET/KEY`, tui.Quote(from.URL))
 	case isS3 && from.Account == "":
 		c.missing(v, "account", `"accounts_from" at S3 needs an "account": whose credentials fetch it`)
 	case isS3 && !slices.ContainsFunc(c.f.names(), func(name string) bool { return strings.EqualFold(name, from.Account) }):
-		c.at(v, "account", "there is no account %s in this file%s: it fetches the others", quote(from.Account), didYouMean(from.Account, c.f.names()))
+		c.at(v, "account", "there is no account %s in this file%s: it fetches the others", tui.Quote(from.Account), didYouMean(from.Account, c.f.names()))
 	case !isS3 && from.Account != "":
 		c.at(v, "account", `"account" is for s3://BUCKET/KEY`)
 	}

@@ -10,9 +10,11 @@ import (
 	"strings"
 
 	"aws-accounts/internal/awsfiles"
+	"aws-accounts/internal/dotaws"
 	"aws-accounts/internal/hint"
 	"aws-accounts/internal/pattern"
 	"aws-accounts/internal/place"
+	"aws-accounts/internal/tui"
 )
 
 // prefixName is what the names of profiles that setup writes may begin with.
@@ -36,7 +38,7 @@ type StanzaEdit struct {
 // others are written.
 func (c *StanzaEdit) Run(r *Reader, program *Program, stdout io.Writer) error {
 	if p := c.Prefix; p != nil && *p != "" && !prefixName.MatchString(*p) {
-		return hint.Usage(fmt.Errorf("--profile-prefix: no profile's name can begin with %s", quote(*p)), "letters, digits and . _ @ + - are safe, as in --profile-prefix=aa-")
+		return hint.Usage(fmt.Errorf("--profile-prefix: no profile's name can begin with %s", tui.Quote(*p)), "letters, digits and . _ @ + - are safe, as in --profile-prefix=aa-")
 	}
 	file, err := r.File()
 	if err != nil {
@@ -58,7 +60,7 @@ func (c *StanzaEdit) Run(r *Reader, program *Program, stdout io.Writer) error {
 	if c.DryRun {
 		err = showEdit(stdout, path, edit)
 	} else {
-		_, err = ChangeConfig(context.Background(), path, edit)
+		_, err = dotaws.ChangeConfig(context.Background(), path, edit)
 	}
 	if err != nil {
 		return err
@@ -98,7 +100,7 @@ func (c *StanzaEdit) edit(file *File, program *Program, old []byte) ([]byte, aws
 	for _, a := range chosen {
 		if base, begins := beginnings[a.ProfileName()]; begins && base != a {
 			report.Conflicts = append(report.Conflicts, awsfiles.Conflict{Profile: a.ProfileName(),
-				Reason: "credentials begin at it, so that it can't be the profile of " + quote(a.Name)})
+				Reason: "credentials begin at it, so that it can't be the profile of " + tui.Quote(a.Name)})
 		}
 	}
 	return edited, report, err
@@ -151,7 +153,7 @@ func (c *StanzaEdit) chosen(file *File) ([]*Account, error) {
 }
 
 func showEdit(w io.Writer, path string, edit func([]byte) ([]byte, error)) error {
-	old, err := ReadAWS(path)
+	old, err := dotaws.ReadToChange(path)
 	if err != nil {
 		return err
 	}
@@ -199,7 +201,7 @@ func (c *StanzaEdit) tellCaveats(w io.Writer, file *File, config []byte) error {
 	if err != nil {
 		return err
 	}
-	credentials, err := ReadAWS(path)
+	credentials, err := dotaws.ReadToChange(path)
 	if err != nil {
 		return err
 	}
@@ -230,7 +232,7 @@ func (c *StanzaEdit) tellCaveats(w io.Writer, file *File, config []byte) error {
 	}
 	if len(noRegion) > 0 && os.Getenv("AWS_DEFAULT_REGION") == "" {
 		fmt.Fprintf(w, "note: no region for %s: set \"defaults\": {\"region\": \"…\"} in %s, or the AWS CLI asks for --region\n",
-			quoteAll(noRegion), showPath(file.Path))
+			tui.QuoteAll(noRegion), tui.ShowPath(file.Path))
 	}
 	return nil
 }

@@ -3,6 +3,8 @@ package accounts
 import (
 	"slices"
 	"strings"
+
+	"aws-accounts/internal/tui"
 )
 
 // nearest returns up to three of known that somebody may have meant by s: with at most two slips of the finger (one, if
@@ -42,9 +44,9 @@ func didYouMean(s string, known []string) string {
 	case 0:
 		return ""
 	case 1:
-		return ": did you mean " + quote(n[0]) + "?"
+		return ": did you mean " + tui.Quote(n[0]) + "?"
 	default:
-		return ": did you mean one of " + quoteAll(n) + "?"
+		return ": did you mean one of " + tui.QuoteAll(n) + "?"
 	}
 }
 

@@ -9,6 +9,8 @@ import (
 	"unicode/utf8"
 
 	"github.com/tailscale/hujson"
+
+	"aws-accounts/internal/tui"
 )
 
 // maxDepth is far beyond what a policy needs. The parser calls itself for each level, and a Go program can't survive a
@@ -178,7 +180,7 @@ func literalProblem(rest []byte) string {
 	case lower == "true" || lower == "false" || lower == "null":
 		return fmt.Sprintf("in JSON this is written %s", lower)
 	case digits(word):
-		return fmt.Sprintf(`a number can't begin with 0: if it is an account ID, write it in quotes, %s`, quote(word))
+		return fmt.Sprintf(`a number can't begin with 0: if it is an account ID, write it in quotes, %s`, tui.Quote(word))
 	}
 	return "this is not a JSON value: a string needs double quotes"
 }

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"io"
 	"strings"
+
+	"aws-accounts/internal/tui"
 )
 
 // Forget forgets the sessions of accounts.
@@ -25,7 +27,7 @@ func TakeOut(ctx context.Context, r *Reader, names []string, locks Locks, progra
 	}); err != nil {
 		return err
 	}
-	fmt.Fprintf(stdout, "%s: removed %s\n", showPath(r.Path), strings.Join(names, ", "))
+	fmt.Fprintf(stdout, "%s: removed %s\n", tui.ShowPath(r.Path), strings.Join(names, ", "))
 	for _, name := range names {
 		if a, err := file.Find(name); err == nil && a.Way().Keychain {
 			fmt.Fprintf(stdout, "next: the access key of %s is still in the keychain; `aws-accounts keys remove %s` forgets it\n", a.Name, a.Name)

@@ -26,8 +26,8 @@ func (Validate) Run(r *Reader, stdout io.Writer) error {
 		return err
 	}
 	for _, n := range file.Notes() {
-		fmt.Fprintf(stdout, "%s:%d:%d: note: %s\n", showPath(file.Path), n.Line, n.Column, n.Message)
+		fmt.Fprintf(stdout, "%s:%d:%d: note: %s\n", tui.ShowPath(file.Path), n.Line, n.Column, n.Message)
 	}
-	fmt.Fprintf(stdout, "%s: %s, no errors\n", showPath(file.Path), tui.Count(len(file.Accounts), "account"))
+	fmt.Fprintf(stdout, "%s: %s, no errors\n", tui.ShowPath(file.Path), tui.Count(len(file.Accounts), "account"))
 	return nil
 }

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"time"
 	"unicode/utf16"
+
+	"aws-accounts/internal/tui"
 )
 
 // Duration is a length of time in whole seconds, written in the file as a Go duration ("1h30m") or as seconds (3600).
@@ -26,15 +28,15 @@ func ParseDuration(s string) (Duration, error) {
 		// Beyond int64 it is out of range too, which is what ParseInt's result then is.
 		n, nerr := strconv.ParseInt(s, 10, 64)
 		if nerr != nil && n == 0 {
-			return 0, fmt.Errorf(`%s is not a duration: write one like "1h30m", or seconds`, quote(s))
+			return 0, fmt.Errorf(`%s is not a duration: write one like "1h30m", or seconds`, tui.Quote(s))
 		}
 		v = time.Duration(min(max(n, -1), int64(maxDuration/time.Second)+1)) * time.Second
 	}
 	switch {
 	case v < minDuration || v > maxDuration:
-		return 0, fmt.Errorf("%s is out of range: 15m is the least, 12h the most", quote(s))
+		return 0, fmt.Errorf("%s is out of range: 15m is the least, 12h the most", tui.Quote(s))
 	case v%time.Second != 0:
-		return 0, fmt.Errorf("%s is not in whole seconds", quote(s))
+		return 0, fmt.Errorf("%s is not in whole seconds", tui.Quote(s))
 	}
 	return Duration(v), nil
 }

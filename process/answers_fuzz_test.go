@@ -13,6 +13,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 
 	"aws-accounts/internal/hint"
+	"aws-accounts/internal/route"
 )
 
 // answering is a client of STS that gets this answer to whatever it asks.
@@ -42,14 +43,14 @@ func FuzzAnswers(f *testing.F) {
 	f.Add(400, []byte(strings.Replace(refused, "User: ", "x"+strings.Repeat("é", 300), 1)))
 	f.Add(503, []byte{})
 	a := &explained.Accounts[1]
-	hop := &Hop{Account: a, RoleARN: a.RoleARN, SessionName: "me", Duration: time.Hour}
+	hop := &route.Hop{Account: a, RoleARN: a.RoleARN, SessionName: "me", Duration: time.Hour}
 	f.Fuzz(func(t *testing.T, status int, body []byte) {
 		if status < 200 || status > 599 {
 			return
 		}
 		c := &client{report: func(error) {}, sts: sts.New(sts.Options{Region: "eu-west-1", HTTPClient: answering{status, body}, Retryer: aws.NopRetryer{},
 			Credentials: aws.AnonymousCredentials{}})}
-		got, err := c.assumeRole(t.Context(), hop, FromKey, "")
+		got, err := c.assumeRole(t.Context(), hop, route.FromKey, "")
 		if err == nil {
 			if got.AccessKeyID == "" || got.SecretAccessKey == "" || got.SessionToken == "" || !got.CanExpire {
 				t.Error("half a set of credentials")

@@ -62,7 +62,7 @@ func (c *Assume) Run(r *Resolver, program *accounts.Program, flags hint.Flags, s
 	if credentials.CanExpire {
 		left := credentials.Expires.Sub(r.Sessions.Now())
 		fmt.Fprintf(stdout, "%s: account %s, session valid until %s (%s)\n", a.Name, credentials.AccountID,
-			credentials.Expires.Local().Format("15:04"), accounts.Left(left))
+			credentials.Expires.Local().Format("15:04"), tui.Left(left))
 	} else {
 		fmt.Fprintf(stdout, "%s: account %s, long-term keys as they are\n", a.Name, credentials.AccountID)
 	}

@@ -14,6 +14,8 @@ import (
 	"aws-accounts/internal/hint"
 	"aws-accounts/internal/partitions"
 	"aws-accounts/internal/pattern"
+	"aws-accounts/internal/route"
+	"aws-accounts/internal/tui"
 	"aws-accounts/process/protocol"
 )
 
@@ -87,7 +89,7 @@ func (c *Console) Run(r *Resolver, stdout io.Writer) error {
 	}
 	end := ""
 	if !until.IsZero() { // a profile may have a session without saying how long it lasts
-		end = fmt.Sprintf(", until %s (%s)", until.Local().Format("15:04"), accounts.Left(until.Sub(r.Sessions.Now())))
+		end = fmt.Sprintf(", until %s (%s)", until.Local().Format("15:04"), tui.Left(until.Sub(r.Sessions.Now())))
 	}
 	_, err = fmt.Fprintf(stdout, "%s: the console is open in the browser%s\n", a.Name, end)
 	return err
@@ -97,7 +99,7 @@ var serviceName = pattern.New(`^[a-z0-9][a-z0-9-]*$`)
 
 // site checks what was asked for, and finds out where that is.
 func (c *Console) site(a *accounts.Account) (*consoleSite, error) {
-	partition := partitionOf(a)
+	partition := route.PartitionOf(a)
 	if partition == "" {
 		region := a.EffectiveRegion()
 		if a.SSO != nil {
@@ -105,12 +107,12 @@ func (c *Console) site(a *accounts.Account) (*consoleSite, error) {
 		}
 		partition = partitions.Of(region)
 	}
-	way, err := RouteTo(a)
+	way, err := route.To(a)
 	if err != nil {
 		return nil, err
 	}
 	hop := way.Last()
-	region := ProfileRegion(a)
+	region := route.ProfileRegion(a)
 	if region == "" || partitions.Of(region) != partition {
 		region = hop.Settings.In(partition)
 	}

@@ -17,17 +17,18 @@ import (
 	"aws-accounts/accounts"
 	"aws-accounts/internal/hint"
 	"aws-accounts/internal/partitions"
+	"aws-accounts/internal/route"
 )
 
 // consoleSite is where a partition's console is, and where one signs in to it.
 type consoleSite struct {
 	federation  string
 	destination string
-	settings    *Settings
+	settings    *route.Settings
 }
 
 // newConsoleSite has it in the console of a region. The newer partitions have sign-in hosts by region alone.
-func newConsoleSite(partition, region, service string, settings *Settings) *consoleSite {
+func newConsoleSite(partition, region, service string, settings *route.Settings) *consoleSite {
 	p, _ := partitions.Called(partition)
 	signin := region + ".signin."
 	switch p.Name {
@@ -110,8 +111,8 @@ var errNotFederated = errors.New("AWS doesn't accept the session for the console
 
 // signinToken asks by POST: an address, in which a GET would have the session, is what proxies and servers write down.
 func signinToken(ctx context.Context, site *consoleSite, form url.Values) (string, error) {
-	client := site.settings.HTTPClient(NoRedirection)
-	client.Timeout = 2 * callTimeout
+	client := site.settings.HTTPClient(route.NoRedirection)
+	client.Timeout = 2 * route.CallTimeout
 	request, err := http.NewRequestWithContext(ctx, http.MethodPost, site.federation, strings.NewReader(form.Encode()))
 	if err != nil {
 		return "", err

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"aws-accounts/accounts"
+	"aws-accounts/internal/route"
 )
 
 func TestConsoleSite(t *testing.T) {
@@ -57,8 +58,8 @@ func TestConsoleSite(t *testing.T) {
 		}
 	}
 	t.Setenv("AWS_ENDPOINT_URL_SIGNIN", "http://127.0.0.1:1/")
-	settings := func() *Settings {
-		hop, err := HopOf(nil, "")
+	settings := func() *route.Settings {
+		hop, err := route.HopOf(nil, "")
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -25,18 +25,18 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sso"
 	"github.com/aws/aws-sdk-go-v2/service/ssooidc"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
-	"github.com/aws/smithy-go/logging"
 
 	"aws-accounts/accounts"
 	"aws-accounts/internal/awslogin"
 	"aws-accounts/internal/hint"
 	"aws-accounts/internal/private"
+	"aws-accounts/internal/route"
 )
 
 var errNoCredentials = errors.New("no credentials")
 
 // origin returns the provider of what the route begins with: one of the SDK's, for the way that the origin says. It asks nobody yet.
-func (r *Resolver) origin(ctx context.Context, way *Route, failFast bool) (aws.CredentialsProvider, error) {
+func (r *Resolver) origin(ctx context.Context, way *route.Route, failFast bool) (aws.CredentialsProvider, error) {
 	o, hop := &way.Origin, way.First()
 	base := hop.Account
 	slog.Debug("credentials begin", "account", base.Name, "kind", o.Kind, "profile", o.Profile)
@@ -46,12 +46,12 @@ func (r *Resolver) origin(ctx context.Context, way *Route, failFast bool) (aws.C
 	}
 	provider = aws.NewCredentialsCache(provider)
 	for _, role := range o.Roles {
-		partition := partitionOf(&accounts.Account{RoleARN: role.ARN})
+		partition := route.PartitionOf(&accounts.Account{RoleARN: role.ARN})
 		client := newSTS(&hop.Settings, partition, provider, failFast)
 		provider = aws.NewCredentialsCache(stscreds.NewAssumeRoleProvider(client, role.ARN, func(options *stscreds.AssumeRoleOptions) {
 			options.RoleSessionName, options.Duration = role.SessionName, role.Duration
 			if options.RoleSessionName == "" {
-				options.RoleSessionName = sessionName(base)
+				options.RoleSessionName = route.SessionName(base)
 			}
 			options.ExternalID = optional(role.ExternalID)
 			if role.MFASerial != "" {
@@ -67,31 +67,31 @@ func (r *Resolver) origin(ctx context.Context, way *Route, failFast bool) (aws.C
 	return provider, nil
 }
 
-func (r *Resolver) source(ctx context.Context, o *Origin, hop *Hop, failFast bool) (aws.CredentialsProvider, error) {
+func (r *Resolver) source(ctx context.Context, o *route.Origin, hop *route.Hop, failFast bool) (aws.CredentialsProvider, error) {
 	base := hop.Account
 	cfg := hop.Settings.Config(hop.Partition, aws.AnonymousCredentials{}, failFast)
 	switch o.Kind {
-	case FromKey:
+	case route.FromKey:
 		return Static(aws.Credentials{AccessKeyID: o.KeyID, SecretAccessKey: o.Secret, SessionToken: o.Token}), nil
-	case FromEnvironment:
+	case route.FromEnvironment:
 		if o.KeyID == "" || o.Secret == "" {
 			return nil, hint.New(fmt.Errorf("%sno credentials in the environment", of(base)),
 				"set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or begin with a profile: \"credentials\": {\"profile\": \"default\"}")
 		}
 		return Static(aws.Credentials{AccessKeyID: o.KeyID, SecretAccessKey: o.Secret, SessionToken: o.Token}), nil
-	case FromKeychain:
+	case route.FromKeychain:
 		keys, err := r.Sessions.Keychain.LoadKeys(ctx, base.Name)
 		if err != nil {
 			return nil, explainItem(err, base)
 		}
 		return Static(keys.Credentials(keys.Current)), nil
-	case FromProcess:
+	case route.FromProcess:
 		return processcreds.NewProviderCommand(processcreds.NewCommandBuilderFunc(func(ctx context.Context) (*exec.Cmd, error) {
 			return credentialProcess(ctx, o), nil
 		})), nil
-	case FromWebIdentity:
+	case route.FromWebIdentity:
 		return webIdentity(o, hop, cfg)
-	case FromSSO:
+	case route.FromSSO:
 		cfg.Region = o.Region
 		options := []func(*ssocreds.Options){}
 		if o.Session != "" {
@@ -105,11 +105,11 @@ func (r *Resolver) source(ctx context.Context, o *Origin, hop *Hop, failFast boo
 			})
 		}
 		return ssocreds.New(sso.NewFromConfig(cfg), o.AccountID, o.RoleName, o.StartURL, options...), nil
-	case FromLogin:
+	case route.FromLogin:
 		return &awslogin.Provider{Session: o.Login, Config: cfg, Region: o.LoginRegion, Locks: r.MFA.Dir, Now: r.Sessions.Now}, nil
-	case FromContainer:
+	case route.FromContainer:
 		return containerProvider(o, hop, cfg)
-	case FromInstance:
+	case route.FromInstance:
 		return instanceProvider(o, cfg)
 	}
 	if o.Why != nil {
@@ -127,8 +127,8 @@ func of(base *accounts.Account) string {
 
 // explainOrigin says what to do where a profile isn't there.
 func explainOrigin(err error, base *accounts.Account) error {
-	if missing, ok := errors.AsType[noProfile](err); ok {
-		return hint.New(fmt.Errorf("%s%w: %w", of(base), errNoCredentials, err), "%s", elsewhere(missing.profile, base))
+	if missing, ok := errors.AsType[route.NoProfile](err); ok {
+		return hint.New(fmt.Errorf("%s%w: %w", of(base), errNoCredentials, err), "%s", elsewhere(missing.Profile, base))
 	}
 	if base.Name == "" || hint.Of(err) == "" {
 		return err
@@ -151,7 +151,7 @@ var resolving = sync.OnceValue(func() []string {
 
 // inCircle refuses a route that begins with a profile which calls us, or that somebody above us is resolving. It is asked before a lock is taken: they hold it,
 // and would wait for us while we wait for them.
-func inCircle(routes *Routes, way *Route) error {
+func inCircle(routes *route.Table, way *route.Route) error {
 	o, base := &way.Origin, way.First().Account
 	if o.Profile == "" || !routes.CallsUs(o.Profile) && !slices.Contains(resolving(), o.Profile) {
 		return nil
@@ -162,7 +162,7 @@ func inCircle(routes *Routes, way *Route) error {
 
 // credentialProcess is the command of a profile. It has neither what opens our keychain nor our standard error: our callers take what is
 // there for ours, wait for all that hold it, and it may say a secret.
-func credentialProcess(ctx context.Context, o *Origin) *exec.Cmd {
+func credentialProcess(ctx context.Context, o *route.Origin) *exec.Cmd {
 	shell := []string{"sh", "-c"}
 	if runtime.GOOS == "windows" {
 		shell = []string{"cmd.exe", "/C"}
@@ -175,22 +175,22 @@ func credentialProcess(ctx context.Context, o *Origin) *exec.Cmd {
 
 // webIdentity takes the role that a token in a file opens, as Kubernetes and CI systems provide one. The file is read anew each
 // time: its writer replaces it before it expires.
-func webIdentity(o *Origin, hop *Hop, cfg aws.Config) (aws.CredentialsProvider, error) {
+func webIdentity(o *route.Origin, hop *route.Hop, cfg aws.Config) (aws.CredentialsProvider, error) {
 	if _, err := os.Stat(o.TokenFile); err != nil {
 		return nil, hint.New(fmt.Errorf("%sthe web identity token file can't be read: %w", of(hop.Account), err),
 			"check where the token is mounted, and \"web_identity_token_file\" in %s", hop.Account.File().Path)
 	}
-	partition := partitionOf(&accounts.Account{RoleARN: o.RoleARN})
+	partition := route.PartitionOf(&accounts.Account{RoleARN: o.RoleARN})
 	client := newSTS(&hop.Settings, partition, cfg.Credentials, false)
 	return stscreds.NewWebIdentityRoleProvider(client, o.RoleARN, stscreds.IdentityTokenFile(o.TokenFile), func(options *stscreds.WebIdentityRoleOptions) {
 		options.RoleSessionName, options.Duration = o.SessionName, o.Duration
 		if options.RoleSessionName == "" {
-			options.RoleSessionName = sessionName(hop.Account)
+			options.RoleSessionName = route.SessionName(hop.Account)
 		}
 	}), nil
 }
 
-func containerProvider(o *Origin, hop *Hop, cfg aws.Config) (aws.CredentialsProvider, error) {
+func containerProvider(o *route.Origin, hop *route.Hop, cfg aws.Config) (aws.CredentialsProvider, error) {
 	if err := checkContainer(o.Address); err != nil {
 		return nil, fmt.Errorf("%s%w", of(hop.Account), err)
 	}
@@ -203,11 +203,11 @@ func containerProvider(o *Origin, hop *Hop, cfg aws.Config) (aws.CredentialsProv
 			})
 		}
 		options.Retryer = cfg.Retryer()
-		options.HTTPClient = &http.Client{Timeout: callTimeout}
+		options.HTTPClient = &http.Client{Timeout: route.CallTimeout}
 	}), nil
 }
 
-func instanceProvider(o *Origin, cfg aws.Config) (aws.CredentialsProvider, error) {
+func instanceProvider(o *route.Origin, cfg aws.Config) (aws.CredentialsProvider, error) {
 	if strings.EqualFold(os.Getenv("AWS_EC2_METADATA_DISABLED"), "true") {
 		return nil, hint.New(errors.New("the instance metadata, where credentials begin, is switched off: AWS_EC2_METADATA_DISABLED is true"),
 			"`unset AWS_EC2_METADATA_DISABLED`")
@@ -250,16 +250,11 @@ func machineHost(host string) bool {
 	})
 }
 
-// quiet takes what the SDK would write to standard error, which stays empty on success: C++ SDKs take it for output.
-var quiet = logging.LoggerFunc(func(class logging.Classification, format string, args ...any) {
-	slog.Debug("AWS SDK: "+fmt.Sprintf(format, args...), "class", class)
-})
-
 // newSTS is a client of STS with the settings of a hop, in a partition.
-func newSTS(s *Settings, partition string, provider aws.CredentialsProvider, failFast bool) *sts.Client {
+func newSTS(s *route.Settings, partition string, provider aws.CredentialsProvider, failFast bool) *sts.Client {
 	return stsOf(s.Config(partition, provider, failFast), s)
 }
 
-func stsOf(cfg aws.Config, s *Settings) *sts.Client {
-	return sts.NewFromConfig(cfg, func(o *sts.Options) { o.Region = s.stsRegion(o.Region) })
+func stsOf(cfg aws.Config, s *route.Settings) *sts.Client {
+	return sts.NewFromConfig(cfg, func(o *sts.Options) { o.Region = s.STSRegion(o.Region) })
 }

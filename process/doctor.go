@@ -2,13 +2,12 @@ package process
 
 import (
 	"context"
-	"fmt"
 	"io"
-	"strings"
 	"time"
 
 	"aws-accounts/accounts"
 	"aws-accounts/internal/ask"
+	"aws-accounts/internal/finding"
 	"aws-accounts/internal/hint"
 	"aws-accounts/internal/tui"
 )
@@ -37,57 +36,6 @@ With NAME it assumes the account's role once and throws the session away. The se
 what a chained role's source lacks is got and kept, as by any call.
 
 The exit status is 0 unless something fails (marked ✗ or FAIL). Notes and warnings don't change it.`
-}
-
-// Status is how bad a finding is.
-type Status string
-
-// What a finding can be. Only StatusFail makes the exit status 1.
-const (
-	StatusOK   Status = "ok"
-	StatusNote Status = "note" // as it should be, but may surprise
-	StatusWarn Status = "warn" // works, or can't be told
-	StatusFail Status = "fail"
-)
-
-// Finding is what came of one check. Check names the kind of check and stays the same from version to version.
-type Finding struct {
-	Area    string `json:"area"`
-	Check   string `json:"check"`
-	Account string `json:"account,omitempty"`
-	Status  Status `json:"status"`
-	Text    string `json:"text"`
-	Hint    string `json:"hint,omitempty"`
-}
-
-// area is a part of the way; its findings are in the order of the checks.
-type area struct {
-	title    string
-	findings []Finding
-	fixed    []string
-}
-
-func (a *area) add(status Status, check, account, next, format string, args ...any) {
-	if command, ok := strings.CutSuffix(next, looksForCause); ok { // which is what is being done
-		next = strings.Replace(command, "aws-accounts ", "aws-accounts --debug ", 1) + "shows each step"
-	}
-	a.findings = append(a.findings, Finding{Area: a.title, Check: check, Account: account, Status: status,
-		Text: tui.Harmless(fmt.Sprintf(format, args...)), Hint: tui.Harmless(next)})
-}
-
-func (a *area) ok(check, account, format string, args ...any) {
-	a.add(StatusOK, check, account, "", format, args...)
-}
-
-// failed takes an error apart; the account's name before it is in the finding already.
-func (a *area) failed(status Status, check, account string, err error) {
-	for i, line := range strings.Split(err.Error(), "\n") { // the problems of an accounts file are a line each
-		next := ""
-		if i == 0 {
-			next = hint.Of(err)
-		}
-		a.add(status, check, account, next, "%s", line)
-	}
 }
 
 // checkup is what the checks have in common. resolver and file are nil where the accounts file can't be read.
@@ -131,25 +79,25 @@ func (c *Doctor) Run(r *accounts.Reader, program *accounts.Program, log *AccessL
 		if resolver, err := resolving(); err == nil {
 			d.resolver = resolver.unattended()
 		} else {
-			file.failed(StatusFail, "accounts-file", "", err)
+			file.Failed(finding.Fail, "accounts-file", "", err)
 		}
 	}
 
 	environment := d.checkEnvironment() // before others change it while they load the SDK's configuration
 	screen := tui.ScreenOf(stdout)
-	checks := []func() *area{
-		func() *area { return file },
-		func() *area { defer close(d.keychain); return d.checkKeychain(screen.Width > 0) },
-		func() *area { defer close(d.network); return d.checkNetwork() },
-		func() *area { defer close(d.bases); return d.checkBases() },
+	checks := []func() *finding.Area{
+		func() *finding.Area { return file },
+		func() *finding.Area { defer close(d.keychain); return d.checkKeychain(screen.Width > 0) },
+		func() *finding.Area { defer close(d.network); return d.checkNetwork() },
+		func() *finding.Area { defer close(d.bases); return d.checkBases() },
 		d.checkProfiles,
-		func() *area { return environment },
+		func() *finding.Area { return environment },
 		d.checkOwnFiles,
 	}
 	if d.only != nil {
 		checks = append(checks, d.checkAccount)
 	}
-	found := make([]*area, len(checks))
+	found := make([]*finding.Area, len(checks))
 	p := &printer{w: stdout, screen: screen, silent: c.JSON}
 	for i, a := range concurrently(checks, flags) {
 		if screen.Width > 0 && !c.JSON {
@@ -168,14 +116,14 @@ func (c *Doctor) Run(r *accounts.Reader, program *accounts.Program, log *AccessL
 }
 
 // concurrently starts all checks and returns where the result of each comes, with steps that have the flags in them.
-func concurrently(checks []func() *area, flags hint.Flags) []chan *area {
-	results := make([]chan *area, len(checks))
+func concurrently(checks []func() *finding.Area, flags hint.Flags) []chan *finding.Area {
+	results := make([]chan *finding.Area, len(checks))
 	for i, check := range checks {
-		results[i] = make(chan *area, 1)
+		results[i] = make(chan *finding.Area, 1)
 		go func() {
 			a := check()
-			for j := range a.findings {
-				a.findings[j].Hint = flags.In(a.findings[j].Hint)
+			for j := range a.Findings {
+				a.Findings[j].Hint = flags.In(a.Findings[j].Hint)
 			}
 			results[i] <- a
 		}()
@@ -184,21 +132,21 @@ func concurrently(checks []func() *area, flags hint.Flags) []chan *area {
 }
 
 // conclude writes the end, and returns the exit status as an error.
-func (c *Doctor) conclude(found []*area, p *printer, stdout io.Writer) error {
+func (c *Doctor) conclude(found []*finding.Area, p *printer, stdout io.Writer) error {
 	document := struct {
-		OK       bool      `json:"ok"`
-		Fixed    []string  `json:"fixed"`
-		Findings []Finding `json:"findings"`
-	}{true, []string{}, []Finding{}}
-	count := map[Status]int{}
+		OK       bool              `json:"ok"`
+		Fixed    []string          `json:"fixed"`
+		Findings []finding.Finding `json:"findings"`
+	}{true, []string{}, []finding.Finding{}}
+	count := map[finding.Status]int{}
 	for _, a := range found {
-		document.Fixed = append(document.Fixed, a.fixed...)
-		document.Findings = append(document.Findings, a.findings...)
-		for _, f := range a.findings {
+		document.Fixed = append(document.Fixed, a.Fixed...)
+		document.Findings = append(document.Findings, a.Findings...)
+		for _, f := range a.Findings {
 			count[f.Status]++
 		}
 	}
-	document.OK = count[StatusFail] == 0
+	document.OK = count[finding.Fail] == 0
 	var err error
 	if c.JSON {
 		err = tui.JSON(stdout, document, "  ")
@@ -206,7 +154,7 @@ func (c *Doctor) conclude(found []*area, p *printer, stdout io.Writer) error {
 		err = p.end(count)
 	}
 	if err == nil && !document.OK {
-		err = &ExitStatus{Status: 1}
+		err = &hint.ExitStatus{Status: 1}
 	}
 	return err
 }

@@ -13,13 +13,16 @@ import (
 
 	"aws-accounts/accounts"
 	"aws-accounts/cache"
+	"aws-accounts/internal/finding"
 	"aws-accounts/internal/hint"
 	"aws-accounts/internal/identitycenter"
+	"aws-accounts/internal/route"
+	"aws-accounts/internal/tui"
 )
 
 // checkAccount asks AWS for just what `process` would ask for, and throws the answer away.
-func (d *checkup) checkAccount() *area {
-	a := &area{title: "Account " + d.only.Name}
+func (d *checkup) checkAccount() *finding.Area {
+	a := &finding.Area{Title: "Account " + d.only.Name}
 	<-d.bases // of which one may be its source; the network and the keychain are known by then
 	if d.resolver == nil {
 		return a
@@ -29,7 +32,7 @@ func (d *checkup) checkAccount() *area {
 	d.checkSession(ctx, a)
 	switch {
 	case !d.reached && d.only.SSO == nil:
-		a.add(StatusNote, "role", "", "", "not tried, as AWS can't be reached")
+		a.Add(finding.Note, "role", "", "", "not tried, as AWS can't be reached")
 	case d.only.SSO != nil:
 		d.checkSSO(ctx, a)
 	case d.only.IsBase():
@@ -41,52 +44,52 @@ func (d *checkup) checkAccount() *area {
 }
 
 // checkSession says what callers are handed now.
-func (d *checkup) checkSession(ctx context.Context, a *area) {
+func (d *checkup) checkSession(ctx context.Context, a *finding.Area) {
 	s, err := d.resolver.Sessions.Load(ctx, d.only.Name)
 	now := d.resolver.Sessions.Now()
-	way, broken := RouteTo(d.only)
+	way, broken := route.To(d.only)
 	switch {
 	case errors.Is(err, cache.ErrNotFound):
-		a.ok("session", "", "no session in the keychain: the next call gets one")
+		a.OK("session", "", "no session in the keychain: the next call gets one")
 	case err != nil:
-		a.add(StatusWarn, "session", "", fmt.Sprintf("`aws-accounts clear %s`", d.only.Name), "the session in the keychain can't be used: %s", err)
+		a.Add(finding.Warn, "session", "", fmt.Sprintf("`aws-accounts clear %s`", d.only.Name), "the session in the keychain can't be used: %s", err)
 	case broken != nil || s.Fingerprint != way.Identity():
-		a.ok("session", "", "the accounts file has changed since the last session: the next call gets a new one")
+		a.OK("session", "", "the accounts file has changed since the last session: the next call gets a new one")
 	case !s.Valid(now):
-		a.ok("session", "", "the last session has expired: the next call gets a new one")
+		a.OK("session", "", "the last session has expired: the next call gets a new one")
 	default:
-		a.ok("session", "", "a session is in the keychain, %s", accounts.Left(s.Expiration.Sub(now)))
+		a.OK("session", "", "a session is in the keychain, %s", tui.Left(s.Expiration.Sub(now)))
 	}
 }
 
-func (d *checkup) checkSSO(ctx context.Context, a *area) {
+func (d *checkup) checkSSO(ctx context.Context, a *finding.Area) {
 	s := d.only.SSO
 	_, err := d.resolver.Obtain(ctx, d.only)
 	if err == nil {
-		a.ok("sso", "", "Identity Center %s gives the permission set %s in account %s", s.Session, s.RoleName, d.only.AccountID)
+		a.OK("sso", "", "Identity Center %s gives the permission set %s in account %s", s.Session, s.RoleName, d.only.AccountID)
 		return
 	}
-	status := StatusFail
+	status := finding.Fail
 	if _, needs := errors.AsType[*identitycenter.NeedsSignIn](err); needs || strings.Contains(hint.Of(err), "aws-accounts sso login") {
-		status = StatusWarn
+		status = finding.Warn
 	}
 	d.fail(a, status, "sso", err)
 }
 
-func (d *checkup) checkOwnSession(ctx context.Context, a *area) {
+func (d *checkup) checkOwnSession(ctx context.Context, a *finding.Area) {
 	if d.only.MFASerial != "" {
 		d.skipped(a, d.only)
 		return
 	}
 	if _, err := d.resolver.Obtain(ctx, d.only); err != nil {
-		d.fail(a, StatusFail, "role", err)
+		d.fail(a, finding.Fail, "role", err)
 		return
 	}
-	a.ok("role", "", "its credentials can be had")
+	a.OK("role", "", "its credentials can be had")
 }
 
 // checkRole assumes the role.
-func (d *checkup) checkRole(ctx context.Context, a *area) {
+func (d *checkup) checkRole(ctx context.Context, a *finding.Area) {
 	role := d.only
 	if device := d.needsCode(ctx, role, true); device != nil {
 		d.skipped(a, device)
@@ -95,7 +98,7 @@ func (d *checkup) checkRole(ctx context.Context, a *area) {
 	source := role.SourceAccount()
 	client, way, err := d.resolver.Client(ctx, role)
 	if err != nil {
-		d.fail(a, StatusFail, "role", err)
+		d.fail(a, finding.Fail, "role", err)
 		return
 	}
 	credentials, err := client.assumeRole(ctx, way.Last(), way.Origin.Kind, "")
@@ -104,11 +107,11 @@ func (d *checkup) checkRole(ctx context.Context, a *area) {
 		if newVerdict(err, role).isUnexplained() {
 			explained = hint.New(explained, "%s", d.whoRefuses(ctx, client))
 		}
-		d.fail(a, StatusFail, "role", explained)
+		d.fail(a, finding.Fail, "role", explained)
 		return
 	}
 	if role.AccountID != "" && credentials.AccountID != role.AccountID {
-		a.add(StatusFail, "role", "", fmt.Sprintf("correct account_id of %s in %s", role.Name, d.file.Path),
+		a.Add(finding.Fail, "role", "", fmt.Sprintf("correct account_id of %s in %s", role.Name, d.file.Path),
 			"the role is of account %s, not of %s", credentials.AccountID, role.AccountID)
 		return
 	}
@@ -116,23 +119,23 @@ func (d *checkup) checkRole(ctx context.Context, a *area) {
 	if source.Name != "" {
 		with = source.Name
 	}
-	a.ok("role", "", "AWS lets %s assume %s for %s", with, role.RoleARN, accounts.Duration(role.EffectiveDuration()))
+	a.OK("role", "", "AWS lets %s assume %s for %s", with, role.RoleARN, accounts.Duration(role.EffectiveDuration()))
 }
 
 // fail is a finding about the account itself, whose name stands above it.
-func (d *checkup) fail(a *area, status Status, check string, err error) {
-	a.add(status, check, "", hint.Of(err), "%s", strings.TrimPrefix(err.Error(), d.only.Name+": "))
+func (d *checkup) fail(a *finding.Area, status finding.Status, check string, err error) {
+	a.Add(status, check, "", hint.Of(err), "%s", strings.TrimPrefix(err.Error(), d.only.Name+": "))
 }
 
-func (d *checkup) skipped(a *area, owner *accounts.Account) {
-	a.add(StatusNote, "role", "", fmt.Sprintf("`aws-accounts assume %s` asks for it and tries", d.only.Name),
+func (d *checkup) skipped(a *finding.Area, owner *accounts.Account) {
+	a.Add(finding.Note, "role", "", fmt.Sprintf("`aws-accounts assume %s` asks for it and tries", d.only.Name),
 		"not tried, as it needs an MFA code of %s", device(owner.MFASerial))
 }
 
 // needsCode returns the account whose device's code getting a's session takes now, nil if it takes none. For the account
 // looked at itself a session in the keychain is no way round it.
 func (d *checkup) needsCode(ctx context.Context, a *accounts.Account, itself bool) *accounts.Account {
-	way, err := RouteTo(a)
+	way, err := route.To(a)
 	if err != nil {
 		return nil // whoever goes it says why
 	}

@@ -14,12 +14,15 @@ import (
 	smithy "github.com/aws/smithy-go"
 
 	"aws-accounts/accounts"
+	"aws-accounts/internal/finding"
 	"aws-accounts/internal/hint"
 	"aws-accounts/internal/identitycenter"
+	"aws-accounts/internal/route"
+	"aws-accounts/internal/tui"
 )
 
-func (d *checkup) checkKeychain(watched bool) *area {
-	a := &area{title: "Keychain"}
+func (d *checkup) checkKeychain(watched bool) *finding.Area {
+	a := &finding.Area{Title: "Keychain"}
 	if d.resolver == nil {
 		return a
 	}
@@ -31,10 +34,10 @@ func (d *checkup) checkKeychain(watched bool) *area {
 	k := d.resolver.Sessions.Keychain
 	began := time.Now()
 	if err := k.Probe(ctx); err != nil {
-		a.failed(StatusFail, "keychain", "", err)
+		a.Failed(finding.Fail, "keychain", "", err)
 		return a
 	}
-	a.ok("keychain", "", "%s: an item was written, read and removed in %s", k.Backend(), brief(time.Since(began)))
+	a.OK("keychain", "", "%s: an item was written, read and removed in %s", k.Backend(), brief(time.Since(began)))
 	return a
 }
 
@@ -68,8 +71,8 @@ func (w *watcher) Do(r *http.Request) (*http.Response, error) {
 }
 
 // checkNetwork calls STS without credentials: a refusal tells that AWS is there, and what its clock says.
-func (d *checkup) checkNetwork() *area {
-	a := &area{title: "AWS"}
+func (d *checkup) checkNetwork() *finding.Area {
+	a := &finding.Area{Title: "AWS"}
 	if d.file == nil {
 		return a
 	}
@@ -93,7 +96,7 @@ func (d *checkup) endpoints() []*accounts.Account {
 	var places []*accounts.Account
 	seen := map[string]bool{}
 	for _, link := range first.Chain() {
-		region := partitionOf(link) + link.EffectiveRegion()
+		region := route.PartitionOf(link) + link.EffectiveRegion()
 		if link.SSO == nil && !seen[region] {
 			seen[region] = true
 			places = append(places, link)
@@ -102,12 +105,12 @@ func (d *checkup) endpoints() []*accounts.Account {
 	return places
 }
 
-func (d *checkup) checkEndpoint(a *area, link *accounts.Account) (reached bool) {
+func (d *checkup) checkEndpoint(a *finding.Area, link *accounts.Account) (reached bool) {
 	ctx, cancel := patient()
 	defer cancel()
-	hop, err := HopOf(link, "")
+	hop, err := route.HopOf(link, "")
 	if err != nil {
-		a.failed(StatusFail, "network", "", err)
+		a.Failed(finding.Fail, "network", "", err)
 		return false
 	}
 	cfg := hop.Settings.Config(hop.Partition, aws.AnonymousCredentials{}, false)
@@ -128,13 +131,13 @@ func (d *checkup) checkEndpoint(a *area, link *accounts.Account) (reached bool) 
 	case err != nil && w.date.IsZero():
 		err = explain(err, &accounts.Account{})
 		text := strings.TrimPrefix(err.Error(), "the base account: ")
-		a.add(StatusFail, "network", "", hint.Of(err), "%s%s", text, by)
+		a.Add(finding.Fail, "network", "", hint.Of(err), "%s%s", text, by)
 		return false
 	default:
-		a.add(StatusFail, "network", "", "sign in to the network in a browser, or set HTTPS_PROXY as its owner tells", "something answers for %s that isn't AWS%s", w.host, by)
+		a.Add(finding.Fail, "network", "", "sign in to the network in a browser, or set HTTPS_PROXY as its owner tells", "something answers for %s that isn't AWS%s", w.host, by)
 		return false
 	}
-	a.ok("network", "", "%s answers in %s%s", w.host, brief(w.took), by)
+	a.OK("network", "", "%s answers in %s%s", w.host, brief(w.took), by)
 	if !w.date.IsZero() {
 		checkClock(a, w.skew)
 	}
@@ -143,31 +146,31 @@ func (d *checkup) checkEndpoint(a *area, link *accounts.Account) (reached bool) 
 
 // checkClock judges how far this computer's clock is ahead of AWS's. AWS refuses what is signed more than five minutes off
 // (https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-troubleshooting.html); we and some SDKs correct for it.
-func checkClock(a *area, ahead time.Duration) {
+func checkClock(a *finding.Area, ahead time.Duration) {
 	const next = "set the clock (`timedatectl set-ntp true`)"
 	switch off := ahead.Abs(); {
 	case off < time.Minute:
-		a.ok("clock", "", "the clock agrees with AWS's")
+		a.OK("clock", "", "the clock agrees with AWS's")
 	case off < 5*time.Minute:
-		a.add(StatusWarn, "clock", "", next, "this computer's clock is %s", offBy(ahead))
+		a.Add(finding.Warn, "clock", "", next, "this computer's clock is %s", offBy(ahead))
 	default:
-		a.add(StatusFail, "clock", "", next, "this computer's clock is %s, and AWS refuses programs that don't correct for it", offBy(ahead))
+		a.Add(finding.Fail, "clock", "", next, "this computer's clock is %s, and AWS refuses programs that don't correct for it", offBy(ahead))
 	}
 }
 
 // checkBases asks AWS who the credentials that accounts begin with belong to.
-func (d *checkup) checkBases() *area {
+func (d *checkup) checkBases() *finding.Area {
 	var bases []*accounts.Account
 	if d.resolver != nil {
 		bases = d.basesOf()
 	}
 	<-d.network
 	<-d.keychain // some begin there, and its dialog should open once
-	a := &area{title: "Where credentials begin"}
+	a := &finding.Area{Title: "Where credentials begin"}
 	end := time.Now().Add(basesPatience)
 	for i, base := range bases { // one after the other: each loads the SDK's configuration, some under another environment
 		if i > 0 && time.Now().After(end) {
-			a.add(StatusWarn, "base", "", "`aws-accounts doctor NAME` looks at one", "%d more were not tried, as it takes long", len(bases)-i)
+			a.Add(finding.Warn, "base", "", "`aws-accounts doctor NAME` looks at one", "%d more were not tried, as it takes long", len(bases)-i)
 			break
 		}
 		d.checkBase(a, base)
@@ -179,7 +182,7 @@ func (d *checkup) checkBases() *area {
 }
 
 // checkSignIns looks at the sign-ins that accounts begin with, in the keychain alone. The account looked at tries its own.
-func (d *checkup) checkSignIns(a *area) {
+func (d *checkup) checkSignIns(a *finding.Area) {
 	used := map[*accounts.SSOSession]bool{}
 	if d.only != nil && d.only.SSO == nil {
 		if first := d.only.Chain()[0]; first.SSO != nil {
@@ -200,11 +203,11 @@ func (d *checkup) checkSignIns(a *area) {
 	}
 }
 
-func (d *checkup) checkSignIn(ctx context.Context, a *area, session *accounts.SSOSession) {
+func (d *checkup) checkSignIn(ctx context.Context, a *finding.Area, session *accounts.SSOSession) {
 	const check = "sign-in"
 	center, err := d.resolver.Center(session)
 	if err != nil {
-		a.failed(StatusWarn, check, "", err)
+		a.Failed(finding.Warn, check, "", err)
 		return
 	}
 	now := d.resolver.Sessions.Now()
@@ -212,16 +215,16 @@ func (d *checkup) checkSignIn(ctx context.Context, a *area, session *accounts.SS
 	_, needs := errors.AsType[*identitycenter.NeedsSignIn](err)
 	switch {
 	case needs:
-		a.failed(StatusWarn, check, "", explainSSO(err, d.file, session, nil))
+		a.Failed(finding.Warn, check, "", explainSSO(err, d.file, session, nil))
 	case err != nil:
-		a.add(StatusWarn, check, "", "", "whether you are signed in to %s can't be told: %s", session.Name, err)
+		a.Add(finding.Warn, check, "", "", "whether you are signed in to %s can't be told: %s", session.Name, err)
 	case until.Before(now):
-		a.ok(check, "", "signed in to %s; the next call renews it, if Identity Center still allows", session.Name)
+		a.OK(check, "", "signed in to %s; the next call renews it, if Identity Center still allows", session.Name)
 	case renewed:
-		a.ok(check, "", "signed in to %s until %s (%s); it is renewed without you while Identity Center allows it",
-			session.Name, until.Local().Format("15:04"), accounts.Left(until.Sub(now)))
+		a.OK(check, "", "signed in to %s until %s (%s); it is renewed without you while Identity Center allows it",
+			session.Name, until.Local().Format("15:04"), tui.Left(until.Sub(now)))
 	default:
-		a.ok(check, "", "signed in to %s until %s (%s)", session.Name, until.Local().Format("15:04"), accounts.Left(until.Sub(now)))
+		a.OK(check, "", "signed in to %s until %s (%s)", session.Name, until.Local().Format("15:04"), tui.Left(until.Sub(now)))
 	}
 }
 
@@ -247,7 +250,7 @@ func (d *stanzaCheck) basesOf() []*accounts.Account {
 	return bases
 }
 
-func (d *checkup) checkBase(a *area, base *accounts.Account) {
+func (d *checkup) checkBase(a *finding.Area, base *accounts.Account) {
 	const check = "base"
 	name := base.Name
 	if name == "" {
@@ -255,10 +258,10 @@ func (d *checkup) checkBase(a *area, base *accounts.Account) {
 	}
 	fail := func(err error) {
 		text := strings.TrimPrefix(strings.TrimPrefix(err.Error(), base.Name+": "), "the base account: ")
-		a.add(StatusFail, check, name, hint.Of(err), "%s", text)
+		a.Add(finding.Fail, check, name, hint.Of(err), "%s", text)
 	}
 	if !d.reached {
-		a.add(StatusNote, check, name, "", "not tried, as AWS can't be reached")
+		a.Add(finding.Note, check, name, "", "not tried, as AWS can't be reached")
 		return
 	}
 	ctx, cancel := patient()
@@ -279,32 +282,32 @@ func (d *checkup) checkBase(a *area, base *accounts.Account) {
 		return
 	}
 	if base.AccountID != "" && who.AccountID != base.AccountID {
-		a.add(StatusFail, check, name, fmt.Sprintf("correct account_id of %s in %s, or the credentials it begins with", base.Name, d.file.Path),
+		a.Add(finding.Fail, check, name, fmt.Sprintf("correct account_id of %s in %s, or the credentials it begins with", base.Name, d.file.Path),
 			"%s is of account %s, not of %s", who.ARN, who.AccountID, base.AccountID)
 		return
 	}
 	if strings.HasSuffix(who.ARN, ":root") {
-		a.add(StatusFail, check, name, "make an IAM user or use Identity Center, and delete the root user's access key",
+		a.Add(finding.Fail, check, name, "make an IAM user or use Identity Center, and delete the root user's access key",
 			"these are the root user's keys, with which AWS lets nobody assume a role")
 		return
 	}
-	a.ok(check, name, "%s, as %s", beginsAt(&way.Origin), who.ARN)
+	a.OK(check, name, "%s, as %s", beginsAt(&way.Origin), who.ARN)
 	if credentials.SessionToken == "" && base.MFASerial == "" && base.Session != accounts.SessionNone && base.Name != "" {
-		a.add(StatusNote, "base-session", name, fmt.Sprintf("`aws-accounts edit %s --session=none` hands out the key itself, --mfa-serial=ARN a session with MFA", base.Name),
+		a.Add(finding.Note, "base-session", name, fmt.Sprintf("`aws-accounts edit %s --session=none` hands out the key itself, --mfa-serial=ARN a session with MFA", base.Name),
 			"callers get a session without MFA, with which AWS refuses IAM calls")
 	}
 }
 
 // beginsAt says where a base account's credentials are.
-func beginsAt(o *Origin) string {
+func beginsAt(o *route.Origin) string {
 	switch {
 	case o.Profile != "":
 		return "from profile " + o.Profile
-	case o.Kind == FromEnvironment:
+	case o.Kind == route.FromEnvironment:
 		return "from the environment"
-	case o.Kind == FromKeychain:
+	case o.Kind == route.FromKeychain:
 		return "from the keychain"
-	case o.Kind == FromWebIdentity:
+	case o.Kind == route.FromWebIdentity:
 		return "from a web identity"
 	}
 	return "from the role of this machine"

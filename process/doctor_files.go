@@ -11,49 +11,48 @@ import (
 	"time"
 
 	"aws-accounts/accounts"
+	"aws-accounts/internal/finding"
+	"aws-accounts/internal/hint"
 	"aws-accounts/internal/pattern"
 	"aws-accounts/internal/place"
 	"aws-accounts/internal/tui"
 )
 
 // checkAccountsFile reads the file. With --fix it first takes from others the right to change it.
-func (d *checkup) checkAccountsFile() *area {
-	a := &area{title: "Accounts file"}
+func (d *checkup) checkAccountsFile() *finding.Area {
+	a := &finding.Area{Title: "Accounts file"}
 	if home, err := os.UserHomeDir(); err == nil && d.fix {
 		mended, err := accounts.Mend(d.reader.Path, home)
 		for _, path := range mended {
-			a.fixed = append(a.fixed, fmt.Sprintf("only you can change %s now", tui.Tilde(path)))
+			a.Fixed = append(a.Fixed, fmt.Sprintf("only you can change %s now", tui.Tilde(path)))
 		}
 		if err != nil && !errors.Is(err, fs.ErrNotExist) {
-			a.add(StatusWarn, "accounts-file-permissions", "", "", "%s", err)
+			a.Add(finding.Warn, "accounts-file-permissions", "", "", "%s", err)
 		}
 	}
 	file, err := d.reader.File()
 	if err != nil {
-		a.failed(StatusFail, "accounts-file", "", err)
+		a.Failed(finding.Fail, "accounts-file", "", err)
 		return a
 	}
 	d.file = file
-	a.ok("accounts-file", "", "%s; only you can change %s", tui.Count(len(file.Accounts), "account"), tui.Tilde(file.Path))
+	a.OK("accounts-file", "", "%s; only you can change %s", tui.Count(len(file.Accounts), "account"), tui.Tilde(file.Path))
 	for i, n := range file.Notes() {
-		if i == mostFindings {
-			a.add(StatusNote, "accounts-file-notes", "", "`aws-accounts validate` shows them", "%d more notes", len(file.Notes())-i)
+		if i == finding.Most {
+			a.Add(finding.Note, "accounts-file-notes", "", "`aws-accounts validate` shows them", "%d more notes", len(file.Notes())-i)
 			break
 		}
-		a.add(StatusNote, "accounts-file-notes", "", "", "line %d: %s", n.Line, n.Message)
+		a.Add(finding.Note, "accounts-file-notes", "", "", "line %d: %s", n.Line, n.Message)
 	}
 	return a
 }
 
-// mostFindings of one kind are shown: a screen should hold what matters.
-const mostFindings = 5
-
 // checkOwnFiles looks at what we write besides: the folder of locks and log, what was left over, and what the log says.
-func (d *checkup) checkOwnFiles() *area {
-	a := &area{title: "Locks and log"}
+func (d *checkup) checkOwnFiles() *finding.Area {
+	a := &finding.Area{Title: "Locks and log"}
 	state, err := place.State()
 	if err != nil {
-		a.failed(StatusWarn, "state-folder", "", err)
+		a.Failed(finding.Warn, "state-folder", "", err)
 		return a
 	}
 	d.checkFolder(a, state)
@@ -63,7 +62,7 @@ func (d *checkup) checkOwnFiles() *area {
 }
 
 // checkFolder tries to write where locks and log are.
-func (d *checkup) checkFolder(a *area, state string) {
+func (d *checkup) checkFolder(a *finding.Area, state string) {
 	locks := filepath.Join(state, "locks")
 	err := os.MkdirAll(locks, 0o700)
 	if err == nil {
@@ -74,11 +73,11 @@ func (d *checkup) checkFolder(a *area, state string) {
 		}
 	}
 	if err != nil {
-		a.add(StatusWarn, "state-folder", "", fmt.Sprintf("make it writable: `mkdir -p %s && chmod u+rwx %s`", locks, locks),
-			"can't write into %s (%s): without locks, programs that start at once each ask AWS", tui.Tilde(locks), reason(err))
+		a.Add(finding.Warn, "state-folder", "", fmt.Sprintf("make it writable: `mkdir -p %s && chmod u+rwx %s`", locks, locks),
+			"can't write into %s (%s): without locks, programs that start at once each ask AWS", tui.Tilde(locks), hint.WithoutPath(err))
 		return
 	}
-	a.ok("state-folder", "", "%s can be written", tui.Tilde(state))
+	a.OK("state-folder", "", "%s can be written", tui.Tilde(state))
 	if runtime.GOOS == "windows" { // access lists, which a folder hands down, not modes
 		return
 	}
@@ -91,10 +90,10 @@ func (d *checkup) checkFolder(a *area, state string) {
 			continue
 		}
 		if d.fix && os.Chmod(own.path, info.Mode().Perm()&own.most) == nil {
-			a.fixed = append(a.fixed, fmt.Sprintf("%s is yours alone now", tui.Tilde(own.path)))
+			a.Fixed = append(a.Fixed, fmt.Sprintf("%s is yours alone now", tui.Tilde(own.path)))
 			continue
 		}
-		a.add(StatusWarn, "state-permissions", "", fmt.Sprintf("`chmod %o %s`, or `aws-accounts doctor --fix`", info.Mode().Perm()&own.most, own.path),
+		a.Add(finding.Warn, "state-permissions", "", fmt.Sprintf("`chmod %o %s`, or `aws-accounts doctor --fix`", info.Mode().Perm()&own.most, own.path),
 			"others can look into %s (%s)", tui.Tilde(own.path), info.Mode().Perm())
 	}
 }
@@ -103,7 +102,7 @@ var temporary = pattern.New(`^\.(accounts-file\.json|accounts\.json|doctor-)[0-9
 
 // checkLeftovers finds what a killed process left: temporary files, and notes of failures that nobody waits for any more.
 // Locks are not among them: those of a process end with it, and which accounts were used here is known by their files.
-func (d *checkup) checkLeftovers(a *area, state string) {
+func (d *checkup) checkLeftovers(a *finding.Area, state string) {
 	var left []string
 	for _, dir := range []string{state, filepath.Join(state, "locks"), filepath.Dir(d.reader.Path)} {
 		entries, err := os.ReadDir(dir)
@@ -126,7 +125,7 @@ func (d *checkup) checkLeftovers(a *area, state string) {
 		return
 	}
 	if !d.fix {
-		a.add(StatusNote, "leftovers", "", "`aws-accounts doctor --fix` removes them", "%s of processes that were killed", tui.Count(len(left), "leftover"))
+		a.Add(finding.Note, "leftovers", "", "`aws-accounts doctor --fix` removes them", "%s of processes that were killed", tui.Count(len(left), "leftover"))
 		return
 	}
 	removed := 0
@@ -135,13 +134,13 @@ func (d *checkup) checkLeftovers(a *area, state string) {
 			removed++
 		}
 	}
-	a.fixed = append(a.fixed, tui.Count(removed, "leftover")+" of processes that were killed removed")
+	a.Fixed = append(a.Fixed, tui.Count(removed, "leftover")+" of processes that were killed removed")
 }
 
 // checkLog says what `process` had no other way to say, as callers show its messages to nobody.
-func (d *checkup) checkLog(a *area) {
+func (d *checkup) checkLog(a *finding.Area) {
 	if _, err := ReadLog(d.log.Path); err != nil {
-		a.add(StatusWarn, "log", "", "", "the access log can't be read: %s", reason(err))
+		a.Add(finding.Warn, "log", "", "", "the access log can't be read: %s", hint.WithoutPath(err))
 		return
 	}
 	times := map[string]int{}
@@ -168,37 +167,29 @@ func (d *checkup) checkLog(a *area) {
 			last[strings.ToLower(e.Account)] = e
 		}
 	}
-	skipped := max(0, len(kinds)-mostFindings)
+	skipped := max(0, len(kinds)-finding.Most)
 	for _, e := range kinds[skipped:] {
 		often := ""
 		if n := times[e.Error]; n > 1 {
 			often = fmt.Sprintf(" (%d times)", n)
 		}
-		a.add(StatusWarn, "log-trouble", "", "`aws-accounts log --failed --since 24h` shows when, and for whom", "%s: %s%s", e.Time.Local().Format("15:04"), e.Error, often)
+		a.Add(finding.Warn, "log-trouble", "", "`aws-accounts log --failed --since 24h` shows when, and for whom", "%s: %s%s", e.Time.Local().Format("15:04"), e.Error, often)
 	}
 	if skipped > 0 {
-		a.add(StatusNote, "log-trouble", "", "", "%d other kinds of trouble today", skipped)
+		a.Add(finding.Note, "log-trouble", "", "", "%d other kinds of trouble today", skipped)
 	}
 	failing := 0
 	for name, e := range last {
 		if e.Outcome != OutcomeOK && (d.only == nil || strings.EqualFold(d.only.Name, name)) {
 			if failing++; d.only != nil {
-				a.add(StatusWarn, "log-failure", e.Account, "", "the last attempt failed at %s: %s", e.Time.Local().Format("15:04"), strings.TrimPrefix(e.Error, e.Account+": "))
+				a.Add(finding.Warn, "log-failure", e.Account, "", "the last attempt failed at %s: %s", e.Time.Local().Format("15:04"), strings.TrimPrefix(e.Error, e.Account+": "))
 			}
 		}
 	}
 	if d.only == nil && failing > 0 {
-		a.add(StatusWarn, "log-failure", "", "`aws-accounts log --failed` shows why", "the last attempt failed today for %s", tui.Count(failing, "account"))
+		a.Add(finding.Warn, "log-failure", "", "`aws-accounts log --failed` shows why", "the last attempt failed today for %s", tui.Count(failing, "account"))
 	}
 	if len(kinds)+failing == 0 {
-		a.ok("log", "", "no trouble logged in the last 24 hours")
+		a.OK("log", "", "no trouble logged in the last 24 hours")
 	}
-}
-
-// reason is a file system error without the path, which stands beside it.
-func reason(err error) error {
-	if pe, ok := errors.AsType[*fs.PathError](err); ok {
-		return pe.Err
-	}
-	return err
 }

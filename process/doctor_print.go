@@ -5,6 +5,7 @@ import (
 	"io"
 	"strings"
 
+	"aws-accounts/internal/finding"
 	"aws-accounts/internal/tui"
 )
 
@@ -17,14 +18,14 @@ type printer struct {
 }
 
 // mark is how a status looks: a symbol on a terminal that has it, else a word, all of the same width.
-func (p *printer) mark(s Status) string {
+func (p *printer) mark(s finding.Status) string {
 	symbol, word, style := "✓", "ok  ", tui.Green
 	switch s {
-	case StatusNote:
+	case finding.Note:
 		symbol, word, style = "·", "note", tui.Faint
-	case StatusWarn:
+	case finding.Warn:
 		symbol, word, style = "!", "warn", tui.Yellow
-	case StatusFail:
+	case finding.Fail:
 		symbol, word, style = "✗", "FAIL", tui.Red
 	}
 	if p.screen.Symbols {
@@ -33,26 +34,26 @@ func (p *printer) mark(s Status) string {
 	return p.screen.Paint(style, word)
 }
 
-func (p *printer) area(a *area) {
-	if p.silent || len(a.findings)+len(a.fixed) == 0 {
+func (p *printer) area(a *finding.Area) {
+	if p.silent || len(a.Findings)+len(a.Fixed) == 0 {
 		return
 	}
-	p.line("%s", p.screen.Paint(tui.Bold, a.title))
+	p.line("%s", p.screen.Paint(tui.Bold, a.Title))
 	indent := 2 + 4 + 1 // the margin, the mark, a blank
 	arrow := "-> "
 	if p.screen.Symbols {
 		indent, arrow = 2+1+1, "→ "
 	}
-	for _, done := range a.fixed {
+	for _, done := range a.Fixed {
 		for i, line := range p.wrap("fixed: "+done, indent) {
 			if i == 0 {
-				p.line("  %s %s", p.mark(StatusOK), p.screen.Paint(tui.Bold, line))
+				p.line("  %s %s", p.mark(finding.OK), p.screen.Paint(tui.Bold, line))
 			} else {
 				p.line("%*s%s", indent, "", p.screen.Paint(tui.Bold, line))
 			}
 		}
 	}
-	for _, f := range a.findings {
+	for _, f := range a.Findings {
 		text := f.Text
 		if f.Account != "" {
 			text = f.Account + ": " + text
@@ -93,12 +94,12 @@ func (p *printer) waiting(keychain bool) {
 	p.line("%s", p.screen.Paint(tui.Faint, "waiting for AWS"))
 }
 
-func (p *printer) end(count map[Status]int) error {
+func (p *printer) end(count map[finding.Status]int) error {
 	var parts []string
 	for _, c := range []struct {
-		status    Status
+		status    finding.Status
 		one, many string
-	}{{StatusFail, "failure", "failures"}, {StatusWarn, "warning", "warnings"}, {StatusNote, "note", "notes"}} {
+	}{{finding.Fail, "failure", "failures"}, {finding.Warn, "warning", "warnings"}, {finding.Note, "note", "notes"}} {
 		switch n := count[c.status]; {
 		case n == 1:
 			parts = append(parts, "1 "+c.one)
@@ -108,11 +109,11 @@ func (p *printer) end(count map[Status]int) error {
 	}
 	verdict := strings.Join(parts, ", ")
 	switch {
-	case count[StatusFail] > 0:
+	case count[finding.Fail] > 0:
 		verdict = "Not well: " + verdict
 	case len(parts) == 0:
 		verdict = "All is well"
-	case count[StatusWarn] == 0:
+	case count[finding.Warn] == 0:
 		verdict = "All is well: " + verdict
 	}
 	p.line("\n%s", p.screen.Paint(tui.Bold, verdict))

@@ -10,19 +10,22 @@ import (
 
 	"aws-accounts/accounts"
 	"aws-accounts/internal/awsfiles"
+	"aws-accounts/internal/dotaws"
+	"aws-accounts/internal/finding"
+	"aws-accounts/internal/hint"
 	"aws-accounts/internal/place"
 	"aws-accounts/internal/tui"
 )
 
 // checkProfiles looks at the files that SDKs read, and at what they make of our stanzas.
-func (d *checkup) checkProfiles() *area {
-	a := &area{title: "Profiles in ~/.aws"}
-	files, err := readAWSFiles()
+func (d *checkup) checkProfiles() *finding.Area {
+	a := &finding.Area{Title: "Profiles in ~/.aws"}
+	files, err := dotaws.ReadAll()
 	if err != nil {
-		a.failed(StatusFail, "aws-files", "", err)
+		a.Failed(finding.Fail, "aws-files", "", err)
 		return a
 	}
-	files.check(a, d.fix)
+	check(files, a, d.fix)
 	if d.file == nil {
 		return a
 	}
@@ -31,7 +34,7 @@ func (d *checkup) checkProfiles() *area {
 		files, s, err = d.writeStanzas(a, s)
 	}
 	if err != nil {
-		a.failed(StatusFail, "stanza", "", err)
+		a.Failed(finding.Fail, "stanza", "", err)
 		return a
 	}
 	s.tell(a)
@@ -41,13 +44,13 @@ func (d *checkup) checkProfiles() *area {
 }
 
 // writeStanzas runs setup for what is missing or outdated, and looks again.
-func (d *checkup) writeStanzas(a *area, before *stanzas) (*awsFiles, *stanzas, error) {
+func (d *checkup) writeStanzas(a *finding.Area, before *stanzas) (*dotaws.Files, *stanzas, error) {
 	edit := accounts.StanzaEdit{}
 	if d.only != nil || len(before.elsewhere) > 0 {
 		edit.Names = append(slices.Clone(before.missing), before.outdated...)
 	}
 	trouble := edit.Run(d.reader, d.program, io.Discard)
-	files, err := readAWSFiles()
+	files, err := dotaws.ReadAll()
 	if err != nil {
 		return nil, nil, err
 	}
@@ -59,13 +62,13 @@ func (d *checkup) writeStanzas(a *area, before *stanzas) (*awsFiles, *stanzas, e
 		return nil, nil, trouble
 	}
 	if wrote := len(before.missing) + len(before.outdated) - len(after.missing) - len(after.outdated); wrote > 0 {
-		a.fixed = append(a.fixed, tui.Count(wrote, "stanza")+" written into "+after.config)
+		a.Fixed = append(a.Fixed, tui.Count(wrote, "stanza")+" written into "+after.config)
 	}
 	return files, after, nil
 }
 
 // check looks at the files themselves.
-func (f *awsFiles) check(a *area, fix bool) {
+func check(f *dotaws.Files, a *finding.Area, fix bool) {
 	fatal := 0
 	for _, file := range []awsfiles.File{awsfiles.Config, awsfiles.Credentials} {
 		problems := f.Problems(file)
@@ -79,45 +82,45 @@ func (f *awsFiles) check(a *area, fix bool) {
 			return 1
 		})
 		for i, p := range problems {
-			if i == mostFindings {
-				a.add(StatusNote, "aws-files", "", "", "%d more of this kind in %s", len(problems)-i, f.path[file])
+			if i == finding.Most {
+				a.Add(finding.Note, "aws-files", "", "", "%d more of this kind in %s", len(problems)-i, f.Path[file])
 				break
 			}
 			if p.Fatal {
 				fatal++
-				a.add(StatusFail, "aws-files", "", fmt.Sprintf("correct line %d of %s", p.Line, f.path[file]),
-					"%s, line %d: %s; the %s refuses the whole file", f.path[file], p.Line, p.Text, p.By)
+				a.Add(finding.Fail, "aws-files", "", fmt.Sprintf("correct line %d of %s", p.Line, f.Path[file]),
+					"%s, line %d: %s; the %s refuses the whole file", f.Path[file], p.Line, p.Text, p.By)
 			} else {
-				a.add(StatusNote, "aws-files", "", "", "%s, line %d: %s", f.path[file], p.Line, p.Text)
+				a.Add(finding.Note, "aws-files", "", "", "%s, line %d: %s", f.Path[file], p.Line, p.Text)
 			}
 		}
-		f.checkMode(a, file, fix)
+		checkMode(f, a, file, fix)
 	}
 	if fatal == 0 {
-		a.ok("aws-files", "", "the AWS CLI and the SDKs can read %s", f.path[awsfiles.Config])
+		a.OK("aws-files", "", "the AWS CLI and the SDKs can read %s", f.Path[awsfiles.Config])
 	}
 }
 
 // checkMode: whoever writes the config file says which commands are run; whoever reads the credentials file has the keys.
-func (f *awsFiles) checkMode(a *area, file awsfiles.File, fix bool) {
-	where, forbidden, status, can := place.AWSConfig, os.FileMode(0o022), StatusFail, "change %s, which names commands to run"
+func checkMode(f *dotaws.Files, a *finding.Area, file awsfiles.File, fix bool) {
+	where, forbidden, status, can := place.AWSConfig, os.FileMode(0o022), finding.Fail, "change %s, which names commands to run"
 	if file == awsfiles.Credentials {
-		where, forbidden, status, can = place.AWSCredentials, 0o077, StatusWarn, "read %s, which holds keys"
+		where, forbidden, status, can = place.AWSCredentials, 0o077, finding.Warn, "read %s, which holds keys"
 	}
 	path, err := where()
 	if err != nil || runtime.GOOS == "windows" {
 		return
 	}
 	info, err := os.Stat(path)
-	if err != nil || info.Mode().Perm()&forbidden == 0 || file == awsfiles.Credentials && len(f.data[file]) == 0 {
+	if err != nil || info.Mode().Perm()&forbidden == 0 || file == awsfiles.Credentials && len(f.Data[file]) == 0 {
 		return
 	}
 	right := info.Mode().Perm() &^ forbidden
 	if fix && os.Chmod(path, right) == nil {
-		a.fixed = append(a.fixed, fmt.Sprintf("others can no longer "+can, f.path[file]))
+		a.Fixed = append(a.Fixed, fmt.Sprintf("others can no longer "+can, f.Path[file]))
 		return
 	}
-	a.add(status, "aws-files-permissions", "", fmt.Sprintf("`chmod %o %s`, or `aws-accounts doctor --fix`", right, path), "others can "+can, f.path[file])
+	a.Add(status, "aws-files-permissions", "", fmt.Sprintf("`chmod %o %s`, or `aws-accounts doctor --fix`", right, path), "others can "+can, f.Path[file])
 }
 
 // stanzaCheck looks at what a program that is given a profile makes of it: at the stanzas, and at what overrides them.
@@ -140,7 +143,7 @@ type stanzas struct {
 	only      bool
 }
 
-func (d *stanzaCheck) stanzas(files *awsFiles) (*stanzas, error) {
+func (d *stanzaCheck) stanzas(files *dotaws.Files) (*stanzas, error) {
 	chosen := []*accounts.Account{d.only}
 	if d.only == nil {
 		chosen = chosen[:0]
@@ -152,11 +155,11 @@ func (d *stanzaCheck) stanzas(files *awsFiles) (*stanzas, error) {
 	if err != nil {
 		return nil, err
 	}
-	_, report, err := awsfiles.EditConfig(files.data[awsfiles.Config], want, nil)
+	_, report, err := awsfiles.EditConfig(files.Data[awsfiles.Config], want, nil)
 	if err != nil {
 		return nil, err
 	}
-	s := &stanzas{config: files.path[awsfiles.Config], none: len(chosen) - len(want), taken: report.Conflicts, only: d.only != nil}
+	s := &stanzas{config: files.Path[awsfiles.Config], none: len(chosen) - len(want), taken: report.Conflicts, only: d.only != nil}
 	profile := map[string]string{} // by account
 	for _, name := range files.Names() {
 		p, _ := files.Profile(name)
@@ -185,7 +188,7 @@ func (d *stanzaCheck) stanzas(files *awsFiles) (*stanzas, error) {
 	return s, nil
 }
 
-func (s *stanzas) tell(a *area) {
+func (s *stanzas) tell(a *finding.Area) {
 	setup := func(names []string) string {
 		if s.only {
 			return fmt.Sprintf("`aws-accounts setup %s`", names[0])
@@ -195,54 +198,54 @@ func (s *stanzas) tell(a *area) {
 	switch {
 	case s.current == 0:
 	case s.only:
-		a.ok("stanza", "", "its stanza in %s is as setup writes it", s.config)
+		a.OK("stanza", "", "its stanza in %s is as setup writes it", s.config)
 	default:
-		a.ok("stanza", "", "%s in %s as setup writes them", tui.Count(s.current, "stanza"), s.config)
+		a.OK("stanza", "", "%s in %s as setup writes them", tui.Count(s.current, "stanza"), s.config)
 	}
 	if s.only && s.none > 0 {
-		a.ok("stanza", "", "it begins with the profile of its own name, which needs no stanza")
+		a.OK("stanza", "", "it begins with the profile of its own name, which needs no stanza")
 	}
 	if len(s.missing) > 0 {
-		status := StatusFail
+		status := finding.Fail
 		if !s.only && s.current+len(s.outdated)+len(s.elsewhere) > 0 { // some are enough for who set up only those
-			status = StatusWarn
+			status = finding.Warn
 		}
-		a.add(status, "stanza", "", setup(s.missing), "no stanza in %s for %s", s.config, some(s.missing))
+		a.Add(status, "stanza", "", setup(s.missing), "no stanza in %s for %s", s.config, some(s.missing))
 	}
 	if len(s.outdated) > 0 {
-		a.add(StatusWarn, "stanza", "", setup(s.outdated), "not as setup writes it: the stanza of %s", some(s.outdated))
+		a.Add(finding.Warn, "stanza", "", setup(s.outdated), "not as setup writes it: the stanza of %s", some(s.outdated))
 	}
 	for i, e := range s.elsewhere {
-		if i == mostFindings {
-			a.add(StatusNote, "stanza", "", "", "%d more have other profiles than the accounts file says", len(s.elsewhere)-i)
+		if i == finding.Most {
+			a.Add(finding.Note, "stanza", "", "", "%d more have other profiles than the accounts file says", len(s.elsewhere)-i)
 			break
 		}
-		a.add(StatusNote, "stanza", "", "", "%s has the profile %s, not the one that the accounts file says", e[0], e[1])
+		a.Add(finding.Note, "stanza", "", "", "%s has the profile %s, not the one that the accounts file says", e[0], e[1])
 	}
 	for i, t := range s.taken {
-		if i == mostFindings {
-			a.add(StatusFail, "stanza", "", "", "%d more profiles aren't ours", len(s.taken)-i)
+		if i == finding.Most {
+			a.Add(finding.Fail, "stanza", "", "", "%d more profiles aren't ours", len(s.taken)-i)
 			break
 		}
-		a.add(StatusFail, "stanza", "", fmt.Sprintf("rename [profile %s], or give the account another \"profile\", then `aws-accounts setup`", t.Profile),
+		a.Add(finding.Fail, "stanza", "", fmt.Sprintf("rename [profile %s], or give the account another \"profile\", then `aws-accounts setup`", t.Profile),
 			"[profile %s] in line %d of %s: %s", t.Profile, t.Line, s.config, t.Reason)
 	}
 	if len(s.gone) > 0 && !s.only {
-		a.add(StatusWarn, "stanza", "", fmt.Sprintf("`aws-accounts setup --remove %s`", strings.Join(s.gone[:min(len(s.gone), mostFindings)], " ")),
+		a.Add(finding.Warn, "stanza", "", fmt.Sprintf("`aws-accounts setup --remove %s`", strings.Join(s.gone[:min(len(s.gone), finding.Most)], " ")),
 			"a stanza, but no account in the accounts file: %s", some(s.gone))
 	}
 }
 
 // some names a few.
 func some(names []string) string {
-	if n := len(names) - mostFindings; n > 0 {
-		return fmt.Sprintf("%s and %d more", strings.Join(names[:mostFindings], ", "), n)
+	if n := len(names) - finding.Most; n > 0 {
+		return fmt.Sprintf("%s and %d more", strings.Join(names[:finding.Most], ", "), n)
 	}
 	return strings.Join(names, ", ")
 }
 
 // ours are the profiles with a stanza of the accounts looked at.
-func (d *stanzaCheck) ours(files *awsFiles) []*awsfiles.Profile {
+func (d *stanzaCheck) ours(files *dotaws.Files) []*awsfiles.Profile {
 	var ours []*awsfiles.Profile
 	for _, name := range files.Names() {
 		p, _ := files.Profile(name)
@@ -254,7 +257,7 @@ func (d *stanzaCheck) ours(files *awsFiles) []*awsfiles.Profile {
 }
 
 // checkCommands looks at what the stanzas start: once for each program.
-func (d *checkup) checkCommands(a *area, files *awsFiles) {
+func (d *checkup) checkCommands(a *finding.Area, files *dotaws.Files) {
 	seen := map[string]bool{}
 	alike := true
 	for _, p := range d.ours(files) {
@@ -266,11 +269,11 @@ func (d *checkup) checkCommands(a *area, files *awsFiles) {
 		seen[program] = true
 		misreads := awsfiles.Misreads(found.Value, runtime.GOOS)
 		for _, m := range misreads {
-			status, next := StatusWarn, "install aws-accounts at a path of plain characters, then `aws-accounts setup`"
+			status, next := finding.Warn, "install aws-accounts at a path of plain characters, then `aws-accounts setup`"
 			if m.Hard {
-				status, next = StatusFail, "`aws-accounts setup` writes a command that all understand"
+				status, next = finding.Fail, "`aws-accounts setup` writes a command that all understand"
 			}
-			a.add(status, "command", "", next, "the command of profile %s: %s %s", p.Name, m.Who, m.What)
+			a.Add(status, "command", "", next, "the command of profile %s: %s %s", p.Name, m.Who, m.What)
 			alike = false
 		}
 		if !slices.ContainsFunc(misreads, func(m awsfiles.Misread) bool { return m.Hard }) {
@@ -282,22 +285,22 @@ func (d *checkup) checkCommands(a *area, files *awsFiles) {
 		if d.only != nil {
 			what = "it starts this program, in a way"
 		}
-		a.ok("command", "", "%s that every SDK splits alike", what)
+		a.OK("command", "", "%s that every SDK splits alike", what)
 	}
 }
 
-func (d *checkup) checkProgram(a *area, profile, program string) (ok bool) {
+func (d *checkup) checkProgram(a *finding.Area, profile, program string) (ok bool) {
 	info, err := os.Stat(program)
 	switch {
 	case err != nil:
-		a.add(StatusFail, "program", "", "`aws-accounts setup`", "profile %s starts %s, which can't be found (%s)", profile, program, reason(err))
+		a.Add(finding.Fail, "program", "", "`aws-accounts setup`", "profile %s starts %s, which can't be found (%s)", profile, program, hint.WithoutPath(err))
 	case info.IsDir():
-		a.add(StatusFail, "program", "", "`aws-accounts setup`", "profile %s starts %s, which is a folder", profile, program)
+		a.Add(finding.Fail, "program", "", "`aws-accounts setup`", "profile %s starts %s, which is a folder", profile, program)
 	case runtime.GOOS != "windows" && info.Mode().Perm()&0o111 == 0:
-		a.add(StatusFail, "program", "", fmt.Sprintf("`chmod +x %s`", program), "profile %s starts %s, which isn't executable", profile, program)
+		a.Add(finding.Fail, "program", "", fmt.Sprintf("`chmod +x %s`", program), "profile %s starts %s, which isn't executable", profile, program)
 	default:
 		if own, err := os.Stat(d.program.Path); err == nil && !os.SameFile(own, info) {
-			a.add(StatusWarn, "program", "", fmt.Sprintf("`aws-accounts setup` makes it start %s", tui.Tilde(d.program.Path)),
+			a.Add(finding.Warn, "program", "", fmt.Sprintf("`aws-accounts setup` makes it start %s", tui.Tilde(d.program.Path)),
 				"profile %s starts another program than this one: %s", profile, program)
 			return false
 		}
@@ -307,32 +310,32 @@ func (d *checkup) checkProgram(a *area, profile, program string) (ok bool) {
 }
 
 // checkShadows finds what wins over our stanzas or clashes with them.
-func (d *stanzaCheck) checkShadows(a *area, files *awsFiles) {
+func (d *stanzaCheck) checkShadows(a *finding.Area, files *dotaws.Files) {
 	shadowed, ours := 0, d.ours(files)
 	for _, p := range ours {
 		shadows := p.Shadows()
 		if len(shadows) == 0 {
 			continue
 		}
-		if shadowed++; shadowed > mostFindings {
+		if shadowed++; shadowed > finding.Most {
 			continue
 		}
 		s, more := shadows[0], ""
 		if len(shadows) > 1 {
 			more = fmt.Sprintf(" (and %d more)", len(shadows)-1)
 		}
-		a.add(StatusFail, "shadow", "", "take that line out, or give the account another \"profile\" and run `aws-accounts setup`",
-			"profile %s: %s in line %d of %s%s: %s", p.Name, s.Key, s.Line, files.path[s.File], more, effect(s))
+		a.Add(finding.Fail, "shadow", "", "take that line out, or give the account another \"profile\" and run `aws-accounts setup`",
+			"profile %s: %s in line %d of %s%s: %s", p.Name, s.Key, s.Line, files.Path[s.File], more, effect(s))
 	}
-	if n := shadowed - mostFindings; n > 0 {
-		a.add(StatusFail, "shadow", "", "", "%d more profiles have settings that win over the stanza", n)
+	if n := shadowed - finding.Most; n > 0 {
+		a.Add(finding.Fail, "shadow", "", "", "%d more profiles have settings that win over the stanza", n)
 	}
 	if shadowed == 0 && len(ours) > 0 {
 		what := "them"
 		if d.only != nil {
 			what = "it"
 		}
-		a.ok("shadow", "", "nothing in ~/.aws wins over %s", what)
+		a.OK("shadow", "", "nothing in ~/.aws wins over %s", what)
 	}
 }
 
@@ -361,16 +364,16 @@ func effect(s awsfiles.Shadow) string {
 }
 
 // usable returns the profile by which programs get the session of the account looked at, and what keeps them from it.
-func (d *stanzaCheck) usable() (profile string, inTheWay []Finding) {
-	a := &area{}
+func (d *stanzaCheck) usable() (profile string, inTheWay []finding.Finding) {
+	a := &finding.Area{}
 	profile = d.only.ProfileName()
-	files, err := readAWSFiles()
+	files, err := dotaws.ReadAll()
 	var s *stanzas
 	if err == nil {
 		s, err = d.stanzas(files)
 	}
 	if err != nil {
-		a.failed(StatusFail, "aws-files", "", err)
+		a.Failed(finding.Fail, "aws-files", "", err)
 	} else {
 		ours := d.ours(files)
 		switch {
@@ -383,35 +386,35 @@ func (d *stanzaCheck) usable() (profile string, inTheWay []Finding) {
 		d.checkShadows(a, files)
 	}
 	d.checkKeys(a)
-	return profile, slices.DeleteFunc(a.findings, func(f Finding) bool { return f.Status == StatusOK })
+	return profile, slices.DeleteFunc(a.Findings, func(f finding.Finding) bool { return f.Status == finding.OK })
 }
 
 // checkEnvironment finds variables that win over the profiles. It names them and shows no value but names.
-func (d *checkup) checkEnvironment() *area {
-	a := &area{title: "Environment"}
+func (d *checkup) checkEnvironment() *finding.Area {
+	a := &finding.Area{Title: "Environment"}
 	d.checkKeys(a)
 	for _, name := range []string{"AWS_PROFILE", "AWS_DEFAULT_PROFILE"} {
 		d.checkProfileVariable(a, name)
 	}
 	for _, name := range []string{"AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"} {
 		if os.Getenv(name) != "" {
-			a.add(StatusNote, "environment", "", "", "%s is set: programs that are started without it read another file", name)
+			a.Add(finding.Note, "environment", "", "", "%s is set: programs that are started without it read another file", name)
 		}
 	}
 	if backend := os.Getenv("AWS_ACCOUNTS_KEYCHAIN"); backend != "" && d.file != nil && (d.file.Keychain == nil || d.file.Keychain.Backend != backend) {
-		a.add(StatusNote, "environment", "", fmt.Sprintf(`write "keychain": {"backend": %q} into %s`, backend, tui.Tilde(d.file.Path)),
+		a.Add(finding.Note, "environment", "", fmt.Sprintf(`write "keychain": {"backend": %q} into %s`, backend, tui.Tilde(d.file.Path)),
 			"AWS_ACCOUNTS_KEYCHAIN chooses the keychain here; programs that are started without it, such as IDEs, use another")
 	}
-	if len(a.findings) == 0 {
-		a.ok("environment", "", "no variable wins over the profiles")
+	if len(a.Findings) == 0 {
+		a.OK("environment", "", "no variable wins over the profiles")
 	}
 	return a
 }
 
 // checkKeys finds the variables that SDKs prefer to AWS_PROFILE.
-func (d *stanzaCheck) checkKeys(a *area) {
+func (d *stanzaCheck) checkKeys(a *finding.Area) {
 	if os.Getenv("AWS_WEB_IDENTITY_TOKEN_FILE") != "" && os.Getenv("AWS_ROLE_ARN") != "" {
-		a.add(StatusWarn, "environment", "", "`unset AWS_WEB_IDENTITY_TOKEN_FILE AWS_ROLE_ARN`", "AWS_WEB_IDENTITY_TOKEN_FILE is set: the AWS CLI and SDKs use it instead of AWS_PROFILE")
+		a.Add(finding.Warn, "environment", "", "`unset AWS_WEB_IDENTITY_TOKEN_FILE AWS_ROLE_ARN`", "AWS_WEB_IDENTITY_TOKEN_FILE is set: the AWS CLI and SDKs use it instead of AWS_PROFILE")
 	}
 	if os.Getenv("AWS_ACCESS_KEY_ID") == "" {
 		return
@@ -423,7 +426,7 @@ func (d *stanzaCheck) checkKeys(a *area) {
 				if d.only != nil {
 					next = fmt.Sprintf("`aws-accounts exec %s -- COMMAND` gives the command its session", d.only.Name)
 				}
-				a.add(StatusNote, "environment", "", next, "AWS_ACCESS_KEY_ID is set, where %s begins; programs use it instead of AWS_PROFILE", base.Name)
+				a.Add(finding.Note, "environment", "", next, "AWS_ACCESS_KEY_ID is set, where %s begins; programs use it instead of AWS_PROFILE", base.Name)
 				return
 			}
 		}
@@ -434,23 +437,23 @@ func (d *stanzaCheck) checkKeys(a *area) {
 			set = append(set, name)
 		}
 	}
-	a.add(StatusWarn, "environment", "", fmt.Sprintf("`unset %s`", strings.Join(set, " ")), "AWS_ACCESS_KEY_ID is set: the AWS CLI and SDKs use it instead of AWS_PROFILE")
+	a.Add(finding.Warn, "environment", "", fmt.Sprintf("`unset %s`", strings.Join(set, " ")), "AWS_ACCESS_KEY_ID is set: the AWS CLI and SDKs use it instead of AWS_PROFILE")
 }
 
-func (d *checkup) checkProfileVariable(a *area, name string) {
+func (d *checkup) checkProfileVariable(a *finding.Area, name string) {
 	profile := os.Getenv(name)
-	files, err := readAWSFiles()
+	files, err := dotaws.ReadAll()
 	if profile == "" || err != nil {
 		return
 	}
 	p, ok := files.Profile(profile)
 	if !ok {
-		a.add(StatusWarn, "environment", "", fmt.Sprintf("`aws-accounts setup`, or `unset %s`", name), "%s is %q, and there is no such profile in ~/.aws", name, profile)
+		a.Add(finding.Warn, "environment", "", fmt.Sprintf("`aws-accounts setup`, or `unset %s`", name), "%s is %q, and there is no such profile in ~/.aws", name, profile)
 		return
 	}
 	if account, ours := p.Account(); ours {
-		a.ok("environment", "", "%s is %s, the profile of %s", name, profile, account)
+		a.OK("environment", "", "%s is %s, the profile of %s", name, profile, account)
 		return
 	}
-	a.add(StatusNote, "environment", "", "", "%s is %s, which isn't one of ours", name, profile)
+	a.Add(finding.Note, "environment", "", "", "%s is %s, which isn't one of ours", name, profile)
 }

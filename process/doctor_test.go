@@ -7,16 +7,17 @@ import (
 	"time"
 
 	"aws-accounts/accounts"
+	"aws-accounts/internal/finding"
 	"aws-accounts/internal/tui"
 )
 
 // What doctor shows fits the screen, and what is to be typed stays in one piece where it fits.
 func TestFindingsOnAScreen(t *testing.T) {
-	a := &area{title: "Account dev", fixed: []string{"1 stanza written into ~/.aws/config"}}
-	a.ok("session", "", "a session is in the keychain, 43m left")
-	a.add(StatusNote, "base", "main", "", "not tried, as AWS can't be reached")
-	a.add(StatusWarn, "stanza", "", "`aws-accounts setup dev`", "not as setup writes it: the stanza of dev")
-	a.add(StatusFail, "role", "", "check the role's trust policy names account 123456789012; or type `aws-accounts assume dev`",
+	a := &finding.Area{Title: "Account dev", Fixed: []string{"1 stanza written into ~/.aws/config"}}
+	a.OK("session", "", "a session is in the keychain, 43m left")
+	a.Add(finding.Note, "base", "main", "", "not tried, as AWS can't be reached")
+	a.Add(finding.Warn, "stanza", "", "`aws-accounts setup dev`", "not as setup writes it: the stanza of dev")
+	a.Add(finding.Fail, "role", "", "check the role's trust policy names account 123456789012; or type `aws-accounts assume dev`",
 		"arn:aws:iam::123456789012:user/alice is not allowed to assume arn:aws:iam::987654321098:role/CrossAccountAdminRole (AccessDenied)\x1b[31m")
 	for _, c := range []struct {
 		name   string
@@ -63,7 +64,7 @@ Not well: 1 failure, 1 warning, 1 note
 			var b strings.Builder
 			p := &printer{w: &b, screen: c.screen}
 			p.area(a)
-			if err := p.end(map[Status]int{StatusFail: 1, StatusWarn: 1, StatusNote: 1}); err != nil {
+			if err := p.end(map[finding.Status]int{finding.Fail: 1, finding.Warn: 1, finding.Note: 1}); err != nil {
 				t.Fatal(err)
 			}
 			if !strings.Contains(b.String(), c.want) {
@@ -74,12 +75,12 @@ Not well: 1 failure, 1 warning, 1 note
 }
 
 func TestCheckClock(t *testing.T) {
-	for ahead, want := range map[time.Duration]Status{
-		0: StatusOK, 50 * time.Second: StatusOK, -2 * time.Minute: StatusWarn, 4 * time.Minute: StatusWarn, -6 * time.Minute: StatusFail, time.Hour: StatusFail,
+	for ahead, want := range map[time.Duration]finding.Status{
+		0: finding.OK, 50 * time.Second: finding.OK, -2 * time.Minute: finding.Warn, 4 * time.Minute: finding.Warn, -6 * time.Minute: finding.Fail, time.Hour: finding.Fail,
 	} {
-		a := &area{}
-		if checkClock(a, ahead); a.findings[0].Status != want {
-			t.Errorf("%s ahead is %s", ahead, a.findings[0].Status)
+		a := &finding.Area{}
+		if checkClock(a, ahead); a.Findings[0].Status != want {
+			t.Errorf("%s ahead is %s", ahead, a.Findings[0].Status)
 		}
 	}
 }
@@ -119,13 +120,13 @@ func TestBasesOf(t *testing.T) {
 
 // A finding doesn't say to run doctor, which is what shows it.
 func TestFindingsLeadOn(t *testing.T) {
-	a := &area{}
-	a.failed(StatusFail, "role", "", explain(errors.New("strange"), (&accounts.File{Accounts: []accounts.Account{{Name: "dev"}}}).Indexed().Entry(accounts.Account{Name: "dev"})))
-	a.failed(StatusFail, "role", "", explain(errors.New("strange"), &accounts.Account{}))
+	a := &finding.Area{}
+	a.Failed(finding.Fail, "role", "", explain(errors.New("strange"), (&accounts.File{Accounts: []accounts.Account{{Name: "dev"}}}).Indexed().Entry(accounts.Account{Name: "dev"})))
+	a.Failed(finding.Fail, "role", "", explain(errors.New("strange"), &accounts.Account{}))
 	for i, want := range []string{"`aws-accounts --debug doctor dev` shows each step",
 		"`aws-accounts --debug doctor` shows each step"} {
-		if a.findings[i].Hint != want {
-			t.Errorf("%q, want %q", a.findings[i].Hint, want)
+		if a.Findings[i].Hint != want {
+			t.Errorf("%q, want %q", a.Findings[i].Hint, want)
 		}
 	}
 }

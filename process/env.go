@@ -8,6 +8,7 @@ import (
 	"slices"
 
 	"aws-accounts/internal/hint"
+	"aws-accounts/internal/route"
 	"aws-accounts/internal/tui"
 )
 
@@ -78,7 +79,7 @@ func regionGiven(r *Resolver) (names []string) {
 	if err != nil {
 		return nil
 	}
-	for _, v := range regionVariables(ProfileRegion(a)) {
+	for _, v := range regionVariables(route.ProfileRegion(a)) {
 		if os.Getenv(v.name) == v.value {
 			names = append(names, v.name)
 		}

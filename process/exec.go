@@ -16,6 +16,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 
 	"aws-accounts/internal/hint"
+	"aws-accounts/internal/route"
 	"aws-accounts/process/protocol"
 )
 
@@ -48,21 +49,6 @@ const (
 	exitNotFound      = 127
 	exitSignal        = 128 // and the signal's number
 )
-
-// ExitStatus is an error that says with which status to exit. Without a cause there is nothing to say besides.
-type ExitStatus struct {
-	Status int
-	Cause  error
-}
-
-func (e *ExitStatus) Error() string {
-	if e.Cause == nil {
-		return fmt.Sprintf("exit status %d", e.Status)
-	}
-	return e.Cause.Error()
-}
-
-func (e *ExitStatus) Unwrap() error { return e.Cause }
 
 // Run looks for the command first: nobody should type an MFA code for a slip of the pen.
 func (c *Exec) Run(ctx *kong.Context, r *Resolver) error {
@@ -107,7 +93,7 @@ func (c *Exec) serve(session *session, path string, argv []string) error {
 	defer e.Close()
 	variables := append(session.variables(), e.variables()...)
 	if session.region == "" && os.Getenv("AWS_REGION") == "" && os.Getenv("AWS_DEFAULT_REGION") == "" {
-		variables = append(variables, regionVariables(DefaultRegion())...)
+		variables = append(variables, regionVariables(route.DefaultRegion())...)
 	}
 	// The SDKs ask the endpoint last of all: a default profile with credentials of its own would win.
 	variables = append(variables, variable{"AWS_CONFIG_FILE", os.DevNull}, variable{"AWS_SHARED_CREDENTIALS_FILE", os.DevNull})
@@ -129,7 +115,7 @@ func (r *Resolver) open(name string) (*session, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &session{resolver: r, name: a.Name, region: ProfileRegion(a), roleARN: a.RoleARN}
+	s := &session{resolver: r, name: a.Name, region: route.ProfileRegion(a), roleARN: a.RoleARN}
 	if s.roleARN == "" {
 		s.roleARN = a.Way().RoleARN
 	}
@@ -181,7 +167,7 @@ func findCommand(name string) (string, error) {
 	case err == nil:
 		return path, nil
 	case errors.Is(err, exec.ErrNotFound) || errors.Is(err, fs.ErrNotExist):
-		return "", &ExitStatus{exitNotFound, hint.New(fmt.Errorf("%s: command not found", name),
+		return "", &hint.ExitStatus{Status: exitNotFound, Cause: hint.New(fmt.Errorf("%s: command not found", name),
 			"check its spelling and PATH; what only your shell knows (an alias, `cd`) needs `-- sh -c '…'`")}
 	}
 	return "", cannotStart(name, err)
@@ -194,6 +180,6 @@ func cannotStart(name string, err error) error {
 	if lookup, ok := errors.AsType[*exec.Error](err); ok {
 		err = lookup.Err
 	}
-	return &ExitStatus{exitNotExecutable, hint.New(fmt.Errorf("%s: can't be started: %w", name, err),
+	return &hint.ExitStatus{Status: exitNotExecutable, Cause: hint.New(fmt.Errorf("%s: can't be started: %w", name, err),
 		"check that it is a program that you may execute")}
 }

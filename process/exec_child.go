@@ -5,6 +5,8 @@ import (
 	"os"
 	"os/exec"
 	"os/signal"
+
+	"aws-accounts/internal/hint"
 )
 
 // runChild runs a command with our own files, passes signals on to it, and returns its exit status as an ExitStatus.
@@ -28,7 +30,7 @@ func runChild(path string, argv, environment []string) error {
 			exit, ok := errors.AsType[*exec.ExitError](err)
 			switch {
 			case ok:
-				return &ExitStatus{Status: exitStatus(exit.ProcessState)}
+				return &hint.ExitStatus{Status: exitStatus(exit.ProcessState)}
 			case err != nil:
 				return cannotStart(argv[0], err)
 			}

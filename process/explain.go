@@ -14,7 +14,9 @@ import (
 
 	"aws-accounts/accounts"
 	"aws-accounts/cache"
+	"aws-accounts/internal/dotaws"
 	"aws-accounts/internal/hint"
+	"aws-accounts/internal/route"
 )
 
 // refusal is AWS's answer in our words. It keeps the code and the request id for the log, and of AWS's own message
@@ -177,12 +179,10 @@ func (v verdict) isUnexplained() bool {
 // doctor is the next step where nothing better is known. An account that is in no file has a name that is no argument.
 func (v verdict) doctor() string {
 	if _, err := v.a.File().Find(v.a.Name); err != nil {
-		return "`aws-accounts doctor` " + looksForCause
+		return "`aws-accounts doctor` " + hint.LooksForCause
 	}
-	return fmt.Sprintf("`aws-accounts doctor %s` %s", v.word(), looksForCause)
+	return fmt.Sprintf("`aws-accounts doctor %s` %s", v.word(), hint.LooksForCause)
 }
-
-const looksForCause = "looks for the cause"
 
 // inProfile reports whether the role isn't a's, but that of the profile where a's credentials begin.
 func (v verdict) inProfile() bool {
@@ -199,7 +199,7 @@ func signIn(base *accounts.Account) (what, command string) {
 		return session.Name, signInCommand(base.File(), session)
 	}
 	profile, login := base.Way().Profile, "aws sso login"
-	if files, err := readAWSFiles(); err == nil {
+	if files, err := dotaws.ReadAll(); err == nil {
 		for _, origin := range files.Origin(profile) { // a profile may lead to another, the name of which comes first
 			if key, _, isSetting := strings.Cut(origin, " = "); !isSetting {
 				profile = origin
@@ -216,7 +216,7 @@ func (v verdict) renewExpired() string {
 	switch way := v.base.Way(); {
 	case v.withSession():
 		return fmt.Sprintf("`aws-accounts assume %s --refresh` gets others, then try again", hint.Word(v.sourceName()))
-	case way.Profile != "" && v.route().Origin.Kind != FromEnvironment:
+	case way.Profile != "" && v.route().Origin.Kind != route.FromEnvironment:
 		_, command := signIn(v.base)
 		return fmt.Sprintf("renew them (for instance `%s`), then try again", command)
 	}
@@ -228,7 +228,7 @@ func (v verdict) renewal() string {
 	switch way := v.base.Way(); {
 	case way.Keychain:
 		return fmt.Sprintf("give it a valid access key: `aws-accounts keys add %s --replace`", hint.Word(v.base.Name))
-	case v.route().Origin.Kind == FromEnvironment:
+	case v.route().Origin.Kind == route.FromEnvironment:
 		return "set AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN to valid credentials"
 	case way.Profile != "":
 		return fmt.Sprintf("run `aws configure --profile %s` with a valid access key", v.profile())

@@ -15,6 +15,7 @@ import (
 	"aws-accounts/accounts"
 	"aws-accounts/internal/ask"
 	"aws-accounts/internal/awsfiles"
+	"aws-accounts/internal/dotaws"
 	"aws-accounts/internal/hint"
 	"aws-accounts/internal/place"
 	"aws-accounts/internal/tui"
@@ -102,10 +103,10 @@ func (b *beginning) read(context.Context) (err error) {
 	if b.credentialsPath, err = place.AWSCredentials(); err != nil {
 		return err
 	}
-	if b.oldConfig, err = accounts.ReadAWS(b.configPath); err != nil {
+	if b.oldConfig, err = dotaws.ReadToChange(b.configPath); err != nil {
 		return err
 	}
-	if b.credentials, err = accounts.ReadAWS(b.credentialsPath); err != nil {
+	if b.credentials, err = dotaws.ReadToChange(b.credentialsPath); err != nil {
 		return err
 	}
 	if b.have, err = b.Accounts.File(); errors.Is(err, fs.ErrNotExist) {

@@ -11,6 +11,7 @@ import (
 
 	"aws-accounts/accounts"
 	"aws-accounts/internal/awsfiles"
+	"aws-accounts/internal/dotaws"
 	"aws-accounts/internal/hint"
 	"aws-accounts/internal/tui"
 )
@@ -209,7 +210,7 @@ func (b *beginning) write(ctx context.Context) error {
 	}
 	_, err = accounts.Change(ctx, b.Accounts.Path, b.Locks, func(now []byte) ([]byte, error) {
 		if b.oldAccounts != nil && !bytes.Equal(now, b.oldAccounts) {
-			return nil, changedMeanwhile(b.Accounts.Path, "init")
+			return nil, hint.ChangedMeanwhile(b.Accounts.Path, "init")
 		}
 		return b.newAccounts, nil
 	})
@@ -267,9 +268,9 @@ func (b *beginning) storeKey(ctx context.Context, file *accounts.File, f account
 }
 
 func (b *beginning) writeConfig(ctx context.Context) error {
-	backup, err := accounts.ChangeConfig(ctx, b.configPath, func(now []byte) ([]byte, error) {
+	backup, err := dotaws.ChangeConfig(ctx, b.configPath, func(now []byte) ([]byte, error) {
 		if !bytes.Equal(now, b.oldConfig) {
-			return nil, changedMeanwhile(b.configPath, "init")
+			return nil, hint.ChangedMeanwhile(b.configPath, "init")
 		}
 		return b.newConfig, nil
 	})
@@ -289,10 +290,6 @@ func (b *beginning) dropKey(ctx context.Context, f accounts.FoundAccount, key aw
 	}
 	fmt.Fprintf(b.out, "removed  access key %s from %s\n", f.KeyID, tui.Tilde(b.credentialsPath))
 	return nil
-}
-
-func changedMeanwhile(path, command string) error {
-	return hint.New(fmt.Errorf("%s has changed meanwhile and stays as it is", path), "run `aws-accounts %s` again", command)
 }
 
 // tellNext ends with what to type.

@@ -82,7 +82,7 @@ func (c *KeychainMove) Run(s *Start, stdout io.Writer) error {
 	}
 	changed, err := accounts.Change(ctx, file.Path, s.Locks, func(old []byte) ([]byte, error) {
 		if now, err := accounts.Parse(file.Path, old); err != nil || s.inUse(now) != used {
-			return nil, cmp.Or(err, changedMeanwhile(file.Path, "keychain move --to="+c.To))
+			return nil, cmp.Or(err, hint.ChangedMeanwhile(file.Path, "keychain move --to="+c.To))
 		}
 		return accounts.SetKeychain(file.Path, old, choice)
 	})

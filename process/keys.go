@@ -19,6 +19,7 @@ import (
 	"aws-accounts/internal/hint"
 	"aws-accounts/internal/lock"
 	"aws-accounts/internal/pattern"
+	"aws-accounts/internal/route"
 )
 
 // Keys is `aws-accounts keys`: long-term access keys in the keychain. Their secrets are never in an argument, a message or
@@ -261,7 +262,7 @@ func (r *Resolver) owner(ctx context.Context, a *accounts.Account, profile strin
 
 // keyClient calls AWS for a with one key, as the settings of the profile say that it came from.
 func (r *Resolver) keyClient(a *accounts.Account, profile string, key aws.Credentials) (*client, error) {
-	hop, err := HopOf(a, profile)
+	hop, err := route.HopOf(a, profile)
 	if err != nil {
 		return nil, err
 	}

@@ -10,6 +10,7 @@ import (
 
 	"aws-accounts/accounts"
 	"aws-accounts/internal/awsfiles"
+	"aws-accounts/internal/dotaws"
 	"aws-accounts/internal/hint"
 	"aws-accounts/internal/place"
 )
@@ -19,7 +20,7 @@ type keyInFile struct{ profile string }
 
 // read returns the profile's long-term key.
 func (k keyInFile) read(path string) (aws.Credentials, error) {
-	data, err := accounts.ReadAWS(path)
+	data, err := dotaws.ReadToChange(path)
 	if err != nil {
 		return aws.Credentials{}, err
 	}
@@ -39,7 +40,7 @@ func (k keyInFile) read(path string) (aws.Credentials, error) {
 // noKeys looks where else the profile has its key.
 func (k keyInFile) noKeys(path string, credentials []byte) error {
 	none := fmt.Errorf("profile %q has no access key in %s", k.profile, path)
-	config, err := readAWS(place.AWSConfig)
+	config, err := dotaws.Read(place.AWSConfig)
 	if err != nil {
 		return none
 	}
@@ -78,7 +79,7 @@ func (k keyInFile) alone(file *accounts.File, a *accounts.Account) error {
 
 // check tells whether take can succeed, before anything is stored.
 func (k keyInFile) check(path string, key aws.Credentials) error {
-	data, err := accounts.ReadAWS(path)
+	data, err := dotaws.ReadToChange(path)
 	if err == nil {
 		_, err = k.without(path, data, key)
 	}
@@ -87,7 +88,7 @@ func (k keyInFile) check(path string, key aws.Credentials) error {
 
 // take takes the key out of the credentials file, now that nobody needs it there.
 func (k keyInFile) take(ctx context.Context, path string, key aws.Credentials) (edited []byte, err error) {
-	err = accounts.ChangeCredentials(ctx, path, func(now []byte) ([]byte, error) {
+	err = dotaws.ChangeCredentials(ctx, path, func(now []byte) ([]byte, error) {
 		edited, err = k.without(path, now, key)
 		return edited, err
 	})

@@ -12,6 +12,7 @@ import (
 	"aws-accounts/accounts"
 	"aws-accounts/cache"
 	"aws-accounts/internal/awsfiles"
+	"aws-accounts/internal/dotaws"
 	"aws-accounts/internal/hint"
 	"aws-accounts/internal/place"
 )
@@ -157,7 +158,7 @@ func (c *KeysImport) remove(ctx context.Context, r *Resolver, stdout io.Writer, 
 
 // users are the profiles that begin with this one.
 func (c *KeysImport) users(credentials []byte) (users []string) {
-	config, err := readAWS(place.AWSConfig)
+	config, err := dotaws.Read(place.AWSConfig)
 	if err != nil {
 		return nil
 	}

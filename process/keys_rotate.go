@@ -16,10 +16,10 @@ import (
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/aws-sdk-go-v2/service/iam"
 	"github.com/aws/aws-sdk-go-v2/service/iam/types"
-	smithy "github.com/aws/smithy-go"
 
 	"aws-accounts/accounts"
 	"aws-accounts/cache"
+	"aws-accounts/internal/awscall"
 	"aws-accounts/internal/hint"
 	"aws-accounts/internal/tui"
 )
@@ -200,7 +200,7 @@ func (t *rotation) clearOther(ctx context.Context, client *iam.Client, key types
 		}
 		if used.AccessKeyLastUsed == nil || used.AccessKeyLastUsed.LastUsedDate == nil {
 			_, err := client.DeleteAccessKey(ctx, &iam.DeleteAccessKeyInput{AccessKeyId: key.AccessKeyId})
-			if err != nil && !isCode(err, "NoSuchEntity") {
+			if err != nil && !awscall.IsCode(err, "NoSuchEntity") {
 				return t.explain(err, "iam:DeleteAccessKey")
 			}
 			return nil
@@ -222,7 +222,7 @@ func (t *rotation) switchOver(ctx context.Context) error {
 	stop := tui.Progress(t.stderr, func() string { return t.account.Name + ": waiting until AWS knows " + next.ID + " everywhere" })
 	err := t.settle(ctx, next)
 	stop()
-	if isCode(err, "InvalidClientTokenId") {
+	if awscall.IsCode(err, "InvalidClientTokenId") {
 		if there, listed := t.listed(ctx, next.ID); listed == nil && !there {
 			t.say("%s isn't at AWS any more", next.ID)
 			return t.save(ctx, func(k *cache.Keys) { k.Rotation = nil })
@@ -259,12 +259,12 @@ func (t *rotation) settle(ctx context.Context, key cache.AccessKey) error {
 			if row++; row == settledAfter {
 				return nil
 			}
-		case !isCode(err, "InvalidClientTokenId"):
+		case !awscall.IsCode(err, "InvalidClientTokenId"):
 			return err
 		default:
 			row, pause = 0, min(2*pause, 4*time.Second)
 		}
-		if wait(ctx, pause) != nil {
+		if awscall.Pause(ctx, pause) != nil {
 			if err == nil {
 				err = ctx.Err()
 			}
@@ -294,7 +294,7 @@ func (t *rotation) listed(ctx context.Context, id string) (bool, error) {
 // retire deactivates and deletes the old key. It asks with the new one: by that IAM, too, has to know it.
 func (t *rotation) retire(ctx context.Context) error {
 	old := *t.keys.Rotation.Old
-	if err := wait(ctx, grace); err != nil {
+	if err := awscall.Pause(ctx, grace); err != nil {
 		return fmt.Errorf("%s: stopped", t.account.Name)
 	}
 	client, err := t.iam(ctx)
@@ -305,17 +305,17 @@ func (t *rotation) retire(ctx context.Context) error {
 		_, err := client.UpdateAccessKey(ctx, &iam.UpdateAccessKeyInput{AccessKeyId: &old.ID, Status: types.StatusTypeInactive})
 		return err
 	})
-	if isCode(err, "InvalidClientTokenId") {
+	if awscall.IsCode(err, "InvalidClientTokenId") {
 		return t.goBack(ctx, err)
 	}
-	if err != nil && !isCode(err, "NoSuchEntity") {
+	if err != nil && !awscall.IsCode(err, "NoSuchEntity") {
 		return t.explain(err, "iam:UpdateAccessKey")
 	}
 	err = t.known(ctx, func() error {
 		_, err := client.DeleteAccessKey(ctx, &iam.DeleteAccessKeyInput{AccessKeyId: &old.ID})
 		return err
 	})
-	if err != nil && !isCode(err, "NoSuchEntity") {
+	if err != nil && !awscall.IsCode(err, "NoSuchEntity") {
 		return t.explain(err, "iam:DeleteAccessKey")
 	}
 	if err := t.save(ctx, func(k *cache.Keys) { k.Rotation = nil }); err != nil {
@@ -344,7 +344,7 @@ func (t *rotation) known(ctx context.Context, call func() error) error {
 	end := time.Now().Add(settleTime / 2)
 	for pause := settlePause; ; pause = min(2*pause, 4*time.Second) {
 		err := call()
-		if !isCode(err, "InvalidClientTokenId") || time.Now().After(end) || wait(ctx, pause) != nil {
+		if !awscall.IsCode(err, "InvalidClientTokenId") || time.Now().After(end) || awscall.Pause(ctx, pause) != nil {
 			return err
 		}
 	}
@@ -436,20 +436,4 @@ func (t *rotation) explain(err error, action string) error {
 func definite(err error) bool {
 	response, ok := errors.AsType[*awshttp.ResponseError](err)
 	return ok && response.HTTPStatusCode() >= 400 && response.HTTPStatusCode() < 500
-}
-
-func isCode(err error, code string) bool {
-	api, ok := errors.AsType[smithy.APIError](err)
-	return ok && (api.ErrorCode() == code || api.ErrorCode() == code+"Exception")
-}
-
-func wait(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
 }

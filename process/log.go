@@ -6,7 +6,6 @@ import (
 	"io"
 	"os"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -16,11 +15,11 @@ import (
 
 // LogCommand is `aws-accounts log`: reads the access log.
 type LogCommand struct {
-	Since   Past   `help:"Only entries of the last so long." placeholder:"2h"`
-	Account string `help:"Only entries of this account." placeholder:"NAME"`
-	Failed  bool   `help:"Only what went wrong."`
-	Follow  bool   `short:"f" help:"Go on with what is logged from now on, until Ctrl-C."`
-	JSON    bool   `name:"json" help:"Write the entries as they are, one JSON object a line."`
+	Since   tui.Past `help:"Only entries of the last so long." placeholder:"2h"`
+	Account string   `help:"Only entries of this account." placeholder:"NAME"`
+	Failed  bool     `help:"Only what went wrong."`
+	Follow  bool     `short:"f" help:"Go on with what is logged from now on, until Ctrl-C."`
+	JSON    bool     `name:"json" help:"Write the entries as they are, one JSON object a line."`
 
 	shown []Entry // the last of them, which those that follow are aligned with
 }
@@ -34,25 +33,6 @@ obtained. There is never a secret in the log.
   aws-accounts log --failed --account dev      # why it doesn't work
   aws-accounts log --follow                    # watch what Terraform asks for
   aws-accounts log --json | jq -r .caller | sort | uniq -c`
-}
-
-// Past is how long ago something may be: a Go duration, or days as in 7d.
-type Past time.Duration
-
-// UnmarshalText makes it a flag's type.
-func (p *Past) UnmarshalText(text []byte) error {
-	if days, ok := strings.CutSuffix(string(text), "d"); ok {
-		if n, err := strconv.ParseUint(days, 10, 16); err == nil {
-			*p = Past(n) * Past(24*time.Hour)
-			return nil
-		}
-	}
-	d, err := time.ParseDuration(string(text))
-	if err != nil || d < 0 {
-		return fmt.Errorf("%q: write one like 2h or 7d", text)
-	}
-	*p = Past(d)
-	return nil
 }
 
 // How often --follow looks. People don't see a fifth of a second.

@@ -41,7 +41,7 @@ func pick(asker *ask.Asker, file *accounts.File) (*accounts.Account, error) {
 	case errors.Is(err, ask.ErrNobody):
 		return nil, hint.Usage(fmt.Errorf("which account? NAME is missing, and there is %w", err), "`aws-accounts list` shows the names")
 	case errors.Is(err, ask.ErrCancelled): // which the person knows
-		return nil, &ExitStatus{Status: exitInterrupted}
+		return nil, &hint.ExitStatus{Status: exitInterrupted}
 	case err != nil:
 		return nil, err
 	}

@@ -11,6 +11,7 @@ import (
 
 	"aws-accounts/accounts"
 	"aws-accounts/internal/pattern"
+	"aws-accounts/internal/route"
 )
 
 // verdict is AWS's answer to a call that it refused, and the account for which the call was made.
@@ -54,10 +55,10 @@ func newVerdict(err error, a *accounts.Account) verdict {
 }
 
 // route is the way that the call was on, as far as it can still be made.
-func (v verdict) route() *Route {
-	way, err := RouteTo(v.a)
+func (v verdict) route() *route.Route {
+	way, err := route.To(v.a)
 	if err != nil {
-		return &Route{Hops: []Hop{{Account: v.a}}}
+		return &route.Route{Hops: []route.Hop{{Account: v.a}}}
 	}
 	return way
 }

@@ -20,6 +20,7 @@ import (
 	"aws-accounts/cache"
 	"aws-accounts/cache/item"
 	"aws-accounts/internal/hint"
+	"aws-accounts/internal/route"
 )
 
 // Resolver knows for each account the provider of its credentials.
@@ -90,13 +91,13 @@ func (r *Resolver) plan(a *accounts.Account, look *version.AWS) (cache.Plan, err
 
 // fetching is one attempt to go a route.
 type fetching struct {
-	*Route
+	*route.Route
 	look     *version.AWS // that the route was made from
 	failFast bool         // as there is a session to fall back on
 }
 
 // Client returns a client of STS that gets a's credentials as any call would, but for the keychain and the log, and the hop to a.
-func (r *Resolver) Client(ctx context.Context, a *accounts.Account) (*client, *Route, error) {
+func (r *Resolver) Client(ctx context.Context, a *accounts.Account) (*client, *route.Route, error) {
 	c, err := fetchingNow(a, version.FirstAWS(time.Now()))
 	if err != nil {
 		return nil, nil, err
@@ -115,7 +116,7 @@ func (r *Resolver) Obtain(ctx context.Context, a *accounts.Account) (aws.Credent
 }
 
 func fetchingNow(a *accounts.Account, look *version.AWS) (*fetching, error) {
-	routes, err := RoutesAt(look)
+	routes, err := route.At(look)
 	if err != nil {
 		return nil, err
 	}
@@ -131,7 +132,7 @@ func fetchingNow(a *accounts.Account, look *version.AWS) (*fetching, error) {
 func HandedOut(reader *accounts.Reader) func(*item.Session) bool {
 	look := version.FirstAWS(time.Now())
 	stamp := look.With(reader.Stamp())
-	routes, broken := RoutesAt(look)
+	routes, broken := route.At(look)
 	return func(s *item.Session) bool {
 		if stamp != "" && s.Stamp == stamp {
 			return true

@@ -12,6 +12,7 @@ import (
 	"aws-accounts/internal/hint"
 	"aws-accounts/internal/pattern"
 	"aws-accounts/internal/role"
+	"aws-accounts/internal/route"
 )
 
 // Role is `aws-accounts role …`: the IAM roles that accounts are entered through.
@@ -144,7 +145,7 @@ func (c *RoleShape) want(file *accounts.File, a *accounts.Account, trusted strin
 		who = []string{trusted}
 	}
 	for _, text := range who {
-		p, err := role.Principal(text, partitionOf(a))
+		p, err := role.Principal(text, route.PartitionOf(a))
 		if err != nil {
 			return w, hint.Usage(fmt.Errorf("%s: %w", a.Name, err), "`--trust=123456789012`, or `--trust=arn:aws:iam::123456789012:role/Name`")
 		}
@@ -153,7 +154,7 @@ func (c *RoleShape) want(file *accounts.File, a *accounts.Account, trusted strin
 	for _, text := range c.Policy {
 		p, err := role.Policy(text, a.RoleARN)
 		if err != nil {
-			return w, hint.Usage(fmt.Errorf("%s: %w", a.Name, err), "`--policy=ReadOnlyAccess`, or of each account's own `--policy=arn:%s:iam::ACCOUNT:policy/Name`", partitionOf(a))
+			return w, hint.Usage(fmt.Errorf("%s: %w", a.Name, err), "`--policy=ReadOnlyAccess`, or of each account's own `--policy=arn:%s:iam::ACCOUNT:policy/Name`", route.PartitionOf(a))
 		}
 		if !slices.Contains(w.Policies, p) {
 			w.Policies = append(w.Policies, p)
@@ -199,5 +200,5 @@ func (c *RoleBootstrap) arnOf(a *accounts.Account) (string, error) {
 	if !bootstrapName.MatchString(c.BootstrapRole) {
 		return "", hint.Usage(fmt.Errorf("%q is no role's name", c.BootstrapRole), "`--bootstrap-role=OrganizationAccountAccessRole`: the same in each account")
 	}
-	return fmt.Sprintf("arn:%s:iam::%s:role/%s", partitionOf(a), a.AccountID, strings.TrimPrefix(c.BootstrapRole, "/")), nil
+	return fmt.Sprintf("arn:%s:iam::%s:role/%s", route.PartitionOf(a), a.AccountID, strings.TrimPrefix(c.BootstrapRole, "/")), nil
 }

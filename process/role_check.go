@@ -12,6 +12,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/iam"
 	smithy "github.com/aws/smithy-go"
 
+	"aws-accounts/internal/awscall"
 	"aws-accounts/internal/hint"
 	"aws-accounts/internal/role"
 )
@@ -50,7 +51,7 @@ func (w *roleWork) policyExists(ctx context.Context, t *roleTarget, policy strin
 	if err != nil {
 		return nil
 	}
-	if _, err = client.GetPolicy(ctx, &iam.GetPolicyInput{PolicyArn: aws.String(policy)}); isCode(err, "NoSuchEntity") {
+	if _, err = client.GetPolicy(ctx, &iam.GetPolicyInput{PolicyArn: aws.String(policy)}); awscall.IsCode(err, "NoSuchEntity") {
 		return noPolicy(policy)
 	}
 	return nil
@@ -97,7 +98,7 @@ func (w *roleWork) checkMade(ctx context.Context, made []*roleTarget, ours bool,
 // our own policies that keep us out.
 func mayBeUnknown(err error) bool {
 	api, ok := errors.AsType[smithy.APIError](err)
-	return ok && isCode(err, "AccessDenied") && !strings.Contains(api.ErrorMessage(), "identity-based policy")
+	return ok && awscall.IsCode(err, "AccessDenied") && !strings.Contains(api.ErrorMessage(), "identity-based policy")
 }
 
 func (w *roleWork) try(ctx context.Context, t *roleTarget) error {

@@ -14,6 +14,7 @@ import (
 	smithy "github.com/aws/smithy-go"
 
 	"aws-accounts/internal/ask"
+	"aws-accounts/internal/awscall"
 	"aws-accounts/internal/hint"
 	"aws-accounts/internal/role"
 	"aws-accounts/internal/tui"
@@ -44,7 +45,7 @@ command goes on where it was interrupted, and repairs what has failed.`
 
 // Run looks, shows the plan, asks, and does it.
 func (c *RoleCreate) Run(r *Resolver, asker *ask.Asker, stdout io.Writer, stderr tui.Stderr) error {
-	ctx, stop := interruptible()
+	ctx, stop := tui.Interruptible()
 	defer stop()
 	w, targets, err := beginRoles(ctx, r, stderr, &c.RoleTargets, &c.RoleBootstrap)
 	if err != nil {
@@ -64,7 +65,7 @@ func (c *RoleCreate) Run(r *Resolver, asker *ask.Asker, stdout io.Writer, stderr
 	if len(todo) == 0 || c.DryRun {
 		return report.err()
 	}
-	if err := confirm(ctx, asker, c.Yes, createQuestion(creates, len(todo)-creates)); err != nil {
+	if err := ask.Consent(ctx, asker, c.Yes, createQuestion(creates, len(todo)-creates)); err != nil {
 		return err
 	}
 	left := w.each(ctx, "made", todo, w.make)
@@ -84,21 +85,6 @@ func createQuestion(creates, changes int) string {
 		return fmt.Sprintf("Change %s in AWS?", tui.Count(changes, "role"))
 	}
 	return fmt.Sprintf("Create %s and change %d in AWS?", tui.Count(creates, "role"), changes)
-}
-
-// confirm asks, unless the person has said yes already.
-func confirm(ctx context.Context, asker *ask.Asker, yes bool, question string) error {
-	if yes {
-		return nil
-	}
-	ok, err := asker.Confirm(ctx, question, false)
-	if errors.Is(err, ask.ErrNobody) {
-		return hint.Usage(err, "--yes does it without asking, --dry-run only shows the plan")
-	}
-	if err == nil && !ok {
-		err = errors.New("nothing was done")
-	}
-	return hint.New(err, "--yes does it without asking")
 }
 
 // plan looks at the role, and says what has to be done. A role that isn't ours is changed only if that is asked for.
@@ -126,7 +112,7 @@ func (w *roleWork) make(ctx context.Context, t *roleTarget) error {
 	}
 	if t.changes.Create {
 		err = createRole(ctx, client, t)
-		if isCode(err, "EntityAlreadyExists") { // by a try whose answer got lost, or by somebody else just now
+		if awscall.IsCode(err, "EntityAlreadyExists") { // by a try whose answer got lost, or by somebody else just now
 			if err := w.look(ctx, t); err != nil {
 				return err
 			}
@@ -191,7 +177,7 @@ func changeRole(ctx context.Context, client *iam.Client, t *roleTarget) (err err
 	}
 	for _, policy := range t.changes.Detach {
 		_, err := client.DetachRolePolicy(ctx, &iam.DetachRolePolicyInput{RoleName: name, PolicyArn: &policy})
-		if err != nil && !isCode(err, "NoSuchEntity") {
+		if err != nil && !awscall.IsCode(err, "NoSuchEntity") {
 			return err
 		}
 	}
@@ -208,7 +194,7 @@ const (
 func soon(ctx context.Context, end time.Time, call func() error, again func(error) bool) error {
 	for {
 		err := call()
-		if err == nil || !again(err) || time.Now().After(end) || wait(ctx, roleSettlesPause) != nil {
+		if err == nil || !again(err) || time.Now().After(end) || awscall.Pause(ctx, roleSettlesPause) != nil {
 			return err
 		}
 	}
@@ -217,5 +203,5 @@ func soon(ctx context.Context, end time.Time, call func() error, again func(erro
 // isRoleUnknown: the policy may be missing as well, with the same code.
 func isRoleUnknown(err error) bool {
 	api, ok := errors.AsType[smithy.APIError](err)
-	return ok && isCode(err, "NoSuchEntity") && strings.Contains(api.ErrorMessage(), "role with name")
+	return ok && awscall.IsCode(err, "NoSuchEntity") && strings.Contains(api.ErrorMessage(), "role with name")
 }

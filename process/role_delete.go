@@ -11,6 +11,7 @@ import (
 
 	"aws-accounts/accounts"
 	"aws-accounts/internal/ask"
+	"aws-accounts/internal/awscall"
 	"aws-accounts/internal/hint"
 	"aws-accounts/internal/role"
 	"aws-accounts/internal/tui"
@@ -35,7 +36,7 @@ Deletes the roles in AWS, with their policies, and forgets the sessions. The acc
 
 // Run looks, shows the plan, asks, and does it.
 func (c *RoleDelete) Run(r *Resolver, asker *ask.Asker, forget accounts.Forget, stdout io.Writer, stderr tui.Stderr) error {
-	ctx, stop := interruptible()
+	ctx, stop := tui.Interruptible()
 	defer stop()
 	w, targets, err := beginRoles(ctx, r, stderr, &c.RoleTargets, &c.RoleBootstrap)
 	if err != nil {
@@ -61,7 +62,7 @@ func (c *RoleDelete) Run(r *Resolver, asker *ask.Asker, forget accounts.Forget, 
 	if len(todo) == 0 || c.DryRun {
 		return report.err()
 	}
-	if err := confirm(ctx, asker, c.Yes, fmt.Sprintf("Delete %s in AWS?", tui.Count(len(todo), "role"))); err != nil {
+	if err := ask.Consent(ctx, asker, c.Yes, fmt.Sprintf("Delete %s in AWS?", tui.Count(len(todo), "role"))); err != nil {
 		return err
 	}
 
@@ -123,7 +124,7 @@ func (w *roleWork) delete(ctx context.Context, t *roleTarget) error {
 		return err
 	})
 	for _, step := range steps {
-		if err := step(); err != nil && !isCode(err, "NoSuchEntity") { // a try whose answer got lost
+		if err := step(); err != nil && !awscall.IsCode(err, "NoSuchEntity") { // a try whose answer got lost
 			return explainRole(err, t)
 		}
 	}

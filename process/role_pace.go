@@ -10,6 +10,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws/ratelimit"
 	"github.com/aws/aws-sdk-go-v2/aws/retry"
 	"golang.org/x/time/rate"
+
+	"aws-accounts/internal/awscall"
 )
 
 // pace keeps the calls of one command within AWS's rates, and counts them. IAM's rates hold for each account, where we make
@@ -30,11 +32,11 @@ func newPace() *pace { return &pace{bucket: rate.NewLimiter(callsPerSecond, role
 func (p *pace) of(config aws.Config) aws.Config {
 	config.HTTPClient = pacedClient{config.HTTPClient, p}
 	config.Retryer = func() aws.Retryer {
-		return counting{retry.NewStandard(func(o *retry.StandardOptions) {
+		return awscall.Counting{RetryerV2: retry.NewStandard(func(o *retry.StandardOptions) {
 			o.MaxAttempts = 8
 			o.MaxBackoff = 5 * time.Second
 			o.RateLimiter = ratelimit.None // it would give up after a hundred refusals, however many calls went well
-		}), &p.throttled}
+		}), Throttled: &p.throttled}
 	}
 	return config
 }
@@ -57,21 +59,4 @@ func (c pacedClient) Do(r *http.Request) (*http.Response, error) {
 		return nil, err
 	}
 	return c.HTTPClient.Do(r)
-}
-
-// counting counts what is throttled.
-type counting struct {
-	aws.RetryerV2
-	throttled *atomic.Int64
-}
-
-func (r counting) RetryDelay(attempt int, err error) (time.Duration, error) {
-	if isThrottled(err) {
-		r.throttled.Add(1)
-	}
-	return r.RetryerV2.RetryDelay(attempt, err)
-}
-
-func isThrottled(err error) bool {
-	return retry.IsErrorThrottles(retry.DefaultThrottles).IsErrorThrottle(err).Bool()
 }

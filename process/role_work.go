@@ -6,11 +6,9 @@ import (
 	"fmt"
 	"io"
 	"net/url"
-	"os/signal"
 	"slices"
 	"sync"
 	"sync/atomic"
-	"syscall"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -18,8 +16,10 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/iam/types"
 
 	"aws-accounts/accounts"
+	"aws-accounts/internal/awscall"
 	"aws-accounts/internal/hint"
 	"aws-accounts/internal/role"
+	"aws-accounts/internal/route"
 	"aws-accounts/internal/tui"
 )
 
@@ -29,7 +29,7 @@ type roleWork struct {
 	file      *accounts.File
 	pace      *pace
 	tell      io.Writer // of progress, if it's a terminal
-	routes    *Routes
+	routes    *route.Table
 	bases     map[string]*roleBase
 	providers map[string]aws.CredentialsProvider // by the base account's name
 	sharing   map[string][]*accounts.Account     // by role_arn
@@ -52,7 +52,7 @@ func newRoleWork(r *Resolver, tell io.Writer) (*roleWork, error) {
 	if err != nil {
 		return nil, err
 	}
-	routes, err := ReadRoutes()
+	routes, err := route.Read()
 	if err != nil {
 		return nil, err
 	}
@@ -86,13 +86,6 @@ func beginRoles(ctx context.Context, r *Resolver, stderr tui.Stderr, named *Role
 func errBootstrap(a *accounts.Account) error {
 	return hint.New(fmt.Errorf("%s: its role is the bootstrap role itself", a.Name),
 		"give it a role of its own: `aws-accounts edit %s --role-arn=ARN`, for all `aws-accounts sync organizations --role=NAME`; or name another --bootstrap-role", a.Name)
-}
-
-// interruptible ends ctx at the first Ctrl-C; the second one ends the program at once.
-func interruptible() (ctx context.Context, stop func()) {
-	ctx, stop = signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
-	context.AfterFunc(ctx, stop)
-	return ctx, stop
 }
 
 // targets are the accounts with their entrances. Where credentials begin is looked at here, one after the other, since it
@@ -131,7 +124,7 @@ func (w *roleWork) look(ctx context.Context, t *roleTarget) error {
 	}
 	name := aws.String(role.Name(t.RoleARN))
 	out, err := client.GetRole(ctx, &iam.GetRoleInput{RoleName: name})
-	if isCode(err, "NoSuchEntity") {
+	if awscall.IsCode(err, "NoSuchEntity") {
 		t.have = nil
 		return nil
 	}

@@ -17,6 +17,7 @@ import (
 	"aws-accounts/internal/browser"
 	"aws-accounts/internal/hint"
 	"aws-accounts/internal/identitycenter"
+	"aws-accounts/internal/route"
 	"aws-accounts/internal/tui"
 )
 
@@ -33,7 +34,7 @@ func (r *Resolver) fetchSSO(ctx context.Context, c *fetching) (aws.Credentials, 
 	center := r.center(session, &c.Last().Settings, c.failFast)
 	if c.failFast {
 		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, failFastFor)
+		ctx, cancel = context.WithTimeout(ctx, route.FailFastFor)
 		defer cancel()
 	} else {
 		center.Person = r.SSO.person(session, a.Name)
@@ -59,14 +60,14 @@ func (r *Resolver) fetchSSO(ctx context.Context, c *fetching) (aws.Credentials, 
 
 // Center is the Identity Center of a session, for who asks it about no account alone. Nobody is there to sign in.
 func (r *Resolver) Center(session *accounts.SSOSession) (*identitycenter.Center, error) {
-	hop, err := HopOf(nil, "")
+	hop, err := route.HopOf(nil, "")
 	if err != nil {
 		return nil, err
 	}
 	return r.center(session, &hop.Settings, false), nil
 }
 
-func (r *Resolver) center(session *accounts.SSOSession, settings *Settings, failFast bool) *identitycenter.Center {
+func (r *Resolver) center(session *accounts.SSOSession, settings *route.Settings, failFast bool) *identitycenter.Center {
 	cfg := settings.Config("", aws.AnonymousCredentials{}, failFast)
 	cfg.Region = session.Region
 	return &identitycenter.Center{

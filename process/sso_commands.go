@@ -11,6 +11,7 @@ import (
 	"aws-accounts/internal/browser"
 	"aws-accounts/internal/hint"
 	"aws-accounts/internal/identitycenter"
+	"aws-accounts/internal/tui"
 )
 
 // SSOCommands is `aws-accounts sso …`.
@@ -66,7 +67,7 @@ func (c *SSOLogin) Run(r *Resolver, stdout io.Writer) error {
 		fmt.Fprintf(stdout, "added the SSO session %s to %s\n", session.Name, file.Path)
 	}
 	_, err = fmt.Fprintf(stdout, "signed in to %s until %s (%s); it is renewed without you while Identity Center allows it\n",
-		session.Name, expires.Local().Format("15:04"), accounts.Left(expires.Sub(r.Sessions.Now())))
+		session.Name, expires.Local().Format("15:04"), tui.Left(expires.Sub(r.Sessions.Now())))
 	if c.StartURL != "" && err == nil {
 		_, err = fmt.Fprintln(stdout, "next: `aws-accounts sync sso --setup` adds the accounts that you have there, with their profiles")
 	}

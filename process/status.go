@@ -11,9 +11,9 @@ import (
 	"strings"
 	"time"
 
-	"aws-accounts/accounts"
 	"aws-accounts/cache"
 	"aws-accounts/internal/awsfiles"
+	"aws-accounts/internal/dotaws"
 	"aws-accounts/internal/hint"
 	"aws-accounts/internal/pattern"
 	"aws-accounts/internal/place"
@@ -108,7 +108,7 @@ func inUse() (status, bool) {
 	if profile == "" {
 		return status{}, false
 	}
-	config, err := readAWS(place.AWSConfig)
+	config, err := dotaws.Read(place.AWSConfig)
 	if err != nil {
 		return status{}, false
 	}
@@ -179,7 +179,7 @@ func (s *status) fromEnvironment(now time.Time) bool {
 func (s *status) until(expires, now time.Time) {
 	left := expires.Sub(now)
 	s.Expires = expires.UTC().Format(time.RFC3339)
-	s.State, s.Left = "active", strings.TrimSuffix(accounts.Left(left), " left")
+	s.State, s.Left = "active", strings.TrimSuffix(tui.Left(left), " left")
 	switch {
 	case left <= 0:
 		s.State = "expired"
@@ -214,5 +214,5 @@ func checkFormat(format string) error {
 	if wrong == "" {
 		return nil
 	}
-	return &ExitStatus{2, hint.New(fmt.Errorf("--format: %s", tui.Harmless(wrong)), "`aws-accounts status --help` lists the fields")}
+	return &hint.ExitStatus{Status: 2, Cause: hint.New(fmt.Errorf("--format: %s", tui.Harmless(wrong)), "`aws-accounts status --help` lists the fields")}
 }

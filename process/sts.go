@@ -6,9 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"maps"
-	"os/user"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -19,12 +17,12 @@ import (
 	"github.com/aws/smithy-go/middleware"
 
 	"aws-accounts/accounts"
-	"aws-accounts/internal/pattern"
+	"aws-accounts/internal/route"
 )
 
 // client calls STS for one account with the credentials of its source.
 type client struct {
-	hop      *Hop
+	hop      *route.Hop
 	config   aws.Config
 	sts      *sts.Client
 	failFast bool
@@ -39,7 +37,7 @@ type Identity struct {
 }
 
 // newClient returns a client of STS for one hop.
-func newClient(hop *Hop, provider aws.CredentialsProvider, failFast bool, report func(error)) *client {
+func newClient(hop *route.Hop, provider aws.CredentialsProvider, failFast bool, report func(error)) *client {
 	cfg := hop.Settings.Config(hop.Partition, provider, failFast)
 	return &client{hop: hop, config: cfg, sts: stsOf(cfg, &hop.Settings), failFast: failFast, report: report}
 }
@@ -56,7 +54,7 @@ func (c *client) through(change func(aws.Config) aws.Config) *client {
 // identity. It doesn't count the time in which a person is asked.
 func (c *client) inTime(ctx context.Context) (context.Context, context.CancelFunc) {
 	if c.failFast {
-		return context.WithTimeout(ctx, failFastFor)
+		return context.WithTimeout(ctx, route.FailFastFor)
 	}
 	return context.WithCancel(ctx)
 }
@@ -78,11 +76,11 @@ func (c *client) whoami(ctx context.Context) (Identity, error) {
 }
 
 // assumeRole gets the session of a hop that is a role. The code is of the hop's device.
-func (c *client) assumeRole(ctx context.Context, hop *Hop, begins Kind, code string) (aws.Credentials, error) {
+func (c *client) assumeRole(ctx context.Context, hop *route.Hop, begins route.Kind, code string) (aws.Credentials, error) {
 	ctx, done := c.inTime(ctx)
 	defer done()
 	duration := hop.Duration
-	if duration > accounts.ChainedDuration && begins != FromInstance && begins != FromContainer {
+	if duration > accounts.ChainedDuration && begins != route.FromInstance && begins != route.FromContainer {
 		// What a credential_process gives shows only now: a session may assume a role for an hour at most.
 		if credentials, err := c.config.Credentials.Retrieve(ctx); err != nil {
 			return aws.Credentials{}, err
@@ -125,7 +123,7 @@ func (c *client) assumeRole(ctx context.Context, hop *Hop, begins Kind, code str
 	return credentials, nil
 }
 
-func (c *client) sessionToken(ctx context.Context, hop *Hop, code string) (aws.Credentials, error) {
+func (c *client) sessionToken(ctx context.Context, hop *route.Hop, code string) (aws.Credentials, error) {
 	ctx, done := c.inTime(ctx)
 	defer done()
 	in := &sts.GetSessionTokenInput{DurationSeconds: seconds(hop.Duration)}
@@ -179,24 +177,4 @@ func optional(s string) *string {
 		return nil
 	}
 	return &s
-}
-
-var notInSessionName = pattern.New(`[^\w+=,.@-]+`)
-
-// sessionName is what shows in CloudTrail: as the account says, or the OS user, made valid.
-func sessionName(a *accounts.Account) string {
-	if a.SessionName != "" {
-		return a.SessionName
-	}
-	name := "aws-accounts"
-	if u, err := user.Current(); err == nil {
-		_, login, found := strings.Cut(u.Username, `\`) // DOMAIN\user on Windows
-		if !found {
-			login = u.Username
-		}
-		if login = notInSessionName.ReplaceAllString(login, "-"); len(login) >= 2 {
-			name = login
-		}
-	}
-	return name[:min(len(name), 64)]
 }

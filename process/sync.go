@@ -22,9 +22,11 @@ import (
 
 	"aws-accounts/accounts"
 	"aws-accounts/internal/ask"
+	"aws-accounts/internal/awscall"
 	"aws-accounts/internal/hint"
 	"aws-accounts/internal/identitycenter"
 	"aws-accounts/internal/note"
+	"aws-accounts/internal/route"
 	"aws-accounts/internal/tui"
 )
 
@@ -37,11 +39,11 @@ type Sync struct {
 
 // SyncOptions are what both ways to fill the accounts file have.
 type SyncOptions struct {
-	Prune       bool `help:"Remove the entries whose accounts are gone, with their profiles and sessions. Never one that you made yourself."`
-	Setup       bool `help:"Write the profiles of the new accounts as well."`
-	Yes         bool `short:"y" help:"Don't ask."`
-	DryRun      bool `help:"Show all that would change, and change nothing."`
-	IfOlderThan Past `help:"Do nothing if the last time is not so long ago, as in a shell's profile." placeholder:"24h"`
+	Prune       bool     `help:"Remove the entries whose accounts are gone, with their profiles and sessions. Never one that you made yourself."`
+	Setup       bool     `help:"Write the profiles of the new accounts as well."`
+	Yes         bool     `short:"y" help:"Don't ask."`
+	DryRun      bool     `help:"Show all that would change, and change nothing."`
+	IfOlderThan tui.Past `help:"Do nothing if the last time is not so long ago, as in a shell's profile." placeholder:"24h"`
 }
 
 // syncing is one run of either way.
@@ -99,7 +101,7 @@ func (s *syncing) merge(ctx context.Context, file *accounts.File, listing accoun
 		return nil
 	}
 	if d.Edits() || s.Prune && len(gone) > 0 {
-		if err := confirm(ctx, s.Asker, s.Yes, s.question(file, d, gone)); err != nil {
+		if err := ask.Consent(ctx, s.Asker, s.Yes, s.question(file, d, gone)); err != nil {
 			return err
 		}
 	}
@@ -241,13 +243,13 @@ func (s *syncing) show(from string, d *accounts.Difference) error {
 // patient returns config for thousands of calls. When AWS refuses the first for coming too fast, they go through a token
 // bucket whose rate follows AWS's answers; nothing gives up because others were refused.
 func (s *syncing) patient(config aws.Config) aws.Config {
-	retryer := throttled{counting{retry.NewAdaptiveMode(func(o *retry.AdaptiveModeOptions) {
+	retryer := throttled{awscall.Counting{RetryerV2: retry.NewAdaptiveMode(func(o *retry.AdaptiveModeOptions) {
 		o.StandardOptions = append(o.StandardOptions, func(o *retry.StandardOptions) {
 			o.MaxAttempts = 12
 			o.MaxBackoff = 5 * time.Second
 			o.RateLimiter = ratelimit.None
 		})
-	}), &s.throttled}}
+	}), Throttled: &s.throttled}}
 	config.Retryer = func() aws.Retryer { return retryer }
 	if c, ok := config.HTTPClient.(*awshttp.BuildableClient); ok {
 		config.HTTPClient = c.WithTransportOptions(func(t *http.Transport) { t.MaxIdleConnsPerHost = identitycenter.ListsAtOnce })
@@ -256,13 +258,13 @@ func (s *syncing) patient(config aws.Config) aws.Config {
 }
 
 // throttled is so patient with throttling alone. Other trouble has the usual number of calls.
-type throttled struct{ counting }
+type throttled struct{ awscall.Counting }
 
 func (r throttled) RetryDelay(attempt int, err error) (time.Duration, error) {
-	if attempt >= calls && !isThrottled(err) {
+	if attempt >= route.Calls && !awscall.IsThrottled(err) {
 		return 0, err
 	}
-	return r.counting.RetryDelay(attempt, err)
+	return r.Counting.RetryDelay(attempt, err)
 }
 
 // progress says on the terminal how far a listing is.

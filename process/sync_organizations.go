@@ -15,6 +15,7 @@ import (
 	"aws-accounts/internal/organization"
 	"aws-accounts/internal/partitions"
 	"aws-accounts/internal/pattern"
+	"aws-accounts/internal/route"
 	"aws-accounts/internal/tui"
 )
 
@@ -50,7 +51,7 @@ func (c *SyncOrganizations) Run(r *Resolver, asker *ask.Asker, locks accounts.Lo
 	s := &syncing{SyncOptions: c.SyncOptions, Resolver: r, Asker: asker, Locks: locks, Program: program, Forget: forget, Out: stdout, Err: stderr,
 		what: []any{c.Name, c.Role, c.OU, c.Tag, c.Source}}
 	return s.once(func() error {
-		ctx, stop := interruptible()
+		ctx, stop := tui.Interruptible()
 		defer stop()
 		file, err := r.Accounts.File()
 		if err != nil {
@@ -139,11 +140,11 @@ func (c *SyncOrganizations) list(ctx context.Context, s *syncing, file *accounts
 	if err != nil {
 		return nil, err
 	}
-	partition := partitionOf(with)
+	partition := route.PartitionOf(with)
 	if partition == "" {
 		partition = partitions.Of(with.EffectiveRegion())
 	}
-	hop, err := HopOf(with, "")
+	hop, err := route.HopOf(with, "")
 	if err != nil {
 		return nil, err
 	}

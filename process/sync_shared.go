@@ -18,12 +18,14 @@ import (
 
 	"aws-accounts/accounts"
 	"aws-accounts/internal/hint"
+	"aws-accounts/internal/route"
+	"aws-accounts/internal/tui"
 	"aws-accounts/process/protocol"
 )
 
 // SyncShared is `aws-accounts sync shared`: fetches the accounts file that a team shares.
 type SyncShared struct {
-	IfOlderThan Past `help:"Do nothing while the copy is younger, as in a shell's profile." placeholder:"24h"`
+	IfOlderThan tui.Past `help:"Do nothing while the copy is younger, as in a shell's profile." placeholder:"24h"`
 }
 
 // Help is shown by `sync shared -h`.
@@ -102,7 +104,7 @@ func getHTTPS(ctx context.Context, address string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	hop, err := HopOf(nil, "")
+	hop, err := route.HopOf(nil, "")
 	if err != nil {
 		return nil, err
 	}
@@ -166,7 +168,7 @@ func gettingS3(ctx context.Context, name string, resolving Resolving) (func(cont
 	if err != nil {
 		return nil, err
 	}
-	hop, err := HopOf(a, "")
+	hop, err := route.HopOf(a, "")
 	if err != nil {
 		return nil, err
 	}
@@ -181,7 +183,7 @@ func gettingS3(ctx context.Context, name string, resolving Resolving) (func(cont
 }
 
 // getS3 gets the object at address, s3://BUCKET/KEY. If S3 knows the bucket in another region, that is returned with the error.
-func getS3(ctx context.Context, hop *Hop, address, region string, credentials aws.Credentials) (content []byte, there string, err error) {
+func getS3(ctx context.Context, hop *route.Hop, address, region string, credentials aws.Credentials) (content []byte, there string, err error) {
 	path := httpbinding.EscapePath(strings.TrimPrefix(address, "s3:/"), false) // as it is signed: + and blanks too
 	endpoint, err := s3Endpoint(ctx, hop, region)
 	if err != nil {
@@ -198,7 +200,7 @@ func getS3(ctx context.Context, hop *Hop, address, region string, credentials aw
 	if err := signer.SignHTTP(ctx, credentials, request, hash, "s3", region, time.Now()); err != nil {
 		return nil, "", err
 	}
-	response, err := hop.Settings.HTTPClient(NoRedirection).Do(request)
+	response, err := hop.Settings.HTTPClient(route.NoRedirection).Do(request)
 	if err != nil {
 		return nil, "", notReached(address, err)
 	}
@@ -209,7 +211,7 @@ func getS3(ctx context.Context, hop *Hop, address, region string, credentials aw
 
 // s3Endpoint is where S3 answers in a region, or what the variables say that SDKs obey. The partitions' domains are known to
 // the SDK's STS client, which is in the program anyway.
-func s3Endpoint(ctx context.Context, hop *Hop, region string) (string, error) {
+func s3Endpoint(ctx context.Context, hop *route.Hop, region string) (string, error) {
 	if endpoint := hop.Settings.Endpoints("S3"); endpoint != "" {
 		return endpoint, nil
 	}

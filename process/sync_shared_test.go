@@ -12,6 +12,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 
 	"aws-accounts/internal/hint"
+	"aws-accounts/internal/route"
 )
 
 // What was asked for by https is never fetched without, not even from the same host.
@@ -56,7 +57,7 @@ func TestS3Endpoint(t *testing.T) {
 		if c.variable != "" {
 			t.Setenv(c.variable, c.value)
 		}
-		hop, err := HopOf(nil, "")
+		hop, err := route.HopOf(nil, "")
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -74,7 +75,7 @@ func TestSharedBehindAnotherCA(t *testing.T) {
 	gets := map[string]func() ([]byte, error){
 		"https": func() ([]byte, error) { return getHTTPS(t.Context(), server.URL) },
 		"s3": func() ([]byte, error) {
-			hop, err := HopOf(nil, "")
+			hop, err := route.HopOf(nil, "")
 			if err != nil {
 				return nil, err
 			}

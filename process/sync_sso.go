@@ -42,7 +42,7 @@ func (c *SyncSSO) Run(r *Resolver, asker *ask.Asker, locks accounts.Locks, progr
 	s := &syncing{SyncOptions: c.SyncOptions, Resolver: r, Asker: asker, Locks: locks, Program: program, Forget: forget, Out: stdout, Err: stderr,
 		what: []any{"sso", c.Session, c.RoleName}}
 	return s.once(func() error {
-		ctx, stop := interruptible()
+		ctx, stop := tui.Interruptible()
 		defer stop()
 		file, session, err := r.ssoSession(c.Session, "sync sso")
 		if err != nil {

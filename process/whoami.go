@@ -17,6 +17,7 @@ import (
 	"aws-accounts/internal/ask"
 	"aws-accounts/internal/hint"
 	"aws-accounts/internal/place"
+	"aws-accounts/internal/route"
 	"aws-accounts/internal/tui"
 	"aws-accounts/process/protocol"
 )
@@ -65,7 +66,7 @@ func (c *Whoami) Run(r *Resolver, stdout io.Writer) error {
 	}
 	fmt.Fprintf(stdout, "Account  %s\nARN      %s\nUser ID  %s\n", who.AccountID, who.ARN, who.UserID)
 	if credentials.CanExpire {
-		fmt.Fprintf(stdout, "Left     %s\n", accounts.Left(credentials.Expires.Sub(r.Sessions.Now())))
+		fmt.Fprintf(stdout, "Left     %s\n", tui.Left(credentials.Expires.Sub(r.Sessions.Now())))
 	}
 	return nil
 }
@@ -80,7 +81,7 @@ func (r *Resolver) identity(ctx context.Context, name string) (Identity, aws.Cre
 	if err != nil {
 		return Identity{}, aws.Credentials{}, err
 	}
-	hop, err := HopOf(a, "")
+	hop, err := route.HopOf(a, "")
 	if err != nil {
 		return Identity{}, aws.Credentials{}, err
 	}
@@ -92,15 +93,15 @@ var errNoneInUse = errors.New("no AWS credentials in use here")
 
 // currentIdentity asks who the credentials belong to that an SDK would use here and now.
 func currentIdentity(ctx context.Context) (Identity, aws.Credentials, error) {
-	routes, err := ReadRoutes()
+	routes, err := route.Read()
 	if err != nil {
 		return Identity{}, aws.Credentials{}, err
 	}
 	origin, profile := routes.Current()
-	if missing, ok := errors.AsType[noProfile](origin.Why); ok && profile != accounts.DefaultProfile {
+	if missing, ok := errors.AsType[route.NoProfile](origin.Why); ok && profile != accounts.DefaultProfile {
 		return Identity{}, aws.Credentials{}, hint.New(fmt.Errorf("%w, which AWS_PROFILE names", missing),
 			"`aws-accounts setup` writes the profiles of the accounts file; `unset AWS_PROFILE` goes back to the default")
-	} else if origin.Kind == FromNothing && (ok || origin.Why == nil) {
+	} else if origin.Kind == route.FromNothing && (ok || origin.Why == nil) {
 		return Identity{}, aws.Credentials{}, noneInUse()
 	}
 	hop, err := routes.Hop(nil, profile)
@@ -109,7 +110,7 @@ func currentIdentity(ctx context.Context) (Identity, aws.Credentials, error) {
 	}
 	locks, _ := place.Locks()
 	r := &Resolver{Sessions: &cache.Sessions{Now: time.Now}, MFA: &MFA{Asker: &ask.Asker{Never: true}, Dir: locks, Now: time.Now}}
-	provider, err := r.origin(ctx, &Route{Origin: *origin, Hops: []Hop{*hop}}, false)
+	provider, err := r.origin(ctx, &route.Route{Origin: *origin, Hops: []route.Hop{*hop}}, false)
 	if err != nil {
 		return Identity{}, aws.Credentials{}, explainCurrent(err)
 	}
@@ -154,7 +155,7 @@ func ProfileInUse() string {
 // Current returns the account ID that the AWS credentials in use belong to, for a first accounts file.
 func Current(ctx context.Context) (accountID string, err error) {
 	if profile := ProfileInUse(); profile != "" {
-		routes, err := ReadRoutes()
+		routes, err := route.Read()
 		if err != nil {
 			return "", err
 		}

@@ -1,7 +1,7 @@
-// Package hint lets an error carry the one next step that its reader can type.
+// Package hint lets an error carry the one next step that its reader can type, and the status to exit with.
 //
-// The error says what failed; the hint says what to do. Whoever knows both attaches the hint where the error is made, and
-// only main prints it, so that the same error reads well in a log, behind a prefix and in a list of findings.
+// The error says what failed; the hint says what to do. Both are attached where both are known, and only main prints the hint,
+// so that the same error reads well in a log, behind a prefix and in a list of findings.
 package hint
 
 import (
@@ -87,3 +87,6 @@ func IsUsage(err error) bool {
 	_, ok := errors.AsType[usage](err)
 	return ok
 }
+
+// LooksForCause ends the step that has doctor look further.
+const LooksForCause = "looks for the cause"

@@ -1,4 +1,5 @@
-// Package tui is how the program looks: colour, width, tables, and text of others made harmless.
+// Package tui is how the program looks: colour, width, tables, how times, numbers, names and paths are written, and text of
+// others made harmless.
 //
 // Invariant: what isn't written to a terminal is plain text, and no text from a file or from AWS reaches a terminal with
 // a control character or a direction override in it.

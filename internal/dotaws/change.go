@@ -1,4 +1,4 @@
-package accounts
+package dotaws
 
 import (
 	"bytes"
@@ -14,9 +14,9 @@ import (
 	"aws-accounts/internal/place"
 )
 
-// ReadAWS reads a file of ~/.aws that is to be changed: nil if it's missing. Anything but a regular file is refused:
-// AWS_CONFIG_FILE may be /dev/null, which we would replace, or a pipe, which would keep us waiting.
-func ReadAWS(path string) ([]byte, error) {
+// ReadToChange reads a file of ~/.aws that is to be changed: nil if it's missing. Anything but a regular file is
+// refused: AWS_CONFIG_FILE may be /dev/null, which we would replace, or a pipe, which would keep us waiting.
+func ReadToChange(path string) ([]byte, error) {
 	if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() {
 		return nil, hint.New(fmt.Errorf("%s is not a regular file", path), "point AWS_CONFIG_FILE and AWS_SHARED_CREDENTIALS_FILE at ordinary files, or unset them")
 	}
@@ -25,7 +25,7 @@ func ReadAWS(path string) ([]byte, error) {
 		return nil, nil
 	}
 	if err != nil {
-		return nil, fmt.Errorf("reading %s: %w", path, cause(err))
+		return nil, fmt.Errorf("reading %s: %w", path, hint.FileError(err))
 	}
 	return data, nil
 }
@@ -40,7 +40,7 @@ func ChangeConfig(ctx context.Context, path string, edit func(old []byte) ([]byt
 		}
 		backup = path + ".aws-accounts.bak"
 		if err := atomicfile.Write(backup, old, 0o600); err != nil {
-			return nil, fmt.Errorf("keeping a backup of %s: %w", path, cause(err))
+			return nil, fmt.Errorf("keeping a backup of %s: %w", path, hint.FileError(err))
 		}
 		return edited, nil
 	})
@@ -61,7 +61,7 @@ func changeAWS(ctx context.Context, name, path string, edit func(old []byte) ([]
 		}
 		defer release()
 	}
-	old, err := ReadAWS(path)
+	old, err := ReadToChange(path)
 	if err != nil {
 		return err
 	}
@@ -70,7 +70,7 @@ func changeAWS(ctx context.Context, name, path string, edit func(old []byte) ([]
 		return err
 	}
 	if err := atomicfile.Write(path, edited, 0o600); err != nil {
-		return fmt.Errorf("writing %s: %w", path, cause(err))
+		return fmt.Errorf("writing %s: %w", path, hint.FileError(err))
 	}
 	return nil
 }

@@ -1,12 +1,17 @@
-package process
+// Package route knows the way from where credentials begin to an account: which hops there are, and for each everything that
+// shapes its call to AWS and its session. It is made from the accounts file, the environment and ~/.aws, and asks nobody.
+//
+// Invariant: what isn't in a Route shapes neither a call nor a session, and a session is handed out only for the identity of the
+// route that it was got on.
+package route
 
 import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"os/user"
 	"reflect"
-
 	"strings"
 	"time"
 
@@ -15,6 +20,8 @@ import (
 	"aws-accounts/accounts"
 	"aws-accounts/accounts/version"
 	"aws-accounts/internal/awsfiles"
+	"aws-accounts/internal/dotaws"
+	"aws-accounts/internal/pattern"
 )
 
 // Route is the way from where credentials begin to an account: one value, made once for a call from the accounts file, the
@@ -61,37 +68,37 @@ func (r *Route) First() *Hop { return &r.Hops[0] }
 // Last is the account's own hop. A route has one at least.
 func (r *Route) Last() *Hop { return &r.Hops[len(r.Hops)-1] }
 
-// Routes makes routes from one reading of ~/.aws, for who needs many.
-type Routes struct{ files *awsFiles }
+// Table makes routes from one reading of ~/.aws, for who needs many.
+type Table struct{ files *dotaws.Files }
 
-// ReadRoutes reads ~/.aws as it is now.
-func ReadRoutes() (*Routes, error) { return RoutesAt(version.FirstAWS(time.Now())) }
+// Read reads ~/.aws as it is now.
+func Read() (*Table, error) { return At(version.FirstAWS(time.Now())) }
 
-// RoutesAt makes them of ~/.aws as a look has found it.
-func RoutesAt(look *version.AWS) (*Routes, error) {
-	files, err := awsFilesOf(look)
+// At makes them of ~/.aws as a look has found it.
+func At(look *version.AWS) (*Table, error) {
+	files, err := dotaws.Of(look)
 	if err != nil {
 		return nil, err
 	}
-	return &Routes{files}, nil
+	return &Table{files}, nil
 }
 
 // CallsUs reports whether a profile starts this program.
-func (r *Routes) CallsUs(profile string) bool {
+func (r *Table) CallsUs(profile string) bool {
 	_, calls := r.files.CallsUs(profile)
 	return calls
 }
 
 // Current is where the credentials begin that an SDK would use here and now, but for those of an instance, and the profile whose
 // settings count.
-func (r *Routes) Current() (o *Origin, profile string) { return r.files.currentOrigin() }
+func (r *Table) Current() (o *Origin, profile string) { return currentOrigin(r.files) }
 
 // To is the way to a.
-func (r *Routes) To(a *accounts.Account) (*Route, error) { return routeOf(a, r.files) }
+func (r *Table) To(a *accounts.Account) (*Route, error) { return routeOf(a, r.files) }
 
 // Hop is how AWS is called on behalf of a, wherever its credentials begin: with profile in ~/.aws, or with a's own origin if
 // profile is "". a may be nil: then it is for whoever uses the profile alone.
-func (r *Routes) Hop(a *accounts.Account, profile string) (*Hop, error) {
+func (r *Table) Hop(a *accounts.Account, profile string) (*Hop, error) {
 	h := &Hop{Account: a}
 	switch {
 	case a == nil:
@@ -100,14 +107,14 @@ func (r *Routes) Hop(a *accounts.Account, profile string) (*Hop, error) {
 		profile = a.Chain()[0].Way().Profile
 	}
 	var err error
-	h.Partition = partitionOf(h.Account)
-	h.Settings, err = r.files.layersOf(a, profile).settings(a)
+	h.Partition = PartitionOf(h.Account)
+	h.Settings, err = layersOf(r.files, a, profile).settings(a)
 	return h, err
 }
 
-// RouteTo is the way to a, with ~/.aws as it is now.
-func RouteTo(a *accounts.Account) (*Route, error) {
-	r, err := ReadRoutes()
+// To is the way to a, with ~/.aws as it is now.
+func To(a *accounts.Account) (*Route, error) {
+	r, err := Read()
 	if err != nil {
 		return nil, err
 	}
@@ -116,7 +123,7 @@ func RouteTo(a *accounts.Account) (*Route, error) {
 
 // HopOf is Hop with ~/.aws as it is now.
 func HopOf(a *accounts.Account, profile string) (*Hop, error) {
-	r, err := ReadRoutes()
+	r, err := Read()
 	if err != nil {
 		return nil, err
 	}
@@ -124,7 +131,7 @@ func HopOf(a *accounts.Account, profile string) (*Hop, error) {
 }
 
 // routeOf is the way to a, which may be the implicit base account, as files have it now.
-func routeOf(a *accounts.Account, files *awsFiles) (*Route, error) {
+func routeOf(a *accounts.Account, files *dotaws.Files) (*Route, error) {
 	chain := a.Chain()
 	r := &Route{}
 	begins := chain[0].Way().Profile
@@ -133,17 +140,17 @@ func routeOf(a *accounts.Account, files *awsFiles) (*Route, error) {
 		r.Origin = Origin{Kind: FromCenter, Session: strings.ToLower(s.Name), StartURL: s.StartURL, Region: s.Region, Scopes: s.RegistrationScopes,
 			AccountID: chain[0].AccountID, RoleName: chain[0].SSO.RoleName}
 	} else {
-		r.Origin = *files.originOf(chain[0])
+		r.Origin = *originOf(files, chain[0])
 	}
 	for i, link := range chain {
-		settings, err := files.layersOf(link, begins).settings(link)
+		settings, err := layersOf(files, link, begins).settings(link)
 		if err != nil {
 			return nil, err
 		}
 		h := Hop{
 			Account: link, Name: strings.ToLower(link.Name), AccountID: link.AccountID,
-			Settings: settings, Partition: partitionOf(link), Issuer: settings.Endpoints("STS"),
-			RoleARN: link.RoleARN, ExternalID: link.ExternalID, SessionName: sessionName(link), SourceIdentity: link.SourceIdentity,
+			Settings: settings, Partition: PartitionOf(link), Issuer: settings.Endpoints("STS"),
+			RoleARN: link.RoleARN, ExternalID: link.ExternalID, SessionName: SessionName(link), SourceIdentity: link.SourceIdentity,
 			SessionTags: link.SessionTags, TransitiveTagKeys: link.TransitiveTagKeys, Policy: string(link.Policy), PolicyARNs: link.PolicyARNs,
 			Duration: link.EffectiveDuration(), KeepsKey: link.Session == accounts.SessionNone,
 		}
@@ -206,8 +213,8 @@ func identifying(v reflect.Value) any {
 // volatile reports whether the route can be another one without a change of any file.
 func (r *Route) volatile() bool { return r.Origin.Volatile }
 
-// partitionOf returns the partition that a's own ARNs name, "" if it has none.
-func partitionOf(a *accounts.Account) string {
+// PartitionOf returns the partition that a's own ARNs name, "" if it has none.
+func PartitionOf(a *accounts.Account) string {
 	for _, s := range []string{a.RoleARN, a.Way().RoleARN, a.MFASerial} {
 		if known, err := arn.Parse(s); err == nil {
 			return known.Partition
@@ -231,11 +238,11 @@ func ProfileRegion(a *accounts.Account) string {
 	if a.Region != "" {
 		return a.Region
 	}
-	files, err := readAWSFiles()
+	files, err := dotaws.ReadAll()
 	if err != nil {
 		return a.EffectiveRegion()
 	}
-	for _, at := range files.layersOf(a, "") {
+	for _, at := range layersOf(files, a, "") {
 		if found, ok := at.profile.Get(awsfiles.Both, "region"); ok && found.Value != "" {
 			return found.Value
 		}
@@ -245,9 +252,29 @@ func ProfileRegion(a *accounts.Account) string {
 
 // DefaultRegion is the region of the default profile, "" if it has none.
 func DefaultRegion() string {
-	files, err := readAWSFiles()
+	files, err := dotaws.ReadAll()
 	if err != nil {
 		return ""
 	}
-	return files.layersOf(nil, accounts.DefaultProfile).find("region").text
+	return layersOf(files, nil, accounts.DefaultProfile).find("region").text
 }
+
+// SessionName is what shows in CloudTrail: as the account says, or the OS user, made valid.
+func SessionName(a *accounts.Account) string {
+	if a.SessionName != "" {
+		return a.SessionName
+	}
+	name := "aws-accounts"
+	if u, err := user.Current(); err == nil {
+		_, login, found := strings.Cut(u.Username, `\`) // DOMAIN\user on Windows
+		if !found {
+			login = u.Username
+		}
+		if login = notInSessionName.ReplaceAllString(login, "-"); len(login) >= 2 {
+			name = login
+		}
+	}
+	return name[:min(len(name), 64)]
+}
+
+var notInSessionName = pattern.New(`[^\w+=,.@-]+`)

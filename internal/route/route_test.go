@@ -1,4 +1,4 @@
-package process
+package route
 
 import (
 	"cmp"
@@ -22,6 +22,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/config"
 
 	"aws-accounts/accounts"
+	"aws-accounts/internal/dotaws"
 	"aws-accounts/internal/hint"
 	"aws-accounts/process/protocol"
 )
@@ -49,7 +50,7 @@ func noAWSFiles(t *testing.T) { t.Helper(); awsHome(t, "[default]\n", "") }
 
 func identityOf(t *testing.T, a *accounts.Account) string {
 	t.Helper()
-	route, err := RouteTo(a)
+	route, err := To(a)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -205,7 +206,7 @@ func TestSettingsCountForEachHop(t *testing.T) {
 					if err != nil {
 						t.Fatal(err)
 					}
-					route, err := RouteTo(prod)
+					route, err := To(prod)
 					if err != nil {
 						t.Fatal(err)
 					}
@@ -248,7 +249,7 @@ func TestSettingsOrder(t *testing.T) {
 		if c.variable != "" {
 			t.Setenv("AWS_REGION", c.variable)
 		}
-		route, err := RouteTo(file(c.entry, c.defaults))
+		route, err := To(file(c.entry, c.defaults))
 		if err != nil || route.Last().Region() != c.want {
 			t.Errorf("%+v: %v, %v", c, route, err)
 		}
@@ -278,7 +279,7 @@ func TestWrongSettings(t *testing.T) {
 			if name, text, ok := strings.Cut(c.variable, "="); ok {
 				t.Setenv(name, text)
 			}
-			_, err := RouteTo(&chainFile(t, basesByKind["static"]).Accounts[1])
+			_, err := To(&chainFile(t, basesByKind["static"]).Accounts[1])
 			if err == nil || !strings.HasPrefix(err.Error(), c.says) || !strings.HasPrefix(hint.Of(err), c.hint) || strings.Contains(err.Error()+hint.Of(err), "SECRET") {
 				t.Errorf("%v\nhint: %s", err, hint.Of(err))
 			}
@@ -354,7 +355,7 @@ func TestOriginIsTheSDKs(t *testing.T) {
 	}
 	text.WriteString("[sso-session corp]\nsso_start_url = https://corp.awsapps.com/start # a comment\nsso_region = eu-west-1\n")
 	awsHome(t, text.String(), "")
-	files, err := readAWSFiles()
+	files, err := dotaws.ReadAll()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -368,7 +369,7 @@ func TestOriginIsTheSDKs(t *testing.T) {
 			_, theirs = config.LoadDefaultConfig(t.Context(), cfg, config.WithSharedConfigFiles([]string{filepath.Join(home, ".aws", "config")}),
 				config.WithSharedCredentialsFiles([]string{filepath.Join(home, ".aws", "credentials")}))
 		}
-		ours := files.profileOrigin(name)
+		ours := profileOrigin(files, name)
 		if late := name == "ssohalf"; (ours.Kind == FromNothing) && !late && theirs == nil && name != "empty" && name != "roleonly" || theirs != nil && ours.Kind != FromNothing {
 			t.Errorf("%s: ours %v, the SDK's %v", name, ours.Why, theirs)
 			continue
@@ -444,7 +445,7 @@ func TestDurationsAsAWSAllows(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		route, err := RouteTo(&f.Accounts[1])
+		route, err := To(&f.Accounts[1])
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -1,4 +1,4 @@
-package process
+package route
 
 import (
 	"cmp"
@@ -12,6 +12,7 @@ import (
 
 	"aws-accounts/accounts"
 	"aws-accounts/internal/awsfiles"
+	"aws-accounts/internal/dotaws"
 	"aws-accounts/internal/hint"
 )
 
@@ -81,10 +82,10 @@ func (o *Origin) needsCode() bool {
 }
 
 // origin is where a base account's credentials begin, as far as that is known without asking anybody.
-func (f *awsFiles) originOf(base *accounts.Account) *Origin {
+func originOf(f *dotaws.Files, base *accounts.Account) *Origin {
 	from := base.Way()
 	switch {
-	case base.Credentials == nil && f.onlyEnvironment(), from.Environment:
+	case base.Credentials == nil && onlyEnvironment(f), from.Environment:
 		return environmentOrigin()
 	case from.Keychain:
 		return &Origin{Kind: FromKeychain}
@@ -92,17 +93,17 @@ func (f *awsFiles) originOf(base *accounts.Account) *Origin {
 		return machineOrigin()
 	case from.WebIdentityTokenFile != "":
 		return &Origin{Kind: FromWebIdentity, TokenFile: from.WebIdentityTokenFile, RoleARN: from.RoleARN,
-			SessionName: sessionName(base), Duration: base.EffectiveDuration()}
+			SessionName: SessionName(base), Duration: base.EffectiveDuration()}
 	}
-	return f.profileOrigin(from.Profile)
+	return profileOrigin(f, from.Profile)
 }
 
 // onlyEnvironment reports whether only the environment has credentials, as in a pipeline, and not the default profile.
-func (f *awsFiles) onlyEnvironment() bool {
+func onlyEnvironment(f *dotaws.Files) bool {
 	if os.Getenv("AWS_ACCESS_KEY_ID") == "" {
 		return false
 	}
-	return f.profileOrigin(accounts.DefaultProfile).Kind == FromNothing
+	return profileOrigin(f, accounts.DefaultProfile).Kind == FromNothing
 }
 
 func environmentOrigin() *Origin {
@@ -128,7 +129,7 @@ func machineOrigin() *Origin {
 
 // currentOrigin is where the credentials begin that an SDK would use here and now, but for those of an instance, and the profile whose
 // settings count.
-func (f *awsFiles) currentOrigin() (o *Origin, profile string) {
+func currentOrigin(f *dotaws.Files) (o *Origin, profile string) {
 	profile = cmp.Or(os.Getenv("AWS_PROFILE"), os.Getenv("AWS_DEFAULT_PROFILE"), accounts.DefaultProfile)
 	switch env := environmentOrigin(); {
 	case env.KeyID != "" && env.Secret != "":
@@ -137,7 +138,7 @@ func (f *awsFiles) currentOrigin() (o *Origin, profile string) {
 		return &Origin{Kind: FromWebIdentity, TokenFile: os.Getenv("AWS_WEB_IDENTITY_TOKEN_FILE"), RoleARN: os.Getenv("AWS_ROLE_ARN"),
 			SessionName: os.Getenv("AWS_ROLE_SESSION_NAME"), Duration: accounts.DefaultDuration}, profile
 	}
-	if o = f.profileOrigin(profile); o.Kind == FromNothing {
+	if o = profileOrigin(f, profile); o.Kind == FromNothing {
 		if machine := machineOrigin(); machine.Kind == FromContainer {
 			return machine, profile
 		}
@@ -147,15 +148,15 @@ func (f *awsFiles) currentOrigin() (o *Origin, profile string) {
 
 const containerHost = "http://169.254.170.2" // of Amazon ECS
 
-// noProfile is a profile that isn't there.
-type noProfile struct{ profile string }
+// NoProfile is the error of a profile that isn't in ~/.aws.
+type NoProfile struct{ Profile string }
 
-func (e noProfile) Error() string { return fmt.Sprintf("there is no profile %q in ~/.aws", e.profile) }
+func (e NoProfile) Error() string { return fmt.Sprintf("there is no profile %q in ~/.aws", e.Profile) }
 
 // profileOrigin is where a profile's credentials begin to aws-sdk-go-v2: what (*SharedConfig).setFromIniSections and
 // resolveCredsFromProfile of its config package make of the files. A test holds it against them.
-func (f *awsFiles) profileOrigin(profile string) *Origin {
-	o, err := f.follow(profile, map[string]bool{})
+func profileOrigin(f *dotaws.Files, profile string) *Origin {
+	o, err := follow(f, profile, map[string]bool{})
 	if err != nil {
 		o = &Origin{Kind: FromNothing, Why: err}
 	}
@@ -163,10 +164,10 @@ func (f *awsFiles) profileOrigin(profile string) *Origin {
 	return o
 }
 
-func (f *awsFiles) follow(name string, visited map[string]bool) (*Origin, error) {
+func follow(f *dotaws.Files, name string, visited map[string]bool) (*Origin, error) {
 	p, ok := f.Profile(name)
 	if !ok || !p.Seen(awsfiles.Go) {
-		return nil, noProfile{name}
+		return nil, NoProfile{name}
 	}
 	get := func(key string) string {
 		found, _ := p.Get(awsfiles.Go, key)
@@ -182,7 +183,7 @@ func (f *awsFiles) follow(name string, visited map[string]bool) (*Origin, error)
 	case again: // a profile that is its own source: only its credentials count
 		role, source = ProfileRole{}, ""
 	case role.ARN == "" && (source != "" || from != "" || tokenFile != ""):
-		return nil, f.wrongProfile(p, "it says where a role is assumed from, and has no role_arn")
+		return nil, wrongProfile(f, p, "it says where a role is assumed from, and has no role_arn")
 	}
 
 	o := &Origin{}
@@ -192,17 +193,17 @@ func (f *awsFiles) follow(name string, visited map[string]bool) (*Origin, error)
 	case hasKey && !first: // whatever else it says
 		*o = key
 	case said(source, from, tokenFile, command) > 1:
-		return nil, f.wrongProfile(p, "it has more than one of source_profile, credential_source, credential_process and web_identity_token_file")
+		return nil, wrongProfile(f, p, "it has more than one of source_profile, credential_source, credential_process and web_identity_token_file")
 	case source != "":
 		var err error
-		if o, err = f.follow(source, visited); err != nil {
-			if missing, ok := errors.AsType[noProfile](err); ok {
-				return nil, f.wrongProfile(p, "its source_profile %q is not there", missing.profile)
+		if o, err = follow(f, source, visited); err != nil {
+			if missing, ok := errors.AsType[NoProfile](err); ok {
+				return nil, wrongProfile(f, p, "its source_profile %q is not there", missing.Profile)
 			}
 			return nil, err
 		}
 		if o.Kind == FromNothing {
-			return nil, f.wrongProfile(p, "its source_profile %q has no credentials", source)
+			return nil, wrongProfile(f, p, "its source_profile %q has no credentials", source)
 		}
 	case hasKey:
 		*o = key
@@ -215,16 +216,16 @@ func (f *awsFiles) follow(name string, visited map[string]bool) (*Origin, error)
 			if from == "Ec2InstanceMetadata" {
 				o.Kind, o.Address = FromInstance, os.Getenv("AWS_EC2_METADATA_SERVICE_ENDPOINT")
 			} else if o.Kind != FromContainer {
-				return nil, f.wrongProfile(p, "its credential_source is EcsContainer, and this is no container: AWS_CONTAINER_CREDENTIALS_RELATIVE_URI isn't set")
+				return nil, wrongProfile(f, p, "its credential_source is EcsContainer, and this is no container: AWS_CONTAINER_CREDENTIALS_RELATIVE_URI isn't set")
 			}
 		default:
-			return nil, f.wrongProfile(p, "its credential_source can be Environment, EcsContainer or Ec2InstanceMetadata")
+			return nil, wrongProfile(f, p, "its credential_source can be Environment, EcsContainer or Ec2InstanceMetadata")
 		}
 	case tokenFile != "":
 		return &Origin{Kind: FromWebIdentity, TokenFile: tokenFile, RoleARN: role.ARN, SessionName: role.SessionName, Duration: role.Duration}, nil
 	case said(get("sso_session"), get("sso_account_id"), get("sso_region"), get("sso_start_url"), get("sso_role_name")) > 0:
 		var err error
-		if o, err = f.ssoOrigin(p, get); err != nil {
+		if o, err = ssoOrigin(f, p, get); err != nil {
 			return nil, err
 		}
 	case get("login_session") != "":
@@ -240,20 +241,20 @@ func (f *awsFiles) follow(name string, visited map[string]bool) (*Origin, error)
 	return o, nil
 }
 
-func (f *awsFiles) ssoOrigin(p *awsfiles.Profile, get func(string) string) (*Origin, error) {
+func ssoOrigin(f *dotaws.Files, p *awsfiles.Profile, get func(string) string) (*Origin, error) {
 	o := &Origin{Kind: FromSSO, StartURL: get("sso_start_url"), Region: get("sso_region"), AccountID: get("sso_account_id"), RoleName: get("sso_role_name"),
 		Session: strings.TrimSpace(get("sso_session"))}
 	if o.Session != "" {
 		s := f.SSOSession(o.Session)
 		if s == nil {
-			return nil, f.wrongProfile(p, "there is no [sso-session %s]", o.Session)
+			return nil, wrongProfile(f, p, "there is no [sso-session %s]", o.Session)
 		}
 		for _, st := range s.Settings {
 			into := map[string]*string{"sso_start_url": &o.StartURL, "sso_region": &o.Region}[st.Key]
 			switch {
 			case into == nil || st.By&awsfiles.Go == 0:
 			case *into != "" && *into != st.Value && get(st.Key) != "":
-				return nil, f.wrongProfile(p, "its %s differs from that of [sso-session %s]", st.Key, o.Session)
+				return nil, wrongProfile(f, p, "its %s differs from that of [sso-session %s]", st.Key, o.Session)
 			default:
 				*into = st.Value
 			}
@@ -261,17 +262,17 @@ func (f *awsFiles) ssoOrigin(p *awsfiles.Profile, get func(string) string) (*Ori
 	}
 	for _, needed := range [][2]string{{"sso_start_url", o.StartURL}, {"sso_region", o.Region}, {"sso_account_id", o.AccountID}, {"sso_role_name", o.RoleName}} {
 		if needed[1] == "" {
-			return nil, f.wrongProfile(p, "%s is missing for its sign-in", needed[0])
+			return nil, wrongProfile(f, p, "%s is missing for its sign-in", needed[0])
 		}
 	}
 	return o, nil
 }
 
 // wrongProfile is about a profile that SDKs refuse, too.
-func (f *awsFiles) wrongProfile(p *awsfiles.Profile, format string, args ...any) error {
+func wrongProfile(f *dotaws.Files, p *awsfiles.Profile, format string, args ...any) error {
 	where := ""
 	if len(p.Config) > 0 {
-		where = fmt.Sprintf(" (line %d of %s)", p.Config[0].Line, f.path[awsfiles.Config])
+		where = fmt.Sprintf(" (line %d of %s)", p.Config[0].Line, f.Path[awsfiles.Config])
 	}
 	return hint.New(fmt.Errorf("profile %q%s can't be used: %s", p.Name, where, fmt.Sprintf(format, args...)),
 		"correct that profile; `aws sts get-caller-identity --profile %s` tries it", hint.Word(p.Name))

@@ -1,9 +1,10 @@
-package process
+package route
 
 import (
 	"context"
 	"crypto/x509"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"net/url"
 	"os"
@@ -15,9 +16,11 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/aws/retry"
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
+	"github.com/aws/smithy-go/logging"
 
 	"aws-accounts/accounts"
 	"aws-accounts/internal/awsfiles"
+	"aws-accounts/internal/dotaws"
 	"aws-accounts/internal/hint"
 	"aws-accounts/internal/partitions"
 	"aws-accounts/internal/pattern"
@@ -43,7 +46,7 @@ type Settings struct {
 
 // layer is a profile of ~/.aws whose settings count.
 type layer struct {
-	files   *awsFiles
+	files   *dotaws.Files
 	profile *awsfiles.Profile
 	unnamed bool // only as SDKs take it where nobody names one: the accounts file's defaults come before its region
 }
@@ -82,7 +85,7 @@ func (l layers) all(key string, variables ...string) (found []value) {
 }
 
 func (at layer) value(f awsfiles.Found) value {
-	where := fmt.Sprintf("line %d of %s", f.Line, at.files.path[f.File])
+	where := fmt.Sprintf("line %d of %s", f.Line, at.files.Path[f.File])
 	return value{f.Value, fmt.Sprintf("%s in %s", f.Key, where), "correct " + where}
 }
 
@@ -219,8 +222,8 @@ func (s *Settings) globalSTS(l layers) error {
 	return nil
 }
 
-// stsRegion is what the SDK calls the endpoint of STS for a region.
-func (s *Settings) stsRegion(region string) string {
+// STSRegion is what the SDK calls the endpoint of STS for a region.
+func (s *Settings) STSRegion(region string) string {
 	if s.GlobalSTS && !s.FIPS && !s.DualStack && slices.Contains(globalSTSRegions, region) {
 		return "aws-global"
 	}
@@ -234,7 +237,7 @@ func (s *Settings) certificates(l layers) error {
 	}
 	pem, err := os.ReadFile(place.Expand(v.text))
 	if err != nil {
-		return v.wrong("the CA bundle %s can't be read: %v", v.text, reason(err))
+		return v.wrong("the CA bundle %s can't be read: %v", v.text, hint.WithoutPath(err))
 	}
 	s.CAFile, s.CABundle = v.text, x509.NewCertPool()
 	if !s.CABundle.AppendCertsFromPEM(pem) {
@@ -254,7 +257,7 @@ func (s *Settings) retries(l layers) error {
 		return mode.wrong("%q can be standard, adaptive or legacy", mode.text)
 	}
 	attempts := l.find("max_attempts", "AWS_MAX_ATTEMPTS")
-	s.MaxAttempts = calls
+	s.MaxAttempts = Calls
 	if attempts.text != "" {
 		n, err := strconv.Atoi(strings.TrimSpace(attempts.text))
 		if err != nil || n < 0 {
@@ -288,13 +291,13 @@ func checkProxy() error {
 // How long one HTTP call may take, and how often it's tried unless somebody has set that. Together they stay well inside of the
 // deadline of an attempt, and when there is a session to fall back on, a chain of two links answers within three seconds.
 const (
-	callTimeout, calls               = 6 * time.Second, 3
-	callTimeoutFailFast, failFastFor = 1400 * time.Millisecond, 2500 * time.Millisecond
+	CallTimeout, Calls               = 6 * time.Second, 3
+	callTimeoutFailFast, FailFastFor = 1400 * time.Millisecond, 2500 * time.Millisecond
 )
 
 // Config is the SDK's configuration for calls with these settings. failFast is for who has a session to fall back on.
 func (s *Settings) Config(partition string, provider aws.CredentialsProvider, failFast bool) aws.Config {
-	timeout, attempts := callTimeout, s.MaxAttempts
+	timeout, attempts := CallTimeout, s.MaxAttempts
 	if failFast {
 		timeout, attempts = callTimeoutFailFast, 1
 	}
@@ -352,3 +355,31 @@ func (s sdkSettings) GetServiceBaseEndpoint(_ context.Context, service string) (
 	endpoint := s.Endpoints(service)
 	return endpoint, endpoint != "", nil
 }
+
+// layersOf are the profiles whose settings count for a: the one that setup wrote for it, then the one called begins, where its
+// credentials begin; "" is the default profile, as SDKs take it where nobody names one. Any may be missing.
+func layersOf(f *dotaws.Files, a *accounts.Account, begins string) (l layers) {
+	add := func(name string, unnamed bool) {
+		if p, ok := f.Profile(name); ok {
+			l = append(l, layer{f, p, unnamed})
+		}
+	}
+	if a != nil && a.Name != "" {
+		if p, ok := f.Profile(a.ProfileName()); ok {
+			if _, ours := p.Account(); ours {
+				add(p.Name, false)
+			}
+		}
+	}
+	if begins == "" {
+		add(accounts.DefaultProfile, true)
+	} else {
+		add(begins, false)
+	}
+	return l
+}
+
+// quiet takes what the SDK would write to standard error, which stays empty on success: C++ SDKs take it for output.
+var quiet = logging.LoggerFunc(func(class logging.Classification, format string, args ...any) {
+	slog.Debug("AWS SDK: "+fmt.Sprintf(format, args...), "class", class)
+})

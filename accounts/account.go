@@ -148,3 +148,21 @@ func sameEntry(a, b Account) bool {
 	a.file, b.file = nil, nil
 	return reflect.DeepEqual(a, b)
 }
+
+// RoleName is the last part of a role's ARN, which is how people call it.
+func RoleName(arn string) string { return arn[strings.LastIndexByte(arn, '/')+1:] }
+
+// String says in two words at most where credentials come from.
+func (c Credentials) String() string {
+	switch {
+	case c.Keychain:
+		return "keychain"
+	case c.Environment:
+		return "environment"
+	case c.WebIdentityTokenFile != "":
+		return "web identity"
+	case c.Instance:
+		return "instance"
+	}
+	return "profile " + c.Profile
+}

@@ -31,9 +31,6 @@ func (*AddCommand) Help() string {
 On a terminal it asks for what is missing. The rest of the accounts file stays as it is.`
 }
 
-// Locks is the folder of the locks, "" for none.
-type Locks string
-
 // Run adds the account and shows what it wrote.
 func (c *AddCommand) Run(r *Reader, asker *ask.Asker, locks Locks, program *Program, stdout io.Writer) error {
 	ctx := context.Background()

@@ -140,21 +140,6 @@ func (f *File) listed(a *Account) listed {
 	return l
 }
 
-// String says in two words at most where credentials come from.
-func (c Credentials) String() string {
-	switch {
-	case c.Keychain:
-		return "keychain"
-	case c.Environment:
-		return "environment"
-	case c.WebIdentityTokenFile != "":
-		return "web identity"
-	case c.Instance:
-		return "instance"
-	}
-	return "profile " + c.Profile
-}
-
 // group puts accounts behind what they come from: each base account or SSO session, and below it its roles, those of roles
 // below these.
 func (f *File) group(all []listed) {
@@ -222,6 +207,3 @@ func (c *List) table(all []listed, now time.Time) *tui.Table {
 
 // soon is when a session is about to be refreshed.
 const soon = 16 * time.Minute
-
-// RoleName is the last part of a role's ARN, which is how people call it.
-func RoleName(arn string) string { return arn[strings.LastIndexByte(arn, '/')+1:] }

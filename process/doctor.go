@@ -60,9 +60,6 @@ const (
 	keychainPatience = 5 * time.Second
 )
 
-// Resolving makes the resolver, or says why there is none, as where the accounts file can't be read.
-type Resolving func() (*Resolver, error)
-
 // Run shows each part as soon as it and those before it are known. All of them are looked at side by side.
 func (c *Doctor) Run(r *accounts.Reader, program *accounts.Program, log *AccessLog, resolving Resolving, flags hint.Flags, stdout io.Writer) error {
 	d := &checkup{stanzaCheck: stanzaCheck{program: program}, fix: c.Fix, reader: r, log: log, keychain: make(chan struct{}), network: make(chan struct{}), bases: make(chan struct{})}

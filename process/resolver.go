@@ -260,3 +260,6 @@ func Static(c aws.Credentials) aws.CredentialsProvider {
 func (r *Resolver) report(account string) func(error) {
 	return func(err error) { r.Sessions.Report(account, err) }
 }
+
+// Resolving makes the resolver, or says why there is none, as where the accounts file can't be read.
+type Resolving func() (*Resolver, error)

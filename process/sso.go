@@ -209,3 +209,42 @@ func (r *Resolver) explainForbidden(ctx context.Context, center *identitycenter.
 	shown := tui.Harmless(strings.Join(roles[:min(len(roles), most)], ", "))
 	return hint.New(refused, "you have %s%s there: correct \"role_name\" of %s in %s", shown, more, a.Name, file.Path)
 }
+
+func signInCommand(file *accounts.File, session *accounts.SSOSession) string {
+	command := "aws-accounts sso login " + session.Name
+	if !describes(file, session) {
+		command += " --start-url=" + hint.Word(session.StartURL) + " --region=" + hint.Word(session.Region)
+	}
+	return command
+}
+
+// describes reports whether the accounts file has the session, and not only the command line.
+func describes(file *accounts.File, session *accounts.SSOSession) bool {
+	have := file.SSOSession(session.Name)
+	return have != nil && have.StartURL == session.StartURL
+}
+
+// SSOSession finds the SSO session called name, or the only one if it's "", for command.
+func (r *Resolver) SSOSession(name, command string) (*accounts.File, *accounts.SSOSession, error) {
+	file, err := r.Accounts.File()
+	if err != nil {
+		return nil, nil, err
+	}
+	var names []string
+	for _, s := range file.SSOSessions {
+		names = append(names, s.Name)
+	}
+	all := strings.Join(names, ", ")
+	switch session := file.SSOSession(name); {
+	case len(names) == 0:
+		return nil, nil, hint.New(fmt.Errorf("no SSO session in %s", file.Path), "`aws-accounts sso login --start-url=https://corp.awsapps.com/start --region=eu-west-1`, with what yours has, adds it")
+	case name == "" && len(names) == 1:
+		return file, &file.SSOSessions[0], nil
+	case name == "":
+		return nil, nil, hint.New(fmt.Errorf("which SSO session? there are %s", all), "for example `aws-accounts %s %s`", command, names[0])
+	case session == nil:
+		return nil, nil, hint.New(fmt.Errorf("no SSO session %q in %s", name, file.Path), "the SSO sessions there are %s", all)
+	default:
+		return file, session, nil
+	}
+}

@@ -78,7 +78,7 @@ func (c *SSOLogin) Run(r *Resolver, stdout io.Writer) error {
 // wrong address would stay, and no command removes it.
 func (c *SSOLogin) session(r *Resolver) (*accounts.File, *accounts.SSOSession, error) {
 	if c.StartURL == "" && c.Region == "" {
-		return r.ssoSession(c.Session, "sso login")
+		return r.SSOSession(c.Session, "sso login")
 	}
 	const example = "`aws-accounts sso login --start-url=https://corp.awsapps.com/start --region=eu-west-1`: the access portal shows both under \"Access keys\""
 	switch {
@@ -102,20 +102,6 @@ func (c *SSOLogin) session(r *Resolver) (*accounts.File, *accounts.SSOSession, e
 		s.Name, _, _ = strings.Cut(strings.TrimPrefix(c.StartURL, "https://"), ".")
 	}
 	return file, s, accounts.CanBeginAtSSO(file.Path, *s)
-}
-
-// describes reports whether the accounts file has the session, and not only the command line.
-func describes(file *accounts.File, session *accounts.SSOSession) bool {
-	have := file.SSOSession(session.Name)
-	return have != nil && have.StartURL == session.StartURL
-}
-
-func signInCommand(file *accounts.File, session *accounts.SSOSession) string {
-	command := "aws-accounts sso login " + session.Name
-	if !describes(file, session) {
-		command += " --start-url=" + hint.Word(session.StartURL) + " --region=" + hint.Word(session.Region)
-	}
-	return command
 }
 
 // person reads what the command writes.
@@ -154,7 +140,7 @@ func (*SSOLogout) Help() string {
 // Run ends the sign-in with AWS, and removes it here together with every session that began with it: who signs out
 // expects to have no more access from here.
 func (c *SSOLogout) Run(r *Resolver, stdout io.Writer) error {
-	file, session, err := r.ssoSession(c.Session, "sso logout")
+	file, session, err := r.SSOSession(c.Session, "sso logout")
 	if err != nil {
 		return err
 	}
@@ -191,29 +177,4 @@ func (r *Resolver) forgetSessions(ctx context.Context, file *accounts.File, sess
 		fmt.Fprintf(stdout, "%s: forgotten\n", name)
 	}
 	return err
-}
-
-// ssoSession finds the SSO session called name, or the only one if it's "", for command.
-func (r *Resolver) ssoSession(name, command string) (*accounts.File, *accounts.SSOSession, error) {
-	file, err := r.Accounts.File()
-	if err != nil {
-		return nil, nil, err
-	}
-	var names []string
-	for _, s := range file.SSOSessions {
-		names = append(names, s.Name)
-	}
-	all := strings.Join(names, ", ")
-	switch session := file.SSOSession(name); {
-	case len(names) == 0:
-		return nil, nil, hint.New(fmt.Errorf("no SSO session in %s", file.Path), "`aws-accounts sso login --start-url=https://corp.awsapps.com/start --region=eu-west-1`, with what yours has, adds it")
-	case name == "" && len(names) == 1:
-		return file, &file.SSOSessions[0], nil
-	case name == "":
-		return nil, nil, hint.New(fmt.Errorf("which SSO session? there are %s", all), "for example `aws-accounts %s %s`", command, names[0])
-	case session == nil:
-		return nil, nil, hint.New(fmt.Errorf("no SSO session %q in %s", name, file.Path), "the SSO sessions there are %s", all)
-	default:
-		return file, session, nil
-	}
 }

@@ -44,7 +44,7 @@ func (c *SyncSSO) Run(r *Resolver, asker *ask.Asker, locks accounts.Locks, progr
 	return s.once(func() error {
 		ctx, stop := tui.Interruptible()
 		defer stop()
-		file, session, err := r.ssoSession(c.Session, "sync sso")
+		file, session, err := r.SSOSession(c.Session, "sync sso")
 		if err != nil {
 			return err
 		}

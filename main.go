@@ -18,6 +18,7 @@ import (
 
 	"aws-accounts/accounts"
 	"aws-accounts/cache"
+	"aws-accounts/internal/command/log"
 	"aws-accounts/internal/completion"
 	"aws-accounts/internal/hint"
 	"aws-accounts/internal/private"
@@ -53,7 +54,7 @@ type grammar struct {
 	Status     process.StatusLine     `cmd:"" help:"Show the account in use and its time left, for a prompt."`
 	Doctor     process.Doctor         `cmd:"" help:"Check the whole way from a profile to AWS, and say what to do."`
 	Clear      cache.Clear            `cmd:"" help:"Forget sessions."`
-	Log        process.LogCommand     `cmd:"" help:"Show the attempts to obtain credentials."`
+	Log        log.Command            `cmd:"" help:"Show the attempts to obtain credentials."`
 	Process    process.Command        `cmd:"" help:"Write an account's credentials as JSON, for credential_process."`
 	Completion completion.Command     `cmd:"" help:"Show the script that lets a shell complete commands and accounts."`
 	Complete   completion.Complete    `cmd:"" hidden:""`

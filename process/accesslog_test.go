@@ -106,18 +106,3 @@ func TestAccessLogInTrouble(t *testing.T) {
 		t.Errorf("%v, %v", entries, err)
 	}
 }
-
-func FuzzReadLog(f *testing.F) {
-	f.Add([]byte(`{"time":"2026-11-22T12:00:00Z","outcome":"ok"}` + "\n"))
-	f.Fuzz(func(t *testing.T, data []byte) {
-		path := filepath.Join(t.TempDir(), "log")
-		os.WriteFile(path, data, 0o600)
-		entries, err := ReadLog(path)
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, e := range entries {
-			e.row()
-		}
-	})
-}

@@ -1,4 +1,4 @@
-package process
+package log
 
 import (
 	"context"
@@ -10,6 +10,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"aws-accounts/process"
 )
 
 var noon = time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
@@ -35,10 +37,10 @@ func (b *buffer) String() string {
 func TestFollow(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "access_log.jsonl")
 	synctest.Test(t, func(t *testing.T) {
-		log := &AccessLog{Path: path, Caller: func() string { return "" }, Now: time.Now}
+		log := &process.AccessLog{Path: path, Caller: func() string { return "" }, Now: time.Now}
 		add := func(account, outcome string) {
 			time.Sleep(time.Second)
-			line, _ := json.Marshal(Entry{Time: log.Now().UTC(), Account: account, Outcome: outcome})
+			line, _ := json.Marshal(process.Entry{Time: log.Now().UTC(), Account: account, Outcome: outcome})
 			f, err := os.OpenFile(path, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
 			if err != nil {
 				t.Fatal(err)
@@ -49,10 +51,10 @@ func TestFollow(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		var out buffer
 		ended := make(chan error, 1)
-		add("before", OutcomeOK)
-		go func() { ended <- (&LogCommand{Follow: true, Failed: true}).run(ctx, log, &out) }()
-		add("one", OutcomeOK)
-		add("two", OutcomeRefused)
+		add("before", process.OutcomeOK)
+		go func() { ended <- (&Command{Follow: true, Failed: true}).run(ctx, log, &out) }()
+		add("one", process.OutcomeOK)
+		add("two", process.OutcomeRefused)
 		time.Sleep(time.Second)
 		if lines := strings.Count(out.String(), "\n"); lines != 2 || !strings.Contains(out.String(), " two ") {
 			t.Errorf("shows\n%s", out.String())
@@ -60,12 +62,12 @@ func TestFollow(t *testing.T) {
 		if err := rename(path); err != nil {
 			t.Fatal(err)
 		}
-		add("three", OutcomeFailed)
+		add("three", process.OutcomeFailed)
 		time.Sleep(time.Second)
 		if err := rename(path); err != nil { // the older part goes
 			t.Fatal(err)
 		}
-		add("four", OutcomeFailed)
+		add("four", process.OutcomeFailed)
 		time.Sleep(time.Second)
 		cancel()
 		if err := <-ended; err != nil {
@@ -80,3 +82,18 @@ func TestFollow(t *testing.T) {
 }
 
 func rename(path string) error { return os.Rename(path, path+".1") }
+
+func FuzzReadLog(f *testing.F) {
+	f.Add([]byte(`{"time":"2026-11-22T12:00:00Z","outcome":"ok"}` + "\n"))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		path := filepath.Join(t.TempDir(), "log")
+		os.WriteFile(path, data, 0o600)
+		entries, err := process.ReadLog(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, e := range entries {
+			row(&e)
+		}
+	})
+}

@@ -19,6 +19,7 @@ import (
 	"aws-accounts/accounts"
 	"aws-accounts/cache"
 	"aws-accounts/internal/command/log"
+	"aws-accounts/internal/command/signin"
 	"aws-accounts/internal/completion"
 	"aws-accounts/internal/hint"
 	"aws-accounts/internal/private"
@@ -49,7 +50,7 @@ type grammar struct {
 	Schema     accounts.SchemaCommand `cmd:"" help:"Show the JSON Schema of the accounts file, for editors."`
 	Keys       process.Keys           `cmd:"" help:"Long-term access keys in the keychain."`
 	Keychain   process.Keychain       `cmd:"" help:"Move to another keychain."`
-	SSO        process.SSOCommands    `cmd:"" name:"sso" help:"Identity Center: sign in and out."`
+	SSO        signin.Command         `cmd:"" name:"sso" help:"Identity Center: sign in and out."`
 	Role       process.Role           `cmd:"" help:"The IAM roles that accounts are entered through: make, show, delete."`
 	Status     process.StatusLine     `cmd:"" help:"Show the account in use and its time left, for a prompt."`
 	Doctor     process.Doctor         `cmd:"" help:"Check the whole way from a profile to AWS, and say what to do."`

@@ -215,7 +215,7 @@ func (d *checkup) checkSignIn(ctx context.Context, a *finding.Area, session *acc
 	_, needs := errors.AsType[*identitycenter.NeedsSignIn](err)
 	switch {
 	case needs:
-		a.Failed(finding.Warn, check, "", explainSSO(err, d.file, session, nil))
+		a.Failed(finding.Warn, check, "", ExplainSSO(err, d.file, session, nil))
 	case err != nil:
 		a.Add(finding.Warn, check, "", "", "whether you are signed in to %s can't be told: %s", session.Name, err)
 	case until.Before(now):

@@ -72,7 +72,7 @@ func (v verdict) path() string      { return v.file }
 func (v verdict) entry() string     { return v.name + " in " + v.file }
 func (v verdict) word() string      { return hint.Word(v.name) }
 func (v verdict) because() string   { return v.becauseText }
-func (v verdict) awsSays() string   { return plain(v.err) }
+func (v verdict) awsSays() string   { return Plain(v.err) }
 func (v verdict) region() string    { return v.a.EffectiveRegion() }
 func (v verdict) duration() string  { return accounts.Duration(v.a.EffectiveDuration()).String() }
 func (v verdict) tokenFile() string { return v.base.Way().WebIdentityTokenFile }
@@ -196,7 +196,7 @@ func (v verdict) signIn() string { _, command := signIn(v.base); return "run `" 
 // signIn says what has to be signed in to so that base has credentials again, and with which command.
 func signIn(base *accounts.Account) (what, command string) {
 	if session := base.SSOSession(); session != nil {
-		return session.Name, signInCommand(base.File(), session)
+		return session.Name, SignInCommand(base.File(), session)
 	}
 	profile, login := base.Way().Profile, "aws sso login"
 	if files, err := dotaws.ReadAll(); err == nil {
@@ -261,8 +261,8 @@ func skew(err error) string {
 	return "off"
 }
 
-// plain is the innermost message of err, on one line: the SDK wraps each in the names of its layers.
-func plain(err error) string {
+// Plain is the innermost message of err, on one line: the SDK wraps each in the names of its layers.
+func Plain(err error) string {
 	if api, ok := errors.AsType[smithy.APIError](err); ok && api.ErrorMessage() != "" {
 		return oneLine(api.ErrorMessage())
 	}

@@ -34,7 +34,7 @@ const (
 // unanswered is for what isn't an answer of AWS's: there is none, or somebody else answers.
 func (v verdict) unanswered() error {
 	err, name, at := v.err, v.name, host(v.err)
-	text, next := plain(err), v.doctor()
+	text, next := Plain(err), v.doctor()
 	switch response := answerOf(err); {
 	case errors.Is(err, context.DeadlineExceeded) || isTimeout(err):
 		text, next = "AWS didn't answer in time", checkNetwork
@@ -89,7 +89,7 @@ func unreachable(err error, at string) (said, next string) {
 	case strings.Contains(text, "invalid proxy address"): // Go quotes the address, which may hold a password
 		return "HTTPS_PROXY or HTTP_PROXY is no address of a proxy", "write it as http://HOST:PORT"
 	case isOp && op.Op == "proxyconnect":
-		return fmt.Sprintf("can't reach %s: the proxy doesn't answer: %s", at, plain(op)), checkNetwork
+		return fmt.Sprintf("can't reach %s: the proxy doesn't answer: %s", at, Plain(op)), checkNetwork
 	case isName:
 		text = "the name " + dns.Name + " isn't known"
 	case isOp:

@@ -44,7 +44,7 @@ func (r *Resolver) fetchSSO(ctx context.Context, c *fetching) (aws.Credentials, 
 		return aws.Credentials{}, r.explainForbidden(ctx, center, file, a, err)
 	}
 	if err != nil {
-		return aws.Credentials{}, explainSSO(err, file, session, a)
+		return aws.Credentials{}, ExplainSSO(err, file, session, a)
 	}
 
 	var answer *types.Credentials
@@ -139,20 +139,20 @@ func (s *SSO) person(session *accounts.SSOSession, account string) identitycente
 			if what.Code == "" {
 				return s.Asker.Tell(ctx, fmt.Sprintf("%s needs you to sign in to %s, in the browser\n", account, session.Name))
 			}
-			return s.Asker.Tell(ctx, fmt.Sprintf("%s needs you to sign in to %s: %s", account, session.Name, inWords(what)))
+			return s.Asker.Tell(ctx, fmt.Sprintf("%s needs you to sign in to %s: %s", account, session.Name, InWords(what)))
 		}
 	}
 	return p
 }
 
-// inWords is what to do with a device code.
-func inWords(what identitycenter.Prompt) string {
+// InWords is what to do with a device code.
+func InWords(what identitycenter.Prompt) string {
 	return fmt.Sprintf("open this link on any device, and check that the page shows %s\n\n  %s\n\n", tui.Harmless(what.Code), tui.Harmless(what.URL))
 }
 
-// explainSSO says in one sentence what Identity Center had against it, and one next step. a is nil in commands that are
+// ExplainSSO says in one sentence what Identity Center had against it, and one next step. a is nil in commands that are
 // about the session itself.
-func explainSSO(err error, file *accounts.File, session *accounts.SSOSession, a *accounts.Account) error {
+func ExplainSSO(err error, file *accounts.File, session *accounts.SSOSession, a *accounts.Account) error {
 	if err == nil {
 		return nil
 	}
@@ -163,7 +163,7 @@ func explainSSO(err error, file *accounts.File, session *accounts.SSOSession, a 
 		a = &accounts.Account{Name: session.Name} // for explain, which names it
 	}
 	if needs, ok := errors.AsType[*identitycenter.NeedsSignIn](err); ok {
-		return hint.New(&refusal{message: who + needs.Error(), RequestID: requestID(err)}, "run `%s`", signInCommand(file, session))
+		return hint.New(&refusal{message: who + needs.Error(), RequestID: requestID(err)}, "run `%s`", SignInCommand(file, session))
 	}
 	if identitycenter.Misconfigured(err) {
 		r := &refusal{message: fmt.Sprintf("%sIdentity Center in %s doesn't accept the sign-in to %s", who, session.Region, session.StartURL),
@@ -173,7 +173,7 @@ func explainSSO(err error, file *accounts.File, session *accounts.SSOSession, a 
 		} else {
 			r.message += ": " + err.Error()
 		}
-		if !describes(file, session) {
+		if !Describes(file, session) {
 			return hint.New(r, "check --start-url and --region: the access portal shows both under \"Access keys\"")
 		}
 		return hint.New(r, "check \"start_url\" and \"region\" of %s in %s", session.Name, file.Path)
@@ -210,16 +210,16 @@ func (r *Resolver) explainForbidden(ctx context.Context, center *identitycenter.
 	return hint.New(refused, "you have %s%s there: correct \"role_name\" of %s in %s", shown, more, a.Name, file.Path)
 }
 
-func signInCommand(file *accounts.File, session *accounts.SSOSession) string {
+func SignInCommand(file *accounts.File, session *accounts.SSOSession) string {
 	command := "aws-accounts sso login " + session.Name
-	if !describes(file, session) {
+	if !Describes(file, session) {
 		command += " --start-url=" + hint.Word(session.StartURL) + " --region=" + hint.Word(session.Region)
 	}
 	return command
 }
 
-// describes reports whether the accounts file has the session, and not only the command line.
-func describes(file *accounts.File, session *accounts.SSOSession) bool {
+// Describes reports whether the accounts file has the session, and not only the command line.
+func Describes(file *accounts.File, session *accounts.SSOSession) bool {
 	have := file.SSOSession(session.Name)
 	return have != nil && have.StartURL == session.StartURL
 }

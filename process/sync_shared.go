@@ -117,7 +117,7 @@ func getHTTPS(ctx context.Context, address string) ([]byte, error) {
 }
 
 func notReached(address string, err error) error {
-	failed := fmt.Errorf("fetching %s: %s", address, plain(err))
+	failed := fmt.Errorf("fetching %s: %s", address, Plain(err))
 	if isCertificate(err) {
 		return hint.New(failed, trustProxy)
 	}

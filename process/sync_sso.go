@@ -60,7 +60,7 @@ func (c *SyncSSO) Run(r *Resolver, asker *ask.Asker, locks accounts.Locks, progr
 		assigned, err := center.Assigned(ctx, func(n, of int) { done.Store(int64(n)); all.Store(int64(of)) })
 		end()
 		if err != nil {
-			return unchanged(explainSSO(err, file, session, nil), int(done.Load()))
+			return unchanged(ExplainSSO(err, file, session, nil), int(done.Load()))
 		}
 
 		l := accounts.Listing{From: session.Name, Covers: c.chosen}

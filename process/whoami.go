@@ -118,7 +118,7 @@ func currentIdentity(ctx context.Context) (Identity, aws.Credentials, error) {
 	credentials, err := c.credentials(ctx)
 	if err != nil {
 		if requestID(err) == "" && host(err) == "" && hint.Of(err) == "" {
-			err = hint.New(fmt.Errorf("%w: %s", errNoneInUse, plain(err)), "name an account (`aws-accounts whoami NAME`), or set AWS_PROFILE")
+			err = hint.New(fmt.Errorf("%w: %s", errNoneInUse, Plain(err)), "name an account (`aws-accounts whoami NAME`), or set AWS_PROFILE")
 		}
 		return Identity{}, credentials, explainCurrent(err)
 	}

@@ -1,4 +1,7 @@
-package process
+// Package signin is `aws-accounts sso`: it signs in to Identity Center, and out of it.
+//
+// Invariant: after a sign-out no session that came of the sign-in is left on this computer.
+package signin
 
 import (
 	"context"
@@ -12,16 +15,17 @@ import (
 	"aws-accounts/internal/hint"
 	"aws-accounts/internal/identitycenter"
 	"aws-accounts/internal/tui"
+	"aws-accounts/process"
 )
 
-// SSOCommands is `aws-accounts sso …`.
-type SSOCommands struct {
-	Login  SSOLogin  `cmd:"" firstuse:"" help:"Sign in to Identity Center."`
-	Logout SSOLogout `cmd:"" help:"Sign out of Identity Center, and forget the sessions that came of it."`
+// Command is `aws-accounts sso …`.
+type Command struct {
+	Login  Login  `cmd:"" firstuse:"" help:"Sign in to Identity Center."`
+	Logout Logout `cmd:"" help:"Sign out of Identity Center, and forget the sessions that came of it."`
 }
 
-// SSOLogin is `aws-accounts sso login [SESSION]`.
-type SSOLogin struct {
+// Login is `aws-accounts sso login [SESSION]`.
+type Login struct {
 	Session  string `arg:"" optional:"" help:"The SSO session, by its name in the accounts file; without it, the only one."`
 	StartURL string `name:"start-url" help:"The address of the AWS access portal, of an SSO session that the accounts file doesn't have yet." placeholder:"URL"`
 	Region   string `help:"With --start-url: the region that Identity Center is in." placeholder:"REGION"`
@@ -29,7 +33,7 @@ type SSOLogin struct {
 }
 
 // Help is what --help says besides the flags.
-func (*SSOLogin) Help() string {
+func (*Login) Help() string {
 	return `Examples:
   aws-accounts sso login              # the only SSO session
   aws-accounts sso login corp
@@ -41,14 +45,14 @@ allows.`
 }
 
 // Run signs in, whether or not there is a sign-in, and says how long the new one holds.
-func (c *SSOLogin) Run(r *Resolver, stdout io.Writer) error {
+func (c *Login) Run(r *process.Resolver, stdout io.Writer) error {
 	file, session, err := c.session(r)
 	if err != nil {
 		return err
 	}
 	if r.SSO.Asker.Never {
 		return hint.New(fmt.Errorf("not signed in to %s: signing in needs a person, and --no-input forbids asking", session.Name),
-			"run `%s`", signInCommand(file, session))
+			"run `%s`", process.SignInCommand(file, session))
 	}
 	ctx := context.Background()
 	center, err := r.Center(session)
@@ -58,9 +62,9 @@ func (c *SSOLogin) Run(r *Resolver, stdout io.Writer) error {
 	center.Person = c.person(session, stdout)
 	expires, err := center.SignIn(ctx)
 	if err != nil {
-		return explainSSO(err, file, session, nil)
+		return process.ExplainSSO(err, file, session, nil)
 	}
-	if !describes(file, session) {
+	if !process.Describes(file, session) {
 		if err := accounts.BeginAtSSO(ctx, file.Path, r.Sessions.Dir, *session); err != nil {
 			return fmt.Errorf("signed in to %s, but %w", session.Name, err)
 		}
@@ -76,7 +80,7 @@ func (c *SSOLogin) Run(r *Resolver, stdout io.Writer) error {
 
 // session is the SSO session to sign in to. One that --start-url gives is written down when the sign-in has succeeded: a
 // wrong address would stay, and no command removes it.
-func (c *SSOLogin) session(r *Resolver) (*accounts.File, *accounts.SSOSession, error) {
+func (c *Login) session(r *process.Resolver) (*accounts.File, *accounts.SSOSession, error) {
 	if c.StartURL == "" && c.Region == "" {
 		return r.SSOSession(c.Session, "sso login")
 	}
@@ -105,12 +109,12 @@ func (c *SSOLogin) session(r *Resolver) (*accounts.File, *accounts.SSOSession, e
 }
 
 // person reads what the command writes.
-func (c *SSOLogin) person(session *accounts.SSOSession, stdout io.Writer) identitycenter.Person {
+func (c *Login) person(session *accounts.SSOSession, stdout io.Writer) identitycenter.Person {
 	p := identitycenter.Person{
 		Show: func(_ context.Context, what identitycenter.Prompt) error {
 			text := fmt.Sprintf("opening the browser to sign in to %s; if it doesn't open, use this link, or try --device\n\n  %s\n\n", session.Name, what.URL)
 			if what.Code != "" {
-				text = fmt.Sprintf("to sign in to %s, %s", session.Name, inWords(what))
+				text = fmt.Sprintf("to sign in to %s, %s", session.Name, process.InWords(what))
 			}
 			_, err := io.WriteString(stdout, text)
 			return err
@@ -125,13 +129,13 @@ func (c *SSOLogin) person(session *accounts.SSOSession, stdout io.Writer) identi
 	return p
 }
 
-// SSOLogout is `aws-accounts sso logout [SESSION]`.
-type SSOLogout struct {
+// Logout is `aws-accounts sso logout [SESSION]`.
+type Logout struct {
 	Session string `arg:"" optional:"" help:"The SSO session, by its name in the accounts file; without it, the only one."`
 }
 
 // Help is what --help says besides the flags.
-func (*SSOLogout) Help() string {
+func (*Logout) Help() string {
 	return `Examples:
   aws-accounts sso logout
   aws-accounts sso logout corp`
@@ -139,7 +143,7 @@ func (*SSOLogout) Help() string {
 
 // Run ends the sign-in with AWS, and removes it here together with every session that began with it: who signs out
 // expects to have no more access from here.
-func (c *SSOLogout) Run(r *Resolver, stdout io.Writer) error {
+func (c *Logout) Run(r *process.Resolver, stdout io.Writer) error {
 	file, session, err := r.SSOSession(c.Session, "sso logout")
 	if err != nil {
 		return err
@@ -154,17 +158,17 @@ func (c *SSOLogout) Run(r *Resolver, stdout io.Writer) error {
 	case errors.Is(err, identitycenter.ErrNotSignedIn):
 		fmt.Fprintf(stdout, "%s: not signed in\n", session.Name)
 	case err != nil:
-		return explainSSO(err, file, session, nil)
+		return process.ExplainSSO(err, file, session, nil)
 	case untold != nil:
-		fmt.Fprintf(stdout, "%s: the sign-in is removed here, but AWS couldn't be told: %s\n", session.Name, plain(untold))
+		fmt.Fprintf(stdout, "%s: the sign-in is removed here, but AWS couldn't be told: %s\n", session.Name, process.Plain(untold))
 	default:
 		fmt.Fprintf(stdout, "%s: signed out\n", session.Name)
 	}
-	return r.forgetSessions(ctx, file, session, stdout)
+	return forgetSessions(ctx, r, file, session, stdout)
 }
 
 // forgetSessions removes the stored sessions of the accounts whose credentials begin at the SSO session.
-func (r *Resolver) forgetSessions(ctx context.Context, file *accounts.File, session *accounts.SSOSession, stdout io.Writer) error {
+func forgetSessions(ctx context.Context, r *process.Resolver, file *accounts.File, session *accounts.SSOSession, stdout io.Writer) error {
 	var names []string
 	for i := range file.Accounts {
 		a := &file.Accounts[i]

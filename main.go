@@ -19,6 +19,7 @@ import (
 	"aws-accounts/accounts"
 	"aws-accounts/cache"
 	"aws-accounts/internal/command/log"
+	"aws-accounts/internal/command/role"
 	"aws-accounts/internal/command/signin"
 	"aws-accounts/internal/completion"
 	"aws-accounts/internal/hint"
@@ -51,7 +52,7 @@ type grammar struct {
 	Keys       process.Keys           `cmd:"" help:"Long-term access keys in the keychain."`
 	Keychain   process.Keychain       `cmd:"" help:"Move to another keychain."`
 	SSO        signin.Command         `cmd:"" name:"sso" help:"Identity Center: sign in and out."`
-	Role       process.Role           `cmd:"" help:"The IAM roles that accounts are entered through: make, show, delete."`
+	Role       role.Command           `cmd:"" help:"The IAM roles that accounts are entered through: make, show, delete."`
 	Status     process.StatusLine     `cmd:"" help:"Show the account in use and its time left, for a prompt."`
 	Doctor     process.Doctor         `cmd:"" help:"Check the whole way from a profile to AWS, and say what to do."`
 	Clear      cache.Clear            `cmd:"" help:"Forget sessions."`

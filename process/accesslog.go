@@ -86,7 +86,7 @@ func (t *Attempt) End(c aws.Credentials, err error) {
 		if errors.Is(err, cache.ErrRefused) {
 			e.Outcome = OutcomeRefused
 		}
-		if r, ok := errors.AsType[*refusal](err); ok {
+		if r, ok := errors.AsType[*Refusal](err); ok {
 			e.Code, e.RequestID = r.Code, r.RequestID
 		}
 	}

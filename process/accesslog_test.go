@@ -23,7 +23,7 @@ func TestAccessLogKeepsWhatCameOfEachAttempt(t *testing.T) {
 	l := newLog(t)
 	dev := &explained.Accounts[1]
 	l.Begin(dev).End(aws.Credentials{CanExpire: true, Expires: time.Unix(2e9, 0), SecretAccessKey: "hidden"}, nil)
-	l.Begin(dev).End(aws.Credentials{}, explain(answer(403, "AccessDenied", "no"), dev))
+	l.Begin(dev).End(aws.Credentials{}, Explain(answer(403, "AccessDenied", "no"), dev))
 	l.Begin(dev).End(aws.Credentials{}, errors.New("no network"))
 	l.Trouble("dev", cache.ErrLocked)
 

@@ -48,16 +48,16 @@ func FuzzAnswers(f *testing.F) {
 		if status < 200 || status > 599 {
 			return
 		}
-		c := &client{report: func(error) {}, sts: sts.New(sts.Options{Region: "eu-west-1", HTTPClient: answering{status, body}, Retryer: aws.NopRetryer{},
+		c := &Client{report: func(error) {}, sts: sts.New(sts.Options{Region: "eu-west-1", HTTPClient: answering{status, body}, Retryer: aws.NopRetryer{},
 			Credentials: aws.AnonymousCredentials{}})}
-		got, err := c.assumeRole(t.Context(), hop, route.FromKey, "")
+		got, err := c.AssumeRole(t.Context(), hop, route.FromKey, "")
 		if err == nil {
 			if got.AccessKeyID == "" || got.SecretAccessKey == "" || got.SessionToken == "" || !got.CanExpire {
 				t.Error("half a set of credentials")
 			}
 			return
 		}
-		err = explain(err, a)
+		err = Explain(err, a)
 		if text := err.Error(); strings.ContainsAny(text, "\n\r") || hint.Of(err) == "" || !strings.HasPrefix(text, "dev: ") {
 			t.Errorf("%q, hint %q", text, hint.Of(err))
 		}

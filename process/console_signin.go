@@ -74,7 +74,7 @@ func (r *Resolver) signinLink(ctx context.Context, file *accounts.File, a *accou
 	case errors.Is(err, errNotFederated):
 		return "", time.Time{}, hint.New(fmt.Errorf("%s: %w", a.Name, err), "`aws-accounts assume %s --refresh`, then try again", a.Name)
 	case err != nil:
-		return "", time.Time{}, explain(err, a)
+		return "", time.Time{}, Explain(err, a)
 	}
 	login := url.Values{"Action": {"login"}, "Destination": {site.destination}, "SigninToken": {token}}
 	return site.federation + "?" + login.Encode(), until, nil

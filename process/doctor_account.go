@@ -101,9 +101,9 @@ func (d *checkup) checkRole(ctx context.Context, a *finding.Area) {
 		d.fail(a, finding.Fail, "role", err)
 		return
 	}
-	credentials, err := client.assumeRole(ctx, way.Last(), way.Origin.Kind, "")
+	credentials, err := client.AssumeRole(ctx, way.Last(), way.Origin.Kind, "")
 	if err != nil {
-		explained := explain(err, role)
+		explained := Explain(err, role)
 		if newVerdict(err, role).isUnexplained() {
 			explained = hint.New(explained, "%s", d.whoRefuses(ctx, client))
 		}
@@ -159,10 +159,10 @@ func (d *checkup) needsCode(ctx context.Context, a *accounts.Account, itself boo
 
 // whoRefuses finds which of the two policies lacks something: the caller's, or the role's. Where AWS's message doesn't
 // say so, the policy simulator may, if the caller has a right to it.
-func (d *checkup) whoRefuses(ctx context.Context, client *client) string {
+func (d *checkup) whoRefuses(ctx context.Context, client *Client) string {
 	role := d.only
 	caller, account := "the caller", ""
-	if who, err := client.whoami(ctx); err == nil {
+	if who, err := client.Whoami(ctx); err == nil {
 		caller, account = who.ARN, who.AccountID
 	}
 	allow := fmt.Sprintf(`allow %s to assume the role: {"Effect": "Allow", "Action": "sts:AssumeRole", "Resource": "%s"}`, caller, role.RoleARN)
@@ -201,8 +201,8 @@ func policySource(caller string) string {
 	return a.String()
 }
 
-func (d *checkup) simulate(ctx context.Context, client *client, caller string) (types.PolicyEvaluationDecisionType, error) {
-	out, err := iam.NewFromConfig(client.config).SimulatePrincipalPolicy(ctx, &iam.SimulatePrincipalPolicyInput{
+func (d *checkup) simulate(ctx context.Context, client *Client, caller string) (types.PolicyEvaluationDecisionType, error) {
+	out, err := iam.NewFromConfig(client.Config).SimulatePrincipalPolicy(ctx, &iam.SimulatePrincipalPolicyInput{
 		PolicySourceArn: aws.String(policySource(caller)),
 		ActionNames:     []string{"sts:AssumeRole"},
 		ResourceArns:    []string{d.only.RoleARN},

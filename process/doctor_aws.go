@@ -129,7 +129,7 @@ func (d *checkup) checkEndpoint(a *finding.Area, link *accounts.Account) (reache
 	switch {
 	case isAPI && api.ErrorCode() != "" && api.ErrorCode() != "UnknownError": // a refusal in AWS's own form
 	case err != nil && w.date.IsZero():
-		err = explain(err, &accounts.Account{})
+		err = Explain(err, &accounts.Account{})
 		text := strings.TrimPrefix(err.Error(), "the base account: ")
 		a.Add(finding.Fail, "network", "", hint.Of(err), "%s%s", text, by)
 		return false
@@ -271,14 +271,14 @@ func (d *checkup) checkBase(a *finding.Area, base *accounts.Account) {
 		fail(err)
 		return
 	}
-	credentials, err := client.credentials(ctx)
+	credentials, err := client.Credentials(ctx)
 	if err != nil {
-		fail(explain(err, base))
+		fail(Explain(err, base))
 		return
 	}
-	who, err := client.whoami(ctx)
+	who, err := client.Whoami(ctx)
 	if err != nil {
-		fail(explain(err, base))
+		fail(Explain(err, base))
 		return
 	}
 	if base.AccountID != "" && who.AccountID != base.AccountID {

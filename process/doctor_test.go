@@ -121,8 +121,8 @@ func TestBasesOf(t *testing.T) {
 // A finding doesn't say to run doctor, which is what shows it.
 func TestFindingsLeadOn(t *testing.T) {
 	a := &finding.Area{}
-	a.Failed(finding.Fail, "role", "", explain(errors.New("strange"), (&accounts.File{Accounts: []accounts.Account{{Name: "dev"}}}).Indexed().Entry(accounts.Account{Name: "dev"})))
-	a.Failed(finding.Fail, "role", "", explain(errors.New("strange"), &accounts.Account{}))
+	a.Failed(finding.Fail, "role", "", Explain(errors.New("strange"), (&accounts.File{Accounts: []accounts.Account{{Name: "dev"}}}).Indexed().Entry(accounts.Account{Name: "dev"})))
+	a.Failed(finding.Fail, "role", "", Explain(errors.New("strange"), &accounts.Account{}))
 	for i, want := range []string{"`aws-accounts --debug doctor dev` shows each step",
 		"`aws-accounts --debug doctor` shows each step"} {
 		if a.Findings[i].Hint != want {

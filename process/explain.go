@@ -19,9 +19,9 @@ import (
 	"aws-accounts/internal/route"
 )
 
-// refusal is AWS's answer in our words. It keeps the code and the request id for the log, and of AWS's own message
+// Refusal is AWS's answer in our words. It keeps the code and the request id for the log, and of AWS's own message
 // only what can't hold a secret.
-type refusal struct {
+type Refusal struct {
 	message   string
 	Code      string
 	RequestID string
@@ -29,20 +29,20 @@ type refusal struct {
 	cause     error
 }
 
-func (r *refusal) Error() string {
+func (r *Refusal) Error() string {
 	if r.Code == "" {
 		return r.message
 	}
 	return fmt.Sprintf("%s (%s)", r.message, r.Code)
 }
 
-func (r *refusal) Unwrap() error { return r.cause }
+func (r *Refusal) Unwrap() error { return r.cause }
 
-func (r *refusal) Is(target error) bool { return r.definite && target == cache.ErrRefused }
+func (r *Refusal) Is(target error) bool { return r.definite && target == cache.ErrRefused }
 
-// explain says in one sentence why a's credentials can't be had, and one next step. Errors that have a next step
+// Explain says in one sentence why a's credentials can't be had, and one next step. Errors that have a next step
 // already, as from an account's source, stay as they are. The rows given are tried before those of refusals.
-func explain(err error, a *accounts.Account, rows ...row) error {
+func Explain(err error, a *accounts.Account, rows ...Row) error {
 	if err == nil {
 		return nil
 	}
@@ -59,8 +59,8 @@ func explain(err error, a *accounts.Account, rows ...row) error {
 			if row.ofBase {
 				name = cmp.Or(v.base.Name, name)
 			}
-			message := name + ": " + row.says(v)
-			return hint.New(&refusal{message, v.code, requestID(err), row.definite, nil}, "%s", row.next(v))
+			message := name + ": " + row.Says(v)
+			return hint.New(&Refusal{message, v.code, requestID(err), row.Definite, nil}, "%s", row.Next(v))
 		}
 	}
 	panic("unreachable: the last row matches everything")
@@ -68,44 +68,44 @@ func explain(err error, a *accounts.Account, rows ...row) error {
 
 // The parts of sentences about a verdict.
 
-func (v verdict) path() string      { return v.file }
-func (v verdict) entry() string     { return v.name + " in " + v.file }
-func (v verdict) word() string      { return hint.Word(v.name) }
-func (v verdict) because() string   { return v.becauseText }
-func (v verdict) awsSays() string   { return Plain(v.err) }
-func (v verdict) region() string    { return v.a.EffectiveRegion() }
-func (v verdict) duration() string  { return accounts.Duration(v.a.EffectiveDuration()).String() }
-func (v verdict) tokenFile() string { return v.base.Way().WebIdentityTokenFile }
-func (v verdict) profile() string   { return hint.Word(v.base.Way().Profile) }
-func (v verdict) permission() string {
-	return cmp.Or(v.denied, strings.ToLower(v.service)+":"+v.action)
+func (v Verdict) path() string      { return v.file }
+func (v Verdict) entry() string     { return v.name + " in " + v.file }
+func (v Verdict) Word() string      { return hint.Word(v.name) }
+func (v Verdict) Because() string   { return v.becauseText }
+func (v Verdict) AWSSays() string   { return Plain(v.err) }
+func (v Verdict) region() string    { return v.a.EffectiveRegion() }
+func (v Verdict) duration() string  { return accounts.Duration(v.a.EffectiveDuration()).String() }
+func (v Verdict) tokenFile() string { return v.base.Way().WebIdentityTokenFile }
+func (v Verdict) profile() string   { return hint.Word(v.base.Way().Profile) }
+func (v Verdict) permission() string {
+	return cmp.Or(v.denied, strings.ToLower(v.service)+":"+v.Action)
 }
-func (v verdict) role() string {
+func (v Verdict) role() string {
 	return cmp.Or(v.resource, v.a.RoleARN, v.base.Way().RoleARN, "its role")
 }
-func (v verdict) conditions() string { return conditions(v.a) }
-func (v verdict) device() string     { return mfaOwner(v.a).MFASerial }
-func (v verdict) clock() string      { return skew(v.err) }
-func (v verdict) status() string     { return fmt.Sprint(answerOf(v.err).StatusCode) }
+func (v Verdict) conditions() string { return conditions(v.a) }
+func (v Verdict) device() string     { return mfaOwner(v.a).MFASerial }
+func (v Verdict) clock() string      { return skew(v.err) }
+func (v Verdict) status() string     { return fmt.Sprint(answerOf(v.err).StatusCode) }
 
-func (v verdict) isAssuming() bool { return v.permission() == "sts:AssumeRole" }
+func (v Verdict) isAssuming() bool { return v.permission() == "sts:AssumeRole" }
 
-func (v verdict) clockIsRight() bool { return !row{match: clockTexts}.matches(v) }
+func (v Verdict) clockIsRight() bool { return !Row{match: clockTexts}.matches(v) }
 
-func (v verdict) troubled() bool {
+func (v Verdict) troubled() bool {
 	response := answerOf(v.err)
 	return response != nil && response.StatusCode >= 500
 }
 
 // source is whose credentials signed the call.
-func (v verdict) source() string {
+func (v Verdict) source() string {
 	if name := v.sourceName(); name != "" {
 		return "the credentials of " + name
 	}
 	return "your base credentials"
 }
 
-func (v verdict) sourceName() string {
+func (v Verdict) sourceName() string {
 	if s := v.a.SourceAccount(); s != nil {
 		return s.Name
 	}
@@ -113,15 +113,15 @@ func (v verdict) sourceName() string {
 }
 
 // withSession reports whether the call was signed with a session that was kept.
-func (v verdict) withSession() bool {
+func (v Verdict) withSession() bool {
 	s := v.a.SourceAccount()
 	return s != nil && s.Name != "" && v.route().Last().BySession
 }
 
 // who is the caller: by its ARN, or as far as we know it.
-func (v verdict) who() string { return cmp.Or(v.caller, v.user()) }
+func (v Verdict) who() string { return cmp.Or(v.Caller, v.user()) }
 
-func (v verdict) user() string {
+func (v Verdict) user() string {
 	switch s := v.a.SourceAccount(); {
 	case s == nil:
 		return "the user of " + v.name
@@ -133,8 +133,8 @@ func (v verdict) user() string {
 }
 
 // trustee is whom a role's trust policy has to name: the account of the caller, else that of the source.
-func (v verdict) trustee() string {
-	if who, err := arn.Parse(v.caller); err == nil {
+func (v Verdict) trustee() string {
+	if who, err := arn.Parse(v.Caller); err == nil {
 		return "account " + who.AccountID
 	}
 	if s := v.a.SourceAccount(); s != nil && s.AccountID != "" {
@@ -164,34 +164,34 @@ func mfaOwner(a *accounts.Account) *accounts.Account {
 }
 
 // checks is the command that looks further. `doctor` types no MFA code, so it can't assume a role that takes one.
-func (v verdict) checks() string {
+func (v Verdict) checks() string {
 	if v.a.SourceAccount() != nil && v.a.CodeOwner() != nil {
-		return fmt.Sprintf("`aws-accounts role policy %s` prints both policies", v.word())
+		return fmt.Sprintf("`aws-accounts role policy %s` prints both policies", v.Word())
 	}
-	return fmt.Sprintf("`aws-accounts doctor %s` checks both", v.word())
+	return fmt.Sprintf("`aws-accounts doctor %s` checks both", v.Word())
 }
 
 // isUnexplained reports whether AWS has denied to assume the role without saying which policy it is.
-func (v verdict) isUnexplained() bool {
-	return row{codes: codesDenied, when: verdict.isAssuming}.matches(v) && v.becauseText == ""
+func (v Verdict) isUnexplained() bool {
+	return Row{Codes: CodesDenied, when: Verdict.isAssuming}.matches(v) && v.becauseText == ""
 }
 
 // doctor is the next step where nothing better is known. An account that is in no file has a name that is no argument.
-func (v verdict) doctor() string {
+func (v Verdict) doctor() string {
 	if _, err := v.a.File().Find(v.a.Name); err != nil {
 		return "`aws-accounts doctor` " + hint.LooksForCause
 	}
-	return fmt.Sprintf("`aws-accounts doctor %s` %s", v.word(), hint.LooksForCause)
+	return fmt.Sprintf("`aws-accounts doctor %s` %s", v.Word(), hint.LooksForCause)
 }
 
 // inProfile reports whether the role isn't a's, but that of the profile where a's credentials begin.
-func (v verdict) inProfile() bool {
+func (v Verdict) inProfile() bool {
 	return v.base.Way().Profile != "" && (v.a.RoleARN == "" || v.resource != "" && v.resource != v.a.RoleARN)
 }
 
-func (v verdict) signedOut() string { what, _ := signIn(v.base); return what + " is not signed in" }
+func (v Verdict) signedOut() string { what, _ := signIn(v.base); return what + " is not signed in" }
 
-func (v verdict) signIn() string { _, command := signIn(v.base); return "run `" + command + "`" }
+func (v Verdict) signIn() string { _, command := signIn(v.base); return "run `" + command + "`" }
 
 // signIn says what has to be signed in to so that base has credentials again, and with which command.
 func signIn(base *accounts.Account) (what, command string) {
@@ -212,7 +212,7 @@ func signIn(base *accounts.Account) (what, command string) {
 }
 
 // renewExpired is how to get other temporary credentials than those that have expired.
-func (v verdict) renewExpired() string {
+func (v Verdict) renewExpired() string {
 	switch way := v.base.Way(); {
 	case v.withSession():
 		return fmt.Sprintf("`aws-accounts assume %s --refresh` gets others, then try again", hint.Word(v.sourceName()))
@@ -224,7 +224,7 @@ func (v verdict) renewExpired() string {
 }
 
 // renewal is how to give a valid access key to where a's credentials begin.
-func (v verdict) renewal() string {
+func (v Verdict) renewal() string {
 	switch way := v.base.Way(); {
 	case way.Keychain:
 		return fmt.Sprintf("give it a valid access key: `aws-accounts keys add %s --replace`", hint.Word(v.base.Name))

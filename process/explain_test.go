@@ -301,7 +301,7 @@ func TestRefusals(t *testing.T) {
 			"`aws-accounts doctor dev` looks for the cause", false},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			got := explain(c.err, find(t, c.account))
+			got := Explain(c.err, find(t, c.account))
 			expect(t, got, c.says, c.hints)
 			if errors.Is(got, cache.ErrRefused) != c.definite {
 				t.Errorf("definite: %t", !c.definite)
@@ -309,7 +309,7 @@ func TestRefusals(t *testing.T) {
 			if strings.Contains(got.Error()+hint.Of(got), "SESAME") {
 				t.Errorf("%q, hint %q", got, hint.Of(got))
 			}
-			var r *refusal
+			var r *Refusal
 			if !errors.As(got, &r) || r.RequestID != "id-1" {
 				t.Error("the request's id is lost")
 			}
@@ -406,7 +406,7 @@ func TestUnanswered(t *testing.T) {
 			"`aws sts get-caller-identity --profile corp`"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			got := explain(c.err, find(t, c.account))
+			got := Explain(c.err, find(t, c.account))
 			expect(t, got, c.says, c.hints)
 			if errors.Is(got, cache.ErrRefused) {
 				t.Error("definite, though AWS has said nothing")
@@ -416,17 +416,17 @@ func TestUnanswered(t *testing.T) {
 			}
 		})
 	}
-	if explain(nil, &explained.Accounts[0]) != nil {
+	if Explain(nil, &explained.Accounts[0]) != nil {
 		t.Error("nothing to explain")
 	}
 	ours := hint.New(errors.New("ours"), "do")
-	if got := explain(unreached(ours), &explained.Accounts[1]); got.Error() != "ours" {
+	if got := Explain(unreached(ours), &explained.Accounts[1]); got.Error() != "ours" {
 		t.Errorf("our own error came back as %q", got)
 	}
-	expect(t, explain(errors.New("x"), &accounts.Account{Name: "the credentials in use here"}),
+	expect(t, Explain(errors.New("x"), &accounts.Account{Name: "the credentials in use here"}),
 		"the credentials in use here: x", "`aws-accounts doctor` looks for the cause")
-	expect(t, explain(errors.New("x"), &accounts.Account{}), "the base account: x", "`aws-accounts doctor` ")
-	expect(t, explain(answer(403, "ExpiredToken", "x"), &accounts.Account{}),
+	expect(t, Explain(errors.New("x"), &accounts.Account{}), "the base account: x", "`aws-accounts doctor` ")
+	expect(t, Explain(answer(403, "ExpiredToken", "x"), &accounts.Account{}),
 		"the base account: your base credentials have expired", "`aws sso login --profile default`")
 }
 
@@ -457,14 +457,14 @@ role_arn = arn:aws:iam::1:role/x
 func TestUnsecret(t *testing.T) {
 	err := within(&processcreds.ProviderError{Err: fmt.Errorf("parse failed of process output: %s, error: %w", "SESAME",
 		json.Unmarshal([]byte("x"), new(int)))})
-	got := explain(err, find(t, "hub"))
+	got := Explain(err, find(t, "hub"))
 	for at := got; at != nil; at = errors.Unwrap(at) {
 		if text := fmt.Sprintf("%v %+v %#v", at, at, at); strings.Contains(text, "SESAME") {
 			t.Errorf("kept: %s", text)
 		}
 	}
 	for _, kind := range []error{context.DeadlineExceeded, context.Canceled} {
-		if !errors.Is(explain(unreached(kind), find(t, "dev")), kind) {
+		if !errors.Is(Explain(unreached(kind), find(t, "dev")), kind) {
 			t.Errorf("not kept: %v", kind)
 		}
 	}
@@ -494,7 +494,7 @@ func TestForeignAnswers(t *testing.T) {
 		client := sts.New(sts.Options{Region: "eu-west-1", BaseEndpoint: aws.String(server.URL), Retryer: aws.NopRetryer{},
 			Credentials: aws.AnonymousCredentials{}})
 		_, err := client.GetCallerIdentity(t.Context(), nil)
-		expect(t, explain(err, find(t, "dev")), c.says, "")
+		expect(t, Explain(err, find(t, "dev")), c.says, "")
 		server.Close()
 	}
 
@@ -508,7 +508,7 @@ func TestForeignAnswers(t *testing.T) {
 	client := sts.New(sts.Options{Region: "eu-west-1", Retryer: aws.NopRetryer{}, Credentials: aws.AnonymousCredentials{},
 		HTTPClient: awshttp.NewBuildableClient().WithTransportOptions(func(t *http.Transport) { t.Proxy = http.ProxyURL(through) })})
 	_, err := client.GetCallerIdentity(t.Context(), nil)
-	expect(t, explain(err, find(t, "dev")),
+	expect(t, Explain(err, find(t, "dev")),
 		"dev: the proxy "+through.Host+" doesn't let the call through to sts.eu-west-1.amazonaws.com: Forbidden",
 		"ask who runs the proxy")
 }

@@ -12,7 +12,7 @@ import (
 
 // accountOf returns the AWS account that credentials belong to. Of a long-term key AWS is asked once: a key never changes its
 // account, and an account with `"session": "none"` would have to ask for every call.
-func (r *Resolver) accountOf(ctx context.Context, client *client, credentials aws.Credentials) (string, error) {
+func (r *Resolver) accountOf(ctx context.Context, client *Client, credentials aws.Credentials) (string, error) {
 	if credentials.AccountID != "" {
 		return credentials.AccountID, nil
 	}
@@ -25,7 +25,7 @@ func (r *Resolver) accountOf(ctx context.Context, client *client, credentials aw
 			return known, nil
 		}
 	}
-	identity, err := client.whoami(ctx)
+	identity, err := client.Whoami(ctx)
 	if err == nil && name != "" {
 		note.Write(r.Sessions.Dir, name, identity.AccountID)
 	}

@@ -234,7 +234,7 @@ func (r *Resolver) owner(ctx context.Context, a *accounts.Account, profile strin
 	if err != nil {
 		return Identity{}, err
 	}
-	who, err := client.whoami(ctx)
+	who, err := client.Whoami(ctx)
 	if err != nil {
 		return Identity{}, explainKey(err, a, key.AccessKeyID)
 	}
@@ -246,28 +246,28 @@ func (r *Resolver) owner(ctx context.Context, a *accounts.Account, profile strin
 }
 
 // keyClient calls AWS for a with one key, as the settings of the profile say that it came from.
-func (r *Resolver) keyClient(a *accounts.Account, profile string, key aws.Credentials) (*client, error) {
+func (r *Resolver) keyClient(a *accounts.Account, profile string, key aws.Credentials) (*Client, error) {
 	hop, err := route.HopOf(a, profile)
 	if err != nil {
 		return nil, err
 	}
-	return newClient(hop, Static(key), false, r.report(a.Name)), nil
+	return NewClient(hop, Static(key), false, r.Report(a.Name)), nil
 }
 
 // explainKey says what AWS has against one access key.
 func explainKey(err error, a *accounts.Account, id string) error {
-	return explain(err, a, keyRefusals(id)...)
+	return Explain(err, a, keyRefusals(id)...)
 }
 
-func keyRefusals(id string) []row {
-	return []row{
-		{codes: "InvalidClientTokenId", definite: true,
-			says: say("AWS doesn't know access key " + id + ": it is deleted, inactive or mistyped"),
-			next: say("copy it again, or make a new one in the AWS console; "+
-				"then `aws-accounts keys add %s --replace`", verdict.word)},
-		{codes: "SignatureDoesNotMatch", when: verdict.clockIsRight, definite: true,
-			says: say("the secret of access key " + id + " is wrong"),
-			next: say("copy it again, all of it; then `aws-accounts keys add %s --replace`", verdict.word)},
+func keyRefusals(id string) []Row {
+	return []Row{
+		{Codes: "InvalidClientTokenId", Definite: true,
+			Says: Say("AWS doesn't know access key " + id + ": it is deleted, inactive or mistyped"),
+			Next: Say("copy it again, or make a new one in the AWS console; "+
+				"then `aws-accounts keys add %s --replace`", Verdict.Word)},
+		{Codes: "SignatureDoesNotMatch", when: Verdict.clockIsRight, Definite: true,
+			Says: Say("the secret of access key " + id + " is wrong"),
+			Next: Say("copy it again, all of it; then `aws-accounts keys add %s --replace`", Verdict.Word)},
 	}
 }
 

@@ -121,7 +121,7 @@ func (c *KeysImport) account(ctx context.Context, r *Resolver, file *accounts.Fi
 	}
 	if len(found) == 0 {
 		who, err := r.owner(ctx, &accounts.Account{Name: "profile " + c.Profile}, c.Profile, key)
-		if refused, ok := errors.AsType[*refusal](err); ok && refused.definite {
+		if refused, ok := errors.AsType[*Refusal](err); ok && refused.definite {
 			return nil, hint.New(err, "run `aws configure --profile %s` with a valid key, then try again", hint.Word(c.Profile))
 		}
 		if err != nil {

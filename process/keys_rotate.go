@@ -250,7 +250,7 @@ func (t *rotation) settle(ctx context.Context, key cache.AccessKey) error {
 		return err
 	}
 	for row, pause := 0, settlePause; ; {
-		who, err := client.whoami(ctx)
+		who, err := client.Whoami(ctx)
 		switch {
 		case err == nil && who.ARN != t.keys.User:
 			return hint.New(fmt.Errorf("%s: access key %s belongs to %s, not to %s", t.account.Name, key.ID, who.ARN, t.keys.User),
@@ -365,7 +365,7 @@ func (t *rotation) iam(ctx context.Context) (*iam.Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	return iam.NewFromConfig(client.config), nil
+	return iam.NewFromConfig(client.Config), nil
 }
 
 // save stores the keys with the change, whoever interrupts. What can't be stored hasn't happened.
@@ -414,8 +414,8 @@ func (t *rotation) next(err error) string {
 
 // explain says what AWS has against one call about keys.
 func (t *rotation) explain(err error, action string) error {
-	user := func(verdict) string { return t.user() }
-	ask := func(v verdict) string {
+	user := func(Verdict) string { return t.user() }
+	ask := func(v Verdict) string {
 		step := "ask an administrator for iam:CreateAccessKey, ListAccessKeys, GetAccessKeyLastUsed, UpdateAccessKey and " +
 			"DeleteAccessKey on " + t.keys.User
 		if t.account.MFASerial == "" {
@@ -423,12 +423,12 @@ func (t *rotation) explain(err error, action string) error {
 		}
 		return step
 	}
-	return explain(err, t.account, append([]row{
-		{codes: codesDenied, definite: true, says: say("%s is not allowed "+action+"%s", user, verdict.because), next: ask},
-		{codes: "LimitExceeded LimitExceededException", definite: true,
-			says: say("%s has as many access keys as AWS allows", user),
-			next: say("delete the one that nobody uses at "+securityCredentials+
-				"; then run `aws-accounts keys rotate %s` again", verdict.word)},
+	return Explain(err, t.account, append([]Row{
+		{Codes: CodesDenied, Definite: true, Says: Say("%s is not allowed "+action+"%s", user, Verdict.Because), Next: ask},
+		{Codes: "LimitExceeded LimitExceededException", Definite: true,
+			Says: Say("%s has as many access keys as AWS allows", user),
+			Next: Say("delete the one that nobody uses at "+securityCredentials+
+				"; then run `aws-accounts keys rotate %s` again", Verdict.Word)},
 	}, keyRefusals(t.keys.Current.ID)...)...)
 }
 

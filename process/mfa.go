@@ -54,7 +54,7 @@ func (m *MFA) with(ctx context.Context, a *accounts.Account, account string, use
 		case err == nil || !wrongCode(err):
 			return credentials, err
 		case !retry || try == mfaTries:
-			return credentials, hint.New(&refusal{
+			return credentials, hint.New(&Refusal{
 				message: fmt.Sprintf("%s: AWS doesn't accept the MFA code of %s", account, a.MFASerial), Code: "AccessDenied", RequestID: requestID(err)},
 				"check that it is the device named, and that its clock is right; then `aws-accounts assume %s`", account)
 		}

@@ -32,7 +32,7 @@ const (
 )
 
 // unanswered is for what isn't an answer of AWS's: there is none, or somebody else answers.
-func (v verdict) unanswered() error {
+func (v Verdict) unanswered() error {
 	err, name, at := v.err, v.name, host(v.err)
 	text, next := Plain(err), v.doctor()
 	switch response := answerOf(err); {
@@ -56,7 +56,7 @@ func (v verdict) unanswered() error {
 		text = fmt.Sprintf("profile %s may not use its sign-in: signin:CreateOAuth2Token is denied", v.profile())
 		next = "ask an administrator for AWS's policy SignInLocalDevelopmentAccess"
 	}
-	return hint.New(&refusal{message: name + ": " + text, RequestID: requestID(err), cause: unsecret(err)}, "%s", next)
+	return hint.New(&Refusal{message: name + ": " + text, RequestID: requestID(err), cause: unsecret(err)}, "%s", next)
 }
 
 // foreign is for an answer that isn't in AWS's form, as of a captive portal, a firewall or a proxy.

@@ -97,13 +97,13 @@ type fetching struct {
 }
 
 // Client returns a client of STS that gets a's credentials as any call would, but for the keychain and the log, and the hop to a.
-func (r *Resolver) Client(ctx context.Context, a *accounts.Account) (*client, *route.Route, error) {
+func (r *Resolver) Client(ctx context.Context, a *accounts.Account) (*Client, *route.Route, error) {
 	c, err := fetchingNow(a, version.FirstAWS(time.Now()))
 	if err != nil {
 		return nil, nil, err
 	}
 	client, err := r.client(ctx, c)
-	return client, c.Route, explain(err, a)
+	return client, c.Route, Explain(err, a)
 }
 
 // Obtain gets a's credentials as any call would, but for the keychain and the log.
@@ -156,7 +156,7 @@ func (r *Resolver) fetch(ctx context.Context, c *fetching) (aws.Credentials, err
 	attempt := r.Log.Begin(a)
 	credentials, err := r.obtain(ctx, c)
 	if err == nil && a.AccountID != "" && credentials.AccountID != a.AccountID {
-		err = hint.New(&refusal{message: fmt.Sprintf("%s: the credentials belong to account %s, not to %s", a.Name, credentials.AccountID, a.AccountID), definite: true},
+		err = hint.New(&Refusal{message: fmt.Sprintf("%s: the credentials belong to account %s, not to %s", a.Name, credentials.AccountID, a.AccountID), definite: true},
 			"correct account_id of %s in %s, or the credentials it begins with", a.Name, a.File().Path)
 	}
 	if err == nil && credentials.CanExpire && !credentials.Expires.After(r.Sessions.Now()) {
@@ -184,16 +184,16 @@ func (r *Resolver) fetchRole(ctx context.Context, c *fetching) (aws.Credentials,
 	hop := c.Last()
 	client, err := r.client(ctx, c)
 	if err != nil {
-		return aws.Credentials{}, explain(err, hop.Account)
+		return aws.Credentials{}, Explain(err, hop.Account)
 	}
-	assume := func(code string) (aws.Credentials, error) { return client.assumeRole(ctx, hop, c.Origin.Kind, code) }
+	assume := func(code string) (aws.Credentials, error) { return client.AssumeRole(ctx, hop, c.Origin.Kind, code) }
 	var credentials aws.Credentials
 	if hop.Device != "" {
 		credentials, err = r.MFA.with(ctx, hop.CodeOwner, hop.Account.Name, assume)
 	} else {
 		credentials, err = assume("")
 	}
-	return credentials, explain(err, hop.Account)
+	return credentials, Explain(err, hop.Account)
 }
 
 // fetchBase gets what a base account hands out: temporary credentials as they are; long-term keys as a session, or as they
@@ -202,14 +202,14 @@ func (r *Resolver) fetchBase(ctx context.Context, c *fetching) (aws.Credentials,
 	hop := c.Last()
 	client, err := r.client(ctx, c)
 	if err != nil {
-		return aws.Credentials{}, explain(err, hop.Account)
+		return aws.Credentials{}, Explain(err, hop.Account)
 	}
-	credentials, err := client.credentials(ctx)
+	credentials, err := client.Credentials(ctx)
 	if err != nil {
-		return aws.Credentials{}, explain(err, hop.Account)
+		return aws.Credentials{}, Explain(err, hop.Account)
 	}
 	if credentials.AccountID, err = r.accountOf(ctx, client, credentials); err != nil {
-		return aws.Credentials{}, explain(err, hop.Account)
+		return aws.Credentials{}, Explain(err, hop.Account)
 	}
 	if hop.KeepsKey || credentials.SessionToken != "" {
 		return credentials, nil
@@ -222,21 +222,21 @@ func (r *Resolver) fetchBase(ctx context.Context, c *fetching) (aws.Credentials,
 		session, err = get("")
 	}
 	if err != nil {
-		return aws.Credentials{}, explain(err, hop.Account)
+		return aws.Credentials{}, Explain(err, hop.Account)
 	}
 	session.AccountID = credentials.AccountID
 	return session, nil
 }
 
 // client returns a client of STS for the last hop: with the session of the hop before, or with what the route begins with.
-func (r *Resolver) client(ctx context.Context, c *fetching) (*client, error) {
+func (r *Resolver) client(ctx context.Context, c *fetching) (*Client, error) {
 	hop := c.Last()
 	if !hop.BySession {
 		provider, err := r.origin(ctx, c.Route, c.failFast)
 		if err != nil {
 			return nil, err
 		}
-		return newClient(hop, provider, c.failFast, r.report(hop.Account.Name)), nil
+		return NewClient(hop, provider, c.failFast, r.Report(hop.Account.Name)), nil
 	}
 	// Not through the SDK: it would get the session in the background and put its own errors in place of ours.
 	source := r.session(hop.Account.SourceAccount().Name, c.look)
@@ -248,7 +248,7 @@ func (r *Resolver) client(ctx context.Context, c *fetching) (*client, error) {
 	if c.failFast && source.Unanswered != nil { // AWS is out of reach: one link has waited for it, the others need not
 		return nil, source.Unanswered
 	}
-	return newClient(hop, Static(session), c.failFast, r.report(hop.Account.Name)), nil
+	return NewClient(hop, Static(session), c.failFast, r.Report(hop.Account.Name)), nil
 }
 
 // Static provides credentials that are there already.
@@ -256,8 +256,8 @@ func Static(c aws.Credentials) aws.CredentialsProvider {
 	return aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) { return c, nil })
 }
 
-// report is what is told of trouble on the way to the account's credentials that was no reason to withhold them.
-func (r *Resolver) report(account string) func(error) {
+// Report is what is told of trouble on the way to the account's credentials that was no reason to withhold them.
+func (r *Resolver) Report(account string) func(error) {
 	return func(err error) { r.Sessions.Report(account, err) }
 }
 

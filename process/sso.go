@@ -53,9 +53,9 @@ func (r *Resolver) fetchSSO(ctx context.Context, c *fetching) (aws.Credentials, 
 			AccessKeyId: c.AccessKeyId, SecretAccessKey: c.SecretAccessKey, SessionToken: c.SessionToken, Expiration: aws.Time(time.UnixMilli(c.Expiration)),
 		}
 	}
-	credentials, err := credentialsOf(answer, out.ResultMetadata, r.report(a.Name))
+	credentials, err := credentialsOf(answer, out.ResultMetadata, r.Report(a.Name))
 	credentials.AccountID = a.AccountID // AWS gave what was asked for; it doesn't repeat the number
-	return credentials, explain(err, a)
+	return credentials, Explain(err, a)
 }
 
 // Center is the Identity Center of a session, for who asks it about no account alone. Nobody is there to sign in.
@@ -76,7 +76,7 @@ func (r *Resolver) center(session *accounts.SSOSession, settings *route.Settings
 		Store:   signIns{r.Sessions.Keychain, r.Sessions.Variant},
 		Locks:   r.Sessions.Dir,
 		Now:     r.Sessions.Now,
-		Report:  r.report(""), // a sign-in is many accounts' own
+		Report:  r.Report(""), // a sign-in is many accounts' own
 	}
 }
 
@@ -163,10 +163,10 @@ func ExplainSSO(err error, file *accounts.File, session *accounts.SSOSession, a 
 		a = &accounts.Account{Name: session.Name} // for explain, which names it
 	}
 	if needs, ok := errors.AsType[*identitycenter.NeedsSignIn](err); ok {
-		return hint.New(&refusal{message: who + needs.Error(), RequestID: requestID(err)}, "run `%s`", SignInCommand(file, session))
+		return hint.New(&Refusal{message: who + needs.Error(), RequestID: requestID(err)}, "run `%s`", SignInCommand(file, session))
 	}
 	if identitycenter.Misconfigured(err) {
-		r := &refusal{message: fmt.Sprintf("%sIdentity Center in %s doesn't accept the sign-in to %s", who, session.Region, session.StartURL),
+		r := &Refusal{message: fmt.Sprintf("%sIdentity Center in %s doesn't accept the sign-in to %s", who, session.Region, session.StartURL),
 			RequestID: requestID(err), definite: true}
 		if api, ok := errors.AsType[smithy.APIError](err); ok {
 			r.Code = api.ErrorCode() // its message is empty: this API has another member for it
@@ -178,7 +178,7 @@ func ExplainSSO(err error, file *accounts.File, session *accounts.SSOSession, a 
 		}
 		return hint.New(r, "check \"start_url\" and \"region\" of %s in %s", session.Name, file.Path)
 	}
-	return explain(err, a)
+	return Explain(err, a)
 }
 
 // forbidden reports whether the person has no such permission set in the account. AWS documents neither of its words for it.
@@ -189,7 +189,7 @@ func forbidden(err error) bool {
 
 // explainForbidden also says what the person may do in the account instead.
 func (r *Resolver) explainForbidden(ctx context.Context, center *identitycenter.Center, file *accounts.File, a *accounts.Account, err error) error {
-	refused := &refusal{message: fmt.Sprintf("%s: %s gives you no role %s in account %s", a.Name, center.Name, a.SSO.RoleName, a.AccountID),
+	refused := &Refusal{message: fmt.Sprintf("%s: %s gives you no role %s in account %s", a.Name, center.Name, a.SSO.RoleName, a.AccountID),
 		RequestID: requestID(err), definite: true}
 	if api, ok := errors.AsType[smithy.APIError](err); ok {
 		refused.Code = api.ErrorCode()

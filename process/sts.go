@@ -20,10 +20,10 @@ import (
 	"aws-accounts/internal/route"
 )
 
-// client calls STS for one account with the credentials of its source.
-type client struct {
+// Client calls STS for one account with the credentials of its source.
+type Client struct {
 	hop      *route.Hop
-	config   aws.Config
+	Config   aws.Config
 	sts      *sts.Client
 	failFast bool
 	report   func(error) // told of trouble that doesn't keep AWS from answering
@@ -36,36 +36,36 @@ type Identity struct {
 	UserID    string `json:"user_id"`
 }
 
-// newClient returns a client of STS for one hop.
-func newClient(hop *route.Hop, provider aws.CredentialsProvider, failFast bool, report func(error)) *client {
+// NewClient returns a client of STS for one hop.
+func NewClient(hop *route.Hop, provider aws.CredentialsProvider, failFast bool, report func(error)) *Client {
 	cfg := hop.Settings.Config(hop.Partition, provider, failFast)
-	return &client{hop: hop, config: cfg, sts: stsOf(cfg, &hop.Settings), failFast: failFast, report: report}
+	return &Client{hop: hop, Config: cfg, sts: stsOf(cfg, &hop.Settings), failFast: failFast, report: report}
 }
 
-// through returns a client whose calls go through what change makes of its configuration.
-func (c *client) through(change func(aws.Config) aws.Config) *client {
+// Through returns a client whose calls go through what change makes of its configuration.
+func (c *Client) Through(change func(aws.Config) aws.Config) *Client {
 	changed := *c
-	changed.config = change(c.config)
-	changed.sts = stsOf(changed.config, &c.hop.Settings)
+	changed.Config = change(c.Config)
+	changed.sts = stsOf(changed.Config, &c.hop.Settings)
 	return &changed
 }
 
 // inTime bounds a call of who has a session to fall back on, with what the SDK does for it first, such as opening a role with a web
 // identity. It doesn't count the time in which a person is asked.
-func (c *client) inTime(ctx context.Context) (context.Context, context.CancelFunc) {
+func (c *Client) inTime(ctx context.Context) (context.Context, context.CancelFunc) {
 	if c.failFast {
 		return context.WithTimeout(ctx, route.FailFastFor)
 	}
 	return context.WithCancel(ctx)
 }
 
-func (c *client) credentials(ctx context.Context) (aws.Credentials, error) {
+func (c *Client) Credentials(ctx context.Context) (aws.Credentials, error) {
 	ctx, done := c.inTime(ctx)
 	defer done()
-	return c.config.Credentials.Retrieve(ctx)
+	return c.Config.Credentials.Retrieve(ctx)
 }
 
-func (c *client) whoami(ctx context.Context) (Identity, error) {
+func (c *Client) Whoami(ctx context.Context) (Identity, error) {
 	ctx, done := c.inTime(ctx)
 	defer done()
 	out, err := c.sts.GetCallerIdentity(ctx, &sts.GetCallerIdentityInput{})
@@ -75,14 +75,14 @@ func (c *client) whoami(ctx context.Context) (Identity, error) {
 	return Identity{aws.ToString(out.Account), aws.ToString(out.Arn), aws.ToString(out.UserId)}, nil
 }
 
-// assumeRole gets the session of a hop that is a role. The code is of the hop's device.
-func (c *client) assumeRole(ctx context.Context, hop *route.Hop, begins route.Kind, code string) (aws.Credentials, error) {
+// AssumeRole gets the session of a hop that is a role. The code is of the hop's device.
+func (c *Client) AssumeRole(ctx context.Context, hop *route.Hop, begins route.Kind, code string) (aws.Credentials, error) {
 	ctx, done := c.inTime(ctx)
 	defer done()
 	duration := hop.Duration
 	if duration > accounts.ChainedDuration && begins != route.FromInstance && begins != route.FromContainer {
 		// What a credential_process gives shows only now: a session may assume a role for an hour at most.
-		if credentials, err := c.config.Credentials.Retrieve(ctx); err != nil {
+		if credentials, err := c.Config.Credentials.Retrieve(ctx); err != nil {
 			return aws.Credentials{}, err
 		} else if credentials.SessionToken != "" {
 			duration = accounts.ChainedDuration
@@ -91,7 +91,7 @@ func (c *client) assumeRole(ctx context.Context, hop *route.Hop, begins route.Ki
 	in := &sts.AssumeRoleInput{
 		RoleArn:           aws.String(hop.RoleARN),
 		RoleSessionName:   aws.String(hop.SessionName),
-		DurationSeconds:   seconds(duration),
+		DurationSeconds:   Seconds(duration),
 		ExternalId:        optional(hop.ExternalID),
 		SourceIdentity:    optional(hop.SourceIdentity),
 		TransitiveTagKeys: hop.TransitiveTagKeys,
@@ -106,7 +106,7 @@ func (c *client) assumeRole(ctx context.Context, hop *route.Hop, begins route.Ki
 	for _, policy := range hop.PolicyARNs {
 		in.PolicyArns = append(in.PolicyArns, types.PolicyDescriptorType{Arn: aws.String(policy)})
 	}
-	slog.Debug("AssumeRole", "role", hop.RoleARN, "region", c.config.Region, "sessionName", hop.SessionName, "seconds", *in.DurationSeconds)
+	slog.Debug("AssumeRole", "role", hop.RoleARN, "region", c.Config.Region, "sessionName", hop.SessionName, "seconds", *in.DurationSeconds)
 	out, err := c.sts.AssumeRole(ctx, in)
 	if err != nil {
 		return aws.Credentials{}, err
@@ -123,14 +123,14 @@ func (c *client) assumeRole(ctx context.Context, hop *route.Hop, begins route.Ki
 	return credentials, nil
 }
 
-func (c *client) sessionToken(ctx context.Context, hop *route.Hop, code string) (aws.Credentials, error) {
+func (c *Client) sessionToken(ctx context.Context, hop *route.Hop, code string) (aws.Credentials, error) {
 	ctx, done := c.inTime(ctx)
 	defer done()
-	in := &sts.GetSessionTokenInput{DurationSeconds: seconds(hop.Duration)}
+	in := &sts.GetSessionTokenInput{DurationSeconds: Seconds(hop.Duration)}
 	if code != "" {
 		in.SerialNumber, in.TokenCode = optional(hop.Device), optional(code)
 	}
-	slog.Debug("GetSessionToken", "region", c.config.Region, "device", hop.Device, "seconds", *in.DurationSeconds)
+	slog.Debug("GetSessionToken", "region", c.Config.Region, "device", hop.Device, "seconds", *in.DurationSeconds)
 	out, err := c.sts.GetSessionToken(ctx, in)
 	if err != nil {
 		return aws.Credentials{}, err
@@ -170,7 +170,7 @@ func offBy(ahead time.Duration) string {
 	return fmt.Sprintf("%s ahead of AWS's", accounts.Duration(ahead.Round(time.Minute)))
 }
 
-func seconds(d time.Duration) *int32 { return aws.Int32(int32(d / time.Second)) }
+func Seconds(d time.Duration) *int32 { return aws.Int32(int32(d / time.Second)) }
 
 func optional(s string) *string {
 	if s == "" {

@@ -261,15 +261,15 @@ func (c *SyncOrganizations) listing(file *accounts.File, listed []organization.A
 }
 
 func (c *SyncOrganizations) explain(err error, with *accounts.Account) error {
-	return explain(err, with, []row{
-		{codes: "AWSOrganizationsNotInUseException", definite: true, says: say("its AWS account is in no organization"),
-			next: say("name an account that is: `aws-accounts sync organizations NAME`")},
-		{codes: codesDenied, definite: true, says: say("not allowed to list the organization%s", verdict.because),
-			next: say("ask with the management account or a delegated administrator " +
+	return Explain(err, with, []Row{
+		{Codes: "AWSOrganizationsNotInUseException", Definite: true, Says: Say("its AWS account is in no organization"),
+			Next: Say("name an account that is: `aws-accounts sync organizations NAME`")},
+		{Codes: CodesDenied, Definite: true, Says: Say("not allowed to list the organization%s", Verdict.Because),
+			Next: Say("ask with the management account or a delegated administrator " +
 				"(`aws-accounts sync organizations NAME`), and allow organizations:List* there")},
-		{codes: "ParentNotFoundException InvalidInputException", definite: true,
-			when: func(verdict) bool { return c.OU != "" },
-			says: func(verdict) string { return "there is no organizational unit " + c.OU },
-			next: say("its id is like ou-ab12-cdef3456: the console of AWS Organizations shows it")},
+		{Codes: "ParentNotFoundException InvalidInputException", Definite: true,
+			when: func(Verdict) bool { return c.OU != "" },
+			Says: func(Verdict) string { return "there is no organizational unit " + c.OU },
+			Next: Say("its id is like ou-ab12-cdef3456: the console of AWS Organizations shows it")},
 	}...)
 }

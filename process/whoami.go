@@ -85,8 +85,8 @@ func (r *Resolver) identity(ctx context.Context, name string) (Identity, aws.Cre
 	if err != nil {
 		return Identity{}, aws.Credentials{}, err
 	}
-	who, err := newClient(hop, Static(credentials), false, r.report(a.Name)).whoami(ctx)
-	return who, credentials, explain(err, a)
+	who, err := NewClient(hop, Static(credentials), false, r.Report(a.Name)).Whoami(ctx)
+	return who, credentials, Explain(err, a)
 }
 
 var errNoneInUse = errors.New("no AWS credentials in use here")
@@ -114,15 +114,15 @@ func currentIdentity(ctx context.Context) (Identity, aws.Credentials, error) {
 	if err != nil {
 		return Identity{}, aws.Credentials{}, explainCurrent(err)
 	}
-	c := newClient(hop, provider, false, func(error) {})
-	credentials, err := c.credentials(ctx)
+	c := NewClient(hop, provider, false, func(error) {})
+	credentials, err := c.Credentials(ctx)
 	if err != nil {
 		if requestID(err) == "" && host(err) == "" && hint.Of(err) == "" {
 			err = hint.New(fmt.Errorf("%w: %s", errNoneInUse, Plain(err)), "name an account (`aws-accounts whoami NAME`), or set AWS_PROFILE")
 		}
 		return Identity{}, credentials, explainCurrent(err)
 	}
-	who, err := c.whoami(ctx)
+	who, err := c.Whoami(ctx)
 	return who, credentials, explainCurrent(err)
 }
 
@@ -134,13 +134,13 @@ func noneInUse() error {
 func explainCurrent(err error) error {
 	api, ok := errors.AsType[smithy.APIError](err)
 	if !ok {
-		return explain(err, &accounts.Account{Name: "the credentials in use here"})
+		return Explain(err, &accounts.Account{Name: "the credentials in use here"})
 	}
 	from := "AWS_ACCESS_KEY_ID"
 	if profile := ProfileInUse(); profile != "" {
 		from = "profile " + profile + " of ~/.aws"
 	}
-	r := &refusal{message: "AWS doesn't accept the credentials in use here, which come from " + from, Code: api.ErrorCode(), RequestID: requestID(err)}
+	r := &Refusal{message: "AWS doesn't accept the credentials in use here, which come from " + from, Code: api.ErrorCode(), RequestID: requestID(err)}
 	return hint.New(r, "renew or unset them, or name an account: `aws-accounts whoami NAME`")
 }
 

@@ -1,4 +1,7 @@
-package process
+// Package role is `aws-accounts role`: it makes, shows and deletes the IAM roles of many accounts at once.
+//
+// Invariant: it changes only roles that it has created, unless you say otherwise, and only after showing what it will do.
+package role
 
 import (
 	"context"
@@ -15,22 +18,22 @@ import (
 	"aws-accounts/internal/route"
 )
 
-// Role is `aws-accounts role …`: the IAM roles that accounts are entered through.
-type Role struct {
-	Create RoleCreate `cmd:"" help:"Make the role in each account, or bring it up to date."`
-	Show   RoleShow   `cmd:"" help:"Show an account's role as it is in AWS, and what differs."`
-	Delete RoleDelete `cmd:"" help:"Delete roles that role create has made."`
-	Policy RolePolicy `cmd:"" help:"Show the policies; a CloudFormation template; a Terraform module."`
+// Command is `aws-accounts role …`: the IAM roles that accounts are entered through.
+type Command struct {
+	Create Create `cmd:"" help:"Make the role in each account, or bring it up to date."`
+	Show   Show   `cmd:"" help:"Show an account's role as it is in AWS, and what differs."`
+	Delete Delete `cmd:"" help:"Delete roles that role create has made."`
+	Policy Policy `cmd:"" help:"Show the policies; a CloudFormation template; a Terraform module."`
 }
 
-// RoleTargets are the accounts whose roles a command is about.
-type RoleTargets struct {
+// Targets are the accounts whose roles a command is about.
+type Targets struct {
 	Names []string `arg:"" optional:"" name:"name" help:"The accounts, or patterns like 'prod-*'."`
 	All   bool     `help:"Every account with a role_arn."`
 }
 
 // roles are the accounts named that have a role, one for each role. To name one that has none is an error.
-func (c *RoleTargets) roles(file *accounts.File) ([]*accounts.Account, error) {
+func (c *Targets) roles(file *accounts.File) ([]*accounts.Account, error) {
 	var chosen []*accounts.Account
 	switch {
 	case c.All == (len(c.Names) > 0):
@@ -64,7 +67,7 @@ func (c *RoleTargets) roles(file *accounts.File) ([]*accounts.Account, error) {
 }
 
 // names reports whether a itself is named, and not only meant by a pattern or --all.
-func (c *RoleTargets) names(a *accounts.Account) bool {
+func (c *Targets) names(a *accounts.Account) bool {
 	return slices.ContainsFunc(c.Names, func(n string) bool { return strings.EqualFold(n, a.Name) })
 }
 
@@ -75,13 +78,13 @@ func noRole(a *accounts.Account) error {
 	return hint.New(fmt.Errorf("%s has no role_arn: credentials begin there", a.Name), "name an account with a role_arn")
 }
 
-// RoleBootstrap is how an account is entered before it has its role.
-type RoleBootstrap struct {
+// Bootstrap is how an account is entered before it has its role.
+type Bootstrap struct {
 	BootstrapRole string `help:"The role to do it with in each account, by its name (default: ${default})." default:"OrganizationAccountAccessRole" placeholder:"NAME"`
 }
 
-// RoleShape is what the accounts file doesn't say of a role.
-type RoleShape struct {
+// Shape is what the accounts file doesn't say of a role.
+type Shape struct {
 	Trust      []string `help:"Who may assume the role: an account, or the ARN of a user or role (default: the account it is assumed from, whose own IAM policies then decide)." placeholder:"PRINCIPAL" sep:"none"`
 	RequireMFA *bool    `name:"require-mfa" negatable:"" help:"Demand MFA (default: if the account begins with an mfa_serial)."`
 	Policy     []string `help:"A managed policy, by AWS's name for it or its ARN, in which ACCOUNT stands for each account (default: ReadOnlyAccess for a role without any)." placeholder:"POLICY" sep:"none"`
@@ -89,7 +92,7 @@ type RoleShape struct {
 
 // describe fills in what t's role should be. It returns what is wrong with the command; what is wrong with the account is
 // the target's own error.
-func (w *roleWork) describe(ctx context.Context, shape *RoleShape, t *roleTarget) error {
+func (w *roleWork) describe(ctx context.Context, shape *Shape, t *roleTarget) error {
 	want, err := w.want(ctx, shape, t.Account)
 	if hint.IsUsage(err) {
 		return err
@@ -101,7 +104,7 @@ func (w *roleWork) describe(ctx context.Context, shape *RoleShape, t *roleTarget
 }
 
 // want is a's role as it should be, for all accounts of the file that are entered through it: dev and dev-long, say.
-func (w *roleWork) want(ctx context.Context, shape *RoleShape, a *accounts.Account) (role.Want, error) {
+func (w *roleWork) want(ctx context.Context, shape *Shape, a *accounts.Account) (role.Want, error) {
 	var all role.Want
 	for i, entry := range w.sharing[a.RoleARN] {
 		trusted, err := w.trusted(ctx, entry)
@@ -123,7 +126,7 @@ func (w *roleWork) want(ctx context.Context, shape *RoleShape, a *accounts.Accou
 }
 
 // want is the role as it should be for a alone. trusted is the account that it's assumed from.
-func (c *RoleShape) want(file *accounts.File, a *accounts.Account, trusted string) (role.Want, error) {
+func (c *Shape) want(file *accounts.File, a *accounts.Account, trusted string) (role.Want, error) {
 	w := role.Want{ARN: a.RoleARN, MaxSession: max(time.Hour, a.EffectiveDuration())}
 	w.Trust = role.Trust{ExternalID: a.ExternalID, MFA: withMFA(a)}
 	if c.RequireMFA != nil {
@@ -189,14 +192,14 @@ func cmpName(a *accounts.Account) string {
 }
 
 // is reports whether a's role is the bootstrap role.
-func (c *RoleBootstrap) is(a *accounts.Account) bool {
+func (c *Bootstrap) is(a *accounts.Account) bool {
 	return strings.EqualFold(role.Name(a.RoleARN), c.BootstrapRole[strings.LastIndexByte(c.BootstrapRole, '/')+1:])
 }
 
 var bootstrapName = pattern.New(`^/?([\w+=,.@-]+/)*[\w+=,.@-]{1,64}$`)
 
 // arnOf is the bootstrap role in a's account.
-func (c *RoleBootstrap) arnOf(a *accounts.Account) (string, error) {
+func (c *Bootstrap) arnOf(a *accounts.Account) (string, error) {
 	if !bootstrapName.MatchString(c.BootstrapRole) {
 		return "", hint.Usage(fmt.Errorf("%q is no role's name", c.BootstrapRole), "`--bootstrap-role=OrganizationAccountAccessRole`: the same in each account")
 	}

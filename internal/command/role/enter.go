@@ -1,4 +1,4 @@
-package process
+package role
 
 import (
 	"context"
@@ -11,11 +11,12 @@ import (
 
 	"aws-accounts/accounts"
 	"aws-accounts/internal/hint"
+	"aws-accounts/process"
 )
 
 // roleBase is where the credentials begin that enter accounts, in one partition and with the same settings.
 type roleBase struct {
-	*client
+	*process.Client
 	account *accounts.Account
 	once    sync.Once
 	id      string
@@ -25,9 +26,9 @@ type roleBase struct {
 // accountID is the AWS account that the credentials belong to, which must be the one that the file says.
 func (b *roleBase) accountID(ctx context.Context) (string, error) {
 	b.once.Do(func() {
-		var who Identity
-		who, b.err = b.whoami(ctx)
-		b.id, b.err = who.AccountID, explain(b.err, b.account)
+		var who process.Identity
+		who, b.err = b.Whoami(ctx)
+		b.id, b.err = who.AccountID, process.Explain(b.err, b.account)
 		if b.err == nil && b.account.AccountID != "" && b.id != b.account.AccountID {
 			b.err = hint.New(fmt.Errorf("%s: the credentials belong to account %s, not to %s", b.account.Name, b.id, b.account.AccountID),
 				"correct account_id of %s in %s, or the credentials it begins with", b.account.Name, b.account.File().Path)
@@ -50,11 +51,11 @@ func (w *roleWork) base(ctx context.Context, a *accounts.Account) (*roleBase, er
 	provider, known := w.providers[base.Name]
 	if !known {
 		if provider, err = w.providerForMany(ctx, base); err != nil {
-			return nil, explain(err, base)
+			return nil, process.Explain(err, base)
 		}
 		w.providers[base.Name] = provider
 	}
-	b := &roleBase{client: newClient(hop, provider, false, w.report(a.Name)).through(w.pace.of), account: base}
+	b := &roleBase{Client: process.NewClient(hop, provider, false, w.Report(a.Name)).Through(w.pace.of), account: base}
 	w.bases[key] = b
 	return b, nil
 }
@@ -70,7 +71,7 @@ func (w *roleWork) providerForMany(ctx context.Context, base *accounts.Account) 
 		if err != nil {
 			return nil, err
 		}
-		return client.config.Credentials, nil
+		return client.Config.Credentials, nil
 	case base.Session == accounts.SessionNone:
 		withSession := *base
 		withSession.Session = accounts.SessionToken
@@ -78,7 +79,7 @@ func (w *roleWork) providerForMany(ctx context.Context, base *accounts.Account) 
 	default:
 		session, err = w.Session(base.Name).Retrieve(ctx)
 	}
-	return Static(session), err
+	return process.Static(session), err
 }
 
 // enter gets credentials for the account's IAM: those of the bootstrap role, or the base's own if it is the same account.
@@ -92,8 +93,8 @@ func (w *roleWork) enter(ctx context.Context, t *roleTarget) (*iam.Client, error
 			return nil, err
 		}
 	}
-	cfg := base.config.Copy()
-	cfg.Credentials = Static(t.credentials)
+	cfg := base.Config.Copy()
+	cfg.Credentials = process.Static(t.credentials)
 	return iam.NewFromConfig(cfg), nil
 }
 
@@ -103,16 +104,16 @@ func (w *roleWork) credentialsFor(ctx context.Context, t *roleTarget, base *role
 		return aws.Credentials{}, err
 	}
 	if id == t.AccountID {
-		credentials, err := base.credentials(ctx)
-		return credentials, explain(err, base.account)
+		credentials, err := base.Credentials(ctx)
+		return credentials, process.Explain(err, base.account)
 	}
 	way, err := w.routes.To(t.entrance)
 	if err != nil {
 		return aws.Credentials{}, err
 	}
 	attempt := w.Log.Begin(t.entrance)
-	credentials, err := base.assumeRole(ctx, way.Last(), way.Origin.Kind, "")
-	if err = explain(err, t.entrance); isRefused(err, "AccessDenied") {
+	credentials, err := base.AssumeRole(ctx, way.Last(), way.Origin.Kind, "")
+	if err = process.Explain(err, t.entrance); isRefused(err, "AccessDenied") {
 		err = hint.New(err, "check that %s has the role, that it trusts account %s, and that you have sts:AssumeRole; --bootstrap-role names another", t.AccountID, id)
 	}
 	attempt.End(credentials, err)
@@ -120,6 +121,6 @@ func (w *roleWork) credentialsFor(ctx context.Context, t *roleTarget, base *role
 }
 
 func isRefused(err error, code string) bool {
-	r, ok := errors.AsType[*refusal](err)
+	r, ok := errors.AsType[*process.Refusal](err)
 	return ok && r.Code == code
 }

@@ -1,4 +1,4 @@
-package process
+package role
 
 import (
 	"context"
@@ -15,6 +15,7 @@ import (
 	"aws-accounts/internal/awscall"
 	"aws-accounts/internal/hint"
 	"aws-accounts/internal/role"
+	"aws-accounts/process"
 )
 
 // policyCheck finds out whether managed policies exist before a role is made that should have them. One of AWS's own is
@@ -79,7 +80,7 @@ func (w *roleWork) checkMade(ctx context.Context, made []*roleTarget, ours bool,
 	end := time.Now().Add(roleSettles)
 	w.each(ctx, "tried", fit, func(ctx context.Context, t *roleTarget) error {
 		err := soon(ctx, end, func() error { return w.try(ctx, t) }, mayBeUnknown)
-		if err = explain(err, t.Account); err != nil {
+		if err = process.Explain(err, t.Account); err != nil {
 			return hint.New(fmt.Errorf("%s: made, but assuming it fails: %s", t.Name, strings.TrimPrefix(err.Error(), t.Name+": ")), "%s", hint.Of(err))
 		}
 		return nil
@@ -106,7 +107,7 @@ func (w *roleWork) try(ctx context.Context, t *roleTarget) error {
 	if err != nil {
 		return err
 	}
-	c := base.client
+	c := base.Client
 	way, err := w.routes.To(t.Account)
 	if err != nil {
 		return err
@@ -115,8 +116,8 @@ func (w *roleWork) try(ctx context.Context, t *roleTarget) error {
 		if c, way, err = w.Client(ctx, t.Account); err != nil {
 			return err
 		}
-		c = c.through(w.pace.of)
+		c = c.Through(w.pace.of)
 	}
-	_, err = c.assumeRole(ctx, way.Last(), way.Origin.Kind, "")
+	_, err = c.AssumeRole(ctx, way.Last(), way.Origin.Kind, "")
 	return err
 }

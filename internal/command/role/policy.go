@@ -1,4 +1,4 @@
-package process
+package role
 
 import (
 	"context"
@@ -8,19 +8,20 @@ import (
 	"aws-accounts/internal/hint"
 	"aws-accounts/internal/role"
 	"aws-accounts/internal/tui"
+	"aws-accounts/process"
 	"aws-accounts/process/protocol"
 )
 
-// RolePolicy is `aws-accounts role policy NAME… | --all`.
-type RolePolicy struct {
-	RoleTargets
-	RoleShape
+// Policy is `aws-accounts role policy NAME… | --all`.
+type Policy struct {
+	Targets
+	Shape
 	CloudFormation bool `name:"cloudformation" xor:"form" help:"Write a CloudFormation template, as for a StackSet."`
 	Terraform      bool `name:"terraform" xor:"form" help:"Write a Terraform module."`
 }
 
 // Help is shown by `role policy -h`.
-func (*RolePolicy) Help() string {
+func (*Policy) Help() string {
 	return `Examples:
   aws-accounts role policy dev    # the trust policy, and what else is needed
   aws-accounts role policy 'prod-*' --cloudformation > role.json
@@ -28,7 +29,7 @@ func (*RolePolicy) Help() string {
 }
 
 // Run writes what role create would tell AWS. It asks AWS at most which account credentials begin in.
-func (c *RolePolicy) Run(r *Resolver, stdout io.Writer) error {
+func (c *Policy) Run(r *process.Resolver, stdout io.Writer) error {
 	ctx, cancel := context.WithTimeout(context.Background(), protocol.AttemptLimit)
 	defer cancel()
 	w, err := newRoleWork(r, io.Discard)
@@ -43,7 +44,7 @@ func (c *RolePolicy) Run(r *Resolver, stdout io.Writer) error {
 	var text string
 	var arns []string
 	for i, a := range chosen {
-		want, err := w.want(ctx, &c.RoleShape, a)
+		want, err := w.want(ctx, &c.Shape, a)
 		if err != nil {
 			return err
 		}
@@ -66,7 +67,7 @@ func (c *RolePolicy) Run(r *Resolver, stdout io.Writer) error {
 	return tui.JSON(stdout, role.DocumentsFor(first, arns), "  ")
 }
 
-func (c *RolePolicy) template(want role.Want) (string, error) {
+func (c *Policy) template(want role.Want) (string, error) {
 	if c.Terraform {
 		return role.Terraform(want), nil
 	}

@@ -1,4 +1,4 @@
-package process
+package role
 
 import (
 	"context"
@@ -15,18 +15,19 @@ import (
 	"aws-accounts/internal/hint"
 	"aws-accounts/internal/role"
 	"aws-accounts/internal/tui"
+	"aws-accounts/process"
 )
 
-// RoleDelete is `aws-accounts role delete NAME…`.
-type RoleDelete struct {
-	RoleTargets
-	RoleBootstrap
+// Delete is `aws-accounts role delete NAME…`.
+type Delete struct {
+	Targets
+	Bootstrap
 	DryRun bool `help:"Show what would be done, and do nothing."`
 	Yes    bool `short:"y" help:"Don't ask whether to."`
 }
 
 // Help is shown by `role delete -h`.
-func (*RoleDelete) Help() string {
+func (*Delete) Help() string {
 	return `Example:
   aws-accounts role delete dev 'test-*'
 
@@ -35,10 +36,10 @@ Deletes the roles in AWS, with their policies, and forgets the sessions. The acc
 }
 
 // Run looks, shows the plan, asks, and does it.
-func (c *RoleDelete) Run(r *Resolver, asker *ask.Asker, forget accounts.Forget, stdout io.Writer, stderr tui.Stderr) error {
+func (c *Delete) Run(r *process.Resolver, asker *ask.Asker, forget accounts.Forget, stdout io.Writer, stderr tui.Stderr) error {
 	ctx, stop := tui.Interruptible()
 	defer stop()
-	w, targets, err := beginRoles(ctx, r, stderr, &c.RoleTargets, &c.RoleBootstrap)
+	w, targets, err := beginRoles(ctx, r, stderr, &c.Targets, &c.Bootstrap)
 	if err != nil {
 		return err
 	}

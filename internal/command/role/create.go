@@ -1,4 +1,4 @@
-package process
+package role
 
 import (
 	"context"
@@ -18,20 +18,21 @@ import (
 	"aws-accounts/internal/hint"
 	"aws-accounts/internal/role"
 	"aws-accounts/internal/tui"
+	"aws-accounts/process"
 )
 
-// RoleCreate is `aws-accounts role create NAME… | --all`.
-type RoleCreate struct {
-	RoleTargets
-	RoleShape
-	RoleBootstrap
+// Create is `aws-accounts role create NAME… | --all`.
+type Create struct {
+	Targets
+	Shape
+	Bootstrap
 	Adopt  bool `help:"Change also roles that role create hasn't made."`
 	DryRun bool `help:"Show what would be done, and do nothing."`
 	Yes    bool `short:"y" help:"Don't ask whether to."`
 }
 
 // Help is shown by `role create -h`.
-func (*RoleCreate) Help() string {
+func (*Create) Help() string {
 	return `Examples:
   aws-accounts role create dev 'prod-*'
   aws-accounts role create --all --dry-run
@@ -44,15 +45,15 @@ command goes on where it was interrupted, and repairs what has failed.`
 }
 
 // Run looks, shows the plan, asks, and does it.
-func (c *RoleCreate) Run(r *Resolver, asker *ask.Asker, stdout io.Writer, stderr tui.Stderr) error {
+func (c *Create) Run(r *process.Resolver, asker *ask.Asker, stdout io.Writer, stderr tui.Stderr) error {
 	ctx, stop := tui.Interruptible()
 	defer stop()
-	w, targets, err := beginRoles(ctx, r, stderr, &c.RoleTargets, &c.RoleBootstrap)
+	w, targets, err := beginRoles(ctx, r, stderr, &c.Targets, &c.Bootstrap)
 	if err != nil {
 		return err
 	}
 	for _, t := range targets {
-		if err := w.describe(ctx, &c.RoleShape, t); err != nil {
+		if err := w.describe(ctx, &c.Shape, t); err != nil {
 			return err
 		}
 	}
@@ -88,7 +89,7 @@ func createQuestion(creates, changes int) string {
 }
 
 // plan looks at the role, and says what has to be done. A role that isn't ours is changed only if that is asked for.
-func (c *RoleCreate) plan(ctx context.Context, w *roleWork, t *roleTarget, policies *policyCheck) error {
+func (c *Create) plan(ctx context.Context, w *roleWork, t *roleTarget, policies *policyCheck) error {
 	if err := w.look(ctx, t); err != nil {
 		return err
 	}
@@ -138,7 +139,7 @@ func createRole(ctx context.Context, client *iam.Client, t *roleTarget) error {
 		Path:                     aws.String(role.Path(t.RoleARN)),
 		Description:              aws.String(role.Description),
 		AssumeRolePolicyDocument: aws.String(t.want.Trust.Document()),
-		MaxSessionDuration:       seconds(t.want.MaxSession),
+		MaxSessionDuration:       process.Seconds(t.want.MaxSession),
 		Tags:                     ourTag(),
 	})
 	return err
@@ -162,7 +163,7 @@ func changeRole(ctx context.Context, client *iam.Client, t *roleTarget) (err err
 		}
 	}
 	if t.changes.MaxSession {
-		if _, err := client.UpdateRole(ctx, &iam.UpdateRoleInput{RoleName: name, MaxSessionDuration: seconds(t.want.MaxSession)}); err != nil {
+		if _, err := client.UpdateRole(ctx, &iam.UpdateRoleInput{RoleName: name, MaxSessionDuration: process.Seconds(t.want.MaxSession)}); err != nil {
 			return err
 		}
 	}

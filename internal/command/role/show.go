@@ -1,4 +1,4 @@
-package process
+package role
 
 import (
 	"context"
@@ -12,18 +12,19 @@ import (
 	"aws-accounts/internal/hint"
 	"aws-accounts/internal/role"
 	"aws-accounts/internal/tui"
+	"aws-accounts/process"
 )
 
-// RoleShow is `aws-accounts role show NAME`.
-type RoleShow struct {
+// Show is `aws-accounts role show NAME`.
+type Show struct {
 	Name string `arg:"" help:"The account, by its name in the accounts file."`
-	RoleShape
-	RoleBootstrap
+	Shape
+	Bootstrap
 	JSON bool `name:"json" help:"Write one JSON document."`
 }
 
 // Help is what --help says besides the flags.
-func (*RoleShow) Help() string {
+func (*Show) Help() string {
 	return `Examples:
   aws-accounts role show dev
   aws-accounts role show dev --json | jq .differences`
@@ -45,7 +46,7 @@ type shownRole struct {
 }
 
 // Run shows the role, and whether it is as the accounts file and the flags have it.
-func (c *RoleShow) Run(r *Resolver, stdout io.Writer, stderr tui.Stderr) error {
+func (c *Show) Run(r *process.Resolver, stdout io.Writer, stderr tui.Stderr) error {
 	ctx, cancel := context.WithTimeout(context.Background(), roleTimeout)
 	defer cancel()
 	w, err := newRoleWork(r, stderr.Writer)
@@ -59,12 +60,12 @@ func (c *RoleShow) Run(r *Resolver, stdout io.Writer, stderr tui.Stderr) error {
 	if a.RoleARN == "" {
 		return noRole(a)
 	}
-	targets, err := w.targets(ctx, []*accounts.Account{a}, &c.RoleBootstrap)
+	targets, err := w.targets(ctx, []*accounts.Account{a}, &c.Bootstrap)
 	if err != nil {
 		return err
 	}
 	t := targets[0]
-	if t.want, err = w.want(ctx, &c.RoleShape, a); err != nil {
+	if t.want, err = w.want(ctx, &c.Shape, a); err != nil {
 		return err
 	}
 	if err := w.look(ctx, t); err != nil {

@@ -1,4 +1,4 @@
-package process
+package role
 
 import (
 	"context"
@@ -21,11 +21,12 @@ import (
 	"aws-accounts/internal/role"
 	"aws-accounts/internal/route"
 	"aws-accounts/internal/tui"
+	"aws-accounts/process"
 )
 
 // roleWork is one command's work on the roles of many accounts.
 type roleWork struct {
-	*Resolver
+	*process.Resolver
 	file      *accounts.File
 	pace      *pace
 	tell      io.Writer // of progress, if it's a terminal
@@ -47,7 +48,7 @@ type roleTarget struct {
 	err         error
 }
 
-func newRoleWork(r *Resolver, tell io.Writer) (*roleWork, error) {
+func newRoleWork(r *process.Resolver, tell io.Writer) (*roleWork, error) {
 	file, err := r.Accounts.File()
 	if err != nil {
 		return nil, err
@@ -65,7 +66,7 @@ func newRoleWork(r *Resolver, tell io.Writer) (*roleWork, error) {
 }
 
 // beginRoles is newRoleWork with the targets that a command line names.
-func beginRoles(ctx context.Context, r *Resolver, stderr tui.Stderr, named *RoleTargets, bootstrap *RoleBootstrap) (*roleWork, []*roleTarget, error) {
+func beginRoles(ctx context.Context, r *process.Resolver, stderr tui.Stderr, named *Targets, bootstrap *Bootstrap) (*roleWork, []*roleTarget, error) {
 	w, err := newRoleWork(r, stderr.Writer)
 	if err != nil {
 		return nil, nil, err
@@ -90,7 +91,7 @@ func errBootstrap(a *accounts.Account) error {
 
 // targets are the accounts with their entrances. Where credentials begin is looked at here, one after the other, since it
 // may ask for an MFA code.
-func (w *roleWork) targets(ctx context.Context, chosen []*accounts.Account, bootstrap *RoleBootstrap) ([]*roleTarget, error) {
+func (w *roleWork) targets(ctx context.Context, chosen []*accounts.Account, bootstrap *Bootstrap) ([]*roleTarget, error) {
 	var targets []*roleTarget
 	for _, a := range chosen {
 		through, err := bootstrap.arnOf(a)

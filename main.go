@@ -21,6 +21,7 @@ import (
 	"aws-accounts/internal/command/log"
 	"aws-accounts/internal/command/role"
 	"aws-accounts/internal/command/signin"
+	"aws-accounts/internal/command/sync"
 	"aws-accounts/internal/completion"
 	"aws-accounts/internal/hint"
 	"aws-accounts/internal/private"
@@ -46,7 +47,7 @@ type grammar struct {
 	Edit       accounts.Edit          `cmd:"" firstuse:"" help:"Change an account, or the accounts file in an editor."`
 	Remove     accounts.RemoveCommand `cmd:"" help:"Take accounts out, with their stanzas and sessions."`
 	Setup      accounts.Setup         `cmd:"" firstuse:"" help:"Write the [profile …] stanzas into ~/.aws/config."`
-	Sync       process.Sync           `cmd:"" help:"Fill the accounts file from AWS Organizations or Identity Center, or fetch a team's."`
+	Sync       sync.Command           `cmd:"" help:"Fill the accounts file from AWS Organizations or Identity Center, or fetch a team's."`
 	Validate   accounts.Validate      `cmd:"" help:"Check the accounts file."`
 	Schema     accounts.SchemaCommand `cmd:"" help:"Show the JSON Schema of the accounts file, for editors."`
 	Keys       process.Keys           `cmd:"" help:"Long-term access keys in the keychain."`

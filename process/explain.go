@@ -173,7 +173,7 @@ func (v Verdict) checks() string {
 
 // isUnexplained reports whether AWS has denied to assume the role without saying which policy it is.
 func (v Verdict) isUnexplained() bool {
-	return Row{Codes: CodesDenied, when: Verdict.isAssuming}.matches(v) && v.becauseText == ""
+	return Row{Codes: CodesDenied, When: Verdict.isAssuming}.matches(v) && v.becauseText == ""
 }
 
 // doctor is the next step where nothing better is known. An account that is in no file has a name that is no argument.

@@ -265,7 +265,7 @@ func keyRefusals(id string) []Row {
 			Says: Say("AWS doesn't know access key " + id + ": it is deleted, inactive or mistyped"),
 			Next: Say("copy it again, or make a new one in the AWS console; "+
 				"then `aws-accounts keys add %s --replace`", Verdict.Word)},
-		{Codes: "SignatureDoesNotMatch", when: Verdict.clockIsRight, Definite: true,
+		{Codes: "SignatureDoesNotMatch", When: Verdict.clockIsRight, Definite: true,
 			Says: Say("the secret of access key " + id + " is wrong"),
 			Next: Say("copy it again, all of it; then `aws-accounts keys add %s --replace`", Verdict.Word)},
 	}

@@ -25,7 +25,7 @@ import (
 // The next steps of several cases.
 const (
 	checkNetwork = "check the network and the proxy (HTTPS_PROXY), then try again"
-	trustProxy   = "if a proxy inspects TLS here, set AWS_CA_BUNDLE to its CA certificate" // where isCertificate
+	TrustProxy   = "if a proxy inspects TLS here, set AWS_CA_BUNDLE to its CA certificate" // where IsCertificate
 	notAWS       = "check the network: one that wants a sign-in first, a firewall or a proxy may answer in AWS's place"
 	askProxy     = "ask who runs the proxy to let AWS through, or correct HTTPS_PROXY"
 	nameToProxy  = "put the name and password for the proxy into HTTPS_PROXY: http://NAME:PASSWORD@HOST:PORT"
@@ -40,8 +40,8 @@ func (v Verdict) unanswered() error {
 		text, next = "AWS didn't answer in time", checkNetwork
 	case errors.Is(err, context.Canceled):
 		text, next = "called off", "try again"
-	case isCertificate(err):
-		text, next = fmt.Sprintf("the certificate of %s isn't trusted", at), trustProxy
+	case IsCertificate(err):
+		text, next = fmt.Sprintf("the certificate of %s isn't trusted", at), TrustProxy
 	case at != "":
 		text, next = unreachable(err, at)
 	case is[*processcreds.ProviderError](err):
@@ -142,7 +142,7 @@ func isTimeout(err error) bool {
 	return ok && timeout.Timeout()
 }
 
-func isCertificate(err error) bool {
+func IsCertificate(err error) bool {
 	return is[x509.UnknownAuthorityError](err) || is[x509.HostnameError](err) || is[x509.CertificateInvalidError](err)
 }
 

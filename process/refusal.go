@@ -82,7 +82,7 @@ type Row struct {
 	Codes    string             // of AWS's error, separated by blanks
 	actions  string             // the operations that were called, separated by blanks
 	match    string             // what AWS's message contains: one of these texts, separated by |
-	when     func(Verdict) bool // what else has to hold
+	When     func(Verdict) bool // what else has to hold
 	Definite bool               // trying again doesn't help: see cache.ErrRefused
 	ofBase   bool               // the sentence is about the account where the credentials begin
 	Says     words              // what is wrong
@@ -94,7 +94,7 @@ func (r Row) matches(v Verdict) bool {
 	return (r.Codes == "" || slices.Contains(strings.Fields(r.Codes), v.code)) &&
 		(r.actions == "" || slices.Contains(strings.Fields(r.actions), v.Action)) &&
 		(r.match == "" || slices.ContainsFunc(strings.Split(r.match, "|"), contains)) &&
-		(r.when == nil || r.when(v))
+		(r.When == nil || r.When(v))
 }
 
 const (
@@ -169,13 +169,13 @@ func refusals() []Row {
 			Say("ask who administers the network to allow %s in the policy of its VPC endpoint", Verdict.permission)),
 		denied("explicit deny in an identity-based policy",
 			Say("ask an administrator to take the Deny of %s out of the policies of %s", Verdict.permission, Verdict.who)),
-		{Codes: CodesDenied, match: "no identity-based policy", when: Verdict.isAssuming, Definite: true,
+		{Codes: CodesDenied, match: "no identity-based policy", When: Verdict.isAssuming, Definite: true,
 			Says: Verdict.notAllowed,
 			Next: Say(`ask an administrator to grant %s {"Effect": "Allow", "Action": "sts:AssumeRole", "Resource": "%s"}`,
 				Verdict.who, Verdict.role)},
 		denied("role trust policy|resource-based policy",
 			Say("the role's trust policy has to allow %s for %s%s", Verdict.permission, Verdict.trustee, Verdict.conditions)),
-		{Codes: CodesDenied, actions: "AssumeRole", when: Verdict.inProfile, Definite: true, ofBase: true,
+		{Codes: CodesDenied, actions: "AssumeRole", When: Verdict.inProfile, Definite: true, ofBase: true,
 			Says: Verdict.notAllowed,
 			Next: Say("check that the trust policy of the role that profile %s names allows %s", Verdict.profile, Verdict.who)},
 		{Codes: CodesDenied, actions: "AssumeRole", Definite: true, Says: Verdict.notAllowed,
@@ -186,7 +186,7 @@ func refusals() []Row {
 		// The credentials that signed the call.
 		{Codes: "ExpiredToken ExpiredTokenException",
 			Says: Say("%s have expired", Verdict.source), Next: Verdict.renewExpired},
-		{Codes: codesUnknown, when: Verdict.withSession,
+		{Codes: codesUnknown, When: Verdict.withSession,
 			Says: Say("AWS no longer knows the session of %s", Verdict.sourceName),
 			Next: Say("`aws-accounts assume %s --refresh` gets another, then try again", Verdict.sourceName)},
 		{Codes: codesUnknown, Definite: true,
@@ -214,7 +214,7 @@ func refusals() []Row {
 			Next: Say("run `aws-accounts validate`, then correct %s", Verdict.entry)},
 
 		{Codes: codesThrottled, Says: Say("AWS is throttling these calls"), Next: Say(tryLater)},
-		{when: Verdict.troubled, Says: Say("AWS has trouble of its own (HTTP %s)", Verdict.status), Next: Say(tryLater)},
+		{When: Verdict.troubled, Says: Say("AWS has trouble of its own (HTTP %s)", Verdict.status), Next: Say(tryLater)},
 		{Says: Verdict.AWSSays, Next: Verdict.doctor},
 	}
 }

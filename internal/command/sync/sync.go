@@ -1,4 +1,8 @@
-package process
+// Package sync is `aws-accounts sync`: it brings the accounts file in line with an organization, with Identity Center, or with
+// the file that a team shares.
+//
+// Invariant: it changes and removes only entries that it has made itself.
+package sync
 
 import (
 	"context"
@@ -28,17 +32,18 @@ import (
 	"aws-accounts/internal/note"
 	"aws-accounts/internal/route"
 	"aws-accounts/internal/tui"
+	"aws-accounts/process"
 )
 
-// Sync is `aws-accounts sync …`: the accounts that others keep.
-type Sync struct {
-	Organizations SyncOrganizations `cmd:"" firstuse:"" help:"Add the accounts of your organization (AWS Organizations)."`
-	SSO           SyncSSO           `cmd:"" name:"sso" help:"Add the accounts and permission sets that you have in Identity Center."`
-	Shared        SyncShared        `cmd:"" help:"Fetch the accounts file that a team shares."`
+// Command is `aws-accounts sync …`: the accounts that others keep.
+type Command struct {
+	Organizations Organizations `cmd:"" firstuse:"" help:"Add the accounts of your organization (AWS Organizations)."`
+	SSO           SSO           `cmd:"" name:"sso" help:"Add the accounts and permission sets that you have in Identity Center."`
+	Shared        Shared        `cmd:"" help:"Fetch the accounts file that a team shares."`
 }
 
-// SyncOptions are what both ways to fill the accounts file have.
-type SyncOptions struct {
+// Options are what both ways to fill the accounts file have.
+type Options struct {
 	Prune       bool     `help:"Remove the entries whose accounts are gone, with their profiles and sessions. Never one that you made yourself."`
 	Setup       bool     `help:"Write the profiles of the new accounts as well."`
 	Yes         bool     `short:"y" help:"Don't ask."`
@@ -48,8 +53,8 @@ type SyncOptions struct {
 
 // syncing is one run of either way.
 type syncing struct {
-	SyncOptions
-	*Resolver
+	Options
+	*process.Resolver
 	Asker     *ask.Asker
 	Locks     accounts.Locks
 	Program   *accounts.Program

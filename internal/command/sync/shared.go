@@ -1,4 +1,4 @@
-package process
+package sync
 
 import (
 	"context"
@@ -20,16 +20,17 @@ import (
 	"aws-accounts/internal/hint"
 	"aws-accounts/internal/route"
 	"aws-accounts/internal/tui"
+	"aws-accounts/process"
 	"aws-accounts/process/protocol"
 )
 
-// SyncShared is `aws-accounts sync shared`: fetches the accounts file that a team shares.
-type SyncShared struct {
+// Shared is `aws-accounts sync shared`: fetches the accounts file that a team shares.
+type Shared struct {
 	IfOlderThan tui.Past `help:"Do nothing while the copy is younger, as in a shell's profile." placeholder:"24h"`
 }
 
 // Help is shown by `sync shared -h`.
-func (*SyncShared) Help() string {
+func (*Shared) Help() string {
 	return `Examples:
   aws-accounts sync shared
   aws-accounts sync shared --if-older-than=24h    # for ~/.bashrc
@@ -39,7 +40,7 @@ right, the copy fetched before stays in use.`
 }
 
 // Run fetches, and says which accounts came, changed and went.
-func (c *SyncShared) Run(reader *accounts.Reader, resolving Resolving, stdout io.Writer) error {
+func (c *Shared) Run(reader *accounts.Reader, resolving process.Resolving, stdout io.Writer) error {
 	from, err := accounts.From(reader.Path)
 	if err != nil {
 		return err
@@ -117,9 +118,9 @@ func getHTTPS(ctx context.Context, address string) ([]byte, error) {
 }
 
 func notReached(address string, err error) error {
-	failed := fmt.Errorf("fetching %s: %s", address, Plain(err))
-	if isCertificate(err) {
-		return hint.New(failed, trustProxy)
+	failed := fmt.Errorf("fetching %s: %s", address, process.Plain(err))
+	if process.IsCertificate(err) {
+		return hint.New(failed, process.TrustProxy)
 	}
 	return failed
 }
@@ -151,7 +152,7 @@ func wholeBody(address string, response *http.Response) ([]byte, error) {
 
 // gettingS3 returns what gets an object with the credentials of the account called name. One signed request is all that is
 // needed of S3, whose client would make the program a third larger.
-func gettingS3(ctx context.Context, name string, resolving Resolving) (func(context.Context, string) ([]byte, error), error) {
+func gettingS3(ctx context.Context, name string, resolving process.Resolving) (func(context.Context, string) ([]byte, error), error) {
 	r, err := resolving()
 	if err != nil {
 		return nil, err

@@ -1,4 +1,4 @@
-package process
+package sync
 
 import (
 	"encoding/pem"

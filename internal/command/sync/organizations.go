@@ -1,4 +1,4 @@
-package process
+package sync
 
 import (
 	"context"
@@ -17,23 +17,24 @@ import (
 	"aws-accounts/internal/pattern"
 	"aws-accounts/internal/route"
 	"aws-accounts/internal/tui"
+	"aws-accounts/process"
 )
 
 // defaultRole is the role that AWS makes in the accounts that an organization creates.
 const defaultRole = "OrganizationAccountAccessRole"
 
-// SyncOrganizations is `aws-accounts sync organizations [NAME]`.
-type SyncOrganizations struct {
+// Organizations is `aws-accounts sync organizations [NAME]`.
+type Organizations struct {
 	Name   string            `arg:"" optional:"" help:"The account to ask with: the management account, or a delegated administrator (default: the only base account)."`
 	Role   string            `help:"The role that each account has: its name, with its path if it has one (default: OrganizationAccountAccessRole)." placeholder:"ROLE"`
 	OU     string            `name:"ou" help:"Only accounts below this organizational unit or root, at any depth." placeholder:"OU-ID"`
 	Tag    map[string]string `help:"Only accounts with this tag; may be repeated." placeholder:"KEY=VALUE" mapsep:"none"`
 	Source string            `help:"The account to assume the roles from (default: the one to ask with)." placeholder:"NAME"`
-	SyncOptions
+	Options
 }
 
 // Help is shown by `sync organizations -h`.
-func (*SyncOrganizations) Help() string {
+func (*Organizations) Help() string {
 	return `Examples:
   aws-accounts sync organizations --dry-run
   aws-accounts sync organizations --role=team/ReadOnly --tag=env=prod
@@ -46,9 +47,9 @@ Accounts that are suspended are left out.`
 }
 
 // Run lists the whole organization before anything is compared or changed.
-func (c *SyncOrganizations) Run(r *Resolver, asker *ask.Asker, locks accounts.Locks, program *accounts.Program, forget accounts.Forget,
+func (c *Organizations) Run(r *process.Resolver, asker *ask.Asker, locks accounts.Locks, program *accounts.Program, forget accounts.Forget,
 	stdout io.Writer, stderr tui.Stderr) error {
-	s := &syncing{SyncOptions: c.SyncOptions, Resolver: r, Asker: asker, Locks: locks, Program: program, Forget: forget, Out: stdout, Err: stderr,
+	s := &syncing{Options: c.Options, Resolver: r, Asker: asker, Locks: locks, Program: program, Forget: forget, Out: stdout, Err: stderr,
 		what: []any{c.Name, c.Role, c.OU, c.Tag, c.Source}}
 	return s.once(func() error {
 		ctx, stop := tui.Interruptible()
@@ -78,7 +79,7 @@ func (c *SyncOrganizations) Run(r *Resolver, asker *ask.Asker, locks accounts.Lo
 }
 
 // with is the account to ask with.
-func (c *SyncOrganizations) with(file *accounts.File) (*accounts.Account, error) {
+func (c *Organizations) with(file *accounts.File) (*accounts.Account, error) {
 	if c.Name != "" {
 		return file.Find(c.Name)
 	}
@@ -104,7 +105,7 @@ func bases(file *accounts.File) (bases []*accounts.Account) {
 var rolePath = pattern.New(`^([!-~]+/)?[\w+=,.@-]{1,64}$`)
 
 // role is --role as path and name. The ARN of one of the roles will do.
-func (c *SyncOrganizations) role() (string, error) {
+func (c *Organizations) role() (string, error) {
 	role := c.Role
 	if role == "" {
 		return defaultRole, nil
@@ -120,7 +121,7 @@ func (c *SyncOrganizations) role() (string, error) {
 }
 
 // source is what entries say about it: nothing, where it would be no other without.
-func (c *SyncOrganizations) source(file *accounts.File, with *accounts.Account) (string, error) {
+func (c *Organizations) source(file *accounts.File, with *accounts.Account) (string, error) {
 	source := with
 	if c.Source != "" {
 		var err error
@@ -135,7 +136,7 @@ func (c *SyncOrganizations) source(file *accounts.File, with *accounts.Account) 
 }
 
 // list asks AWS for the accounts, as many as the flags say.
-func (c *SyncOrganizations) list(ctx context.Context, s *syncing, file *accounts.File, with *accounts.Account) ([]organization.Account, error) {
+func (c *Organizations) list(ctx context.Context, s *syncing, file *accounts.File, with *accounts.Account) ([]organization.Account, error) {
 	credentials, err := s.Session(with.Name).Retrieve(ctx)
 	if err != nil {
 		return nil, err
@@ -148,7 +149,7 @@ func (c *SyncOrganizations) list(ctx context.Context, s *syncing, file *accounts
 	if err != nil {
 		return nil, err
 	}
-	cfg := hop.Settings.Config(partition, Static(credentials), false)
+	cfg := hop.Settings.Config(partition, process.Static(credentials), false)
 	org := organization.New(s.patient(cfg))
 	defer s.progress(func() string { return "listing the organization: " + tui.Count(org.Seen(), "account") })()
 	var listed []organization.Account
@@ -185,7 +186,7 @@ func (c *SyncOrganizations) list(ctx context.Context, s *syncing, file *accounts
 }
 
 // made are the AWS accounts that an earlier sync has found, of the same unit if there is one.
-func (c *SyncOrganizations) made(file *accounts.File) (ids []string) {
+func (c *Organizations) made(file *accounts.File) (ids []string) {
 	for i := range file.Accounts {
 		a := &file.Accounts[i]
 		if a.Synced == nil || a.RoleARN == "" {
@@ -198,7 +199,7 @@ func (c *SyncOrganizations) made(file *accounts.File) (ids []string) {
 	return ids
 }
 
-func (c *SyncOrganizations) nothing() string {
+func (c *Organizations) nothing() string {
 	what := "no account"
 	if c.OU != "" {
 		what += " below " + c.OU
@@ -209,7 +210,7 @@ func (c *SyncOrganizations) nothing() string {
 	return what
 }
 
-func (c *SyncOrganizations) tagged(tags map[string]string) bool {
+func (c *Organizations) tagged(tags map[string]string) bool {
 	for key, value := range c.Tag {
 		if have, has := tags[key]; !has || have != value {
 			return false
@@ -218,7 +219,7 @@ func (c *SyncOrganizations) tagged(tags map[string]string) bool {
 	return true
 }
 
-func (c *SyncOrganizations) tags() string {
+func (c *Organizations) tags() string {
 	var tags []string
 	for _, key := range slices.Sorted(maps.Keys(c.Tag)) {
 		tags = append(tags, key+"="+c.Tag[key])
@@ -228,7 +229,7 @@ func (c *SyncOrganizations) tags() string {
 
 // listing is what the accounts file is held against. Its name has what was asked for, so that one run of the command says
 // nothing about the entries of another one.
-func (c *SyncOrganizations) listing(file *accounts.File, listed []organization.Account, role, source string) accounts.Listing {
+func (c *Organizations) listing(file *accounts.File, listed []organization.Account, role, source string) accounts.Listing {
 	_, _, from := listed[0].Place()
 	if c.OU != "" {
 		from += "/" + c.OU
@@ -260,16 +261,16 @@ func (c *SyncOrganizations) listing(file *accounts.File, listed []organization.A
 	return l
 }
 
-func (c *SyncOrganizations) explain(err error, with *accounts.Account) error {
-	return Explain(err, with, []Row{
-		{Codes: "AWSOrganizationsNotInUseException", Definite: true, Says: Say("its AWS account is in no organization"),
-			Next: Say("name an account that is: `aws-accounts sync organizations NAME`")},
-		{Codes: CodesDenied, Definite: true, Says: Say("not allowed to list the organization%s", Verdict.Because),
-			Next: Say("ask with the management account or a delegated administrator " +
+func (c *Organizations) explain(err error, with *accounts.Account) error {
+	return process.Explain(err, with, []process.Row{
+		{Codes: "AWSOrganizationsNotInUseException", Definite: true, Says: process.Say("its AWS account is in no organization"),
+			Next: process.Say("name an account that is: `aws-accounts sync organizations NAME`")},
+		{Codes: process.CodesDenied, Definite: true, Says: process.Say("not allowed to list the organization%s", process.Verdict.Because),
+			Next: process.Say("ask with the management account or a delegated administrator " +
 				"(`aws-accounts sync organizations NAME`), and allow organizations:List* there")},
 		{Codes: "ParentNotFoundException InvalidInputException", Definite: true,
-			when: func(Verdict) bool { return c.OU != "" },
-			Says: func(Verdict) string { return "there is no organizational unit " + c.OU },
-			Next: Say("its id is like ou-ab12-cdef3456: the console of AWS Organizations shows it")},
+			When: func(process.Verdict) bool { return c.OU != "" },
+			Says: func(process.Verdict) string { return "there is no organizational unit " + c.OU },
+			Next: process.Say("its id is like ou-ab12-cdef3456: the console of AWS Organizations shows it")},
 	}...)
 }

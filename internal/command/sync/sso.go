@@ -1,4 +1,4 @@
-package process
+package sync
 
 import (
 	"fmt"
@@ -11,17 +11,18 @@ import (
 	"aws-accounts/internal/ask"
 	"aws-accounts/internal/hint"
 	"aws-accounts/internal/tui"
+	"aws-accounts/process"
 )
 
-// SyncSSO is `aws-accounts sync sso [SESSION]`.
-type SyncSSO struct {
+// SSO is `aws-accounts sync sso [SESSION]`.
+type SSO struct {
 	Session  string   `arg:"" optional:"" help:"The SSO session, by its name in the accounts file; without it, the only one."`
 	RoleName []string `help:"Only these permission sets, as ReadOnly or 'Read*'; may be repeated." placeholder:"NAME" sep:"none"`
-	SyncOptions
+	Options
 }
 
 // Help is shown by `sync sso -h`.
-func (*SyncSSO) Help() string {
+func (*SSO) Help() string {
 	return `Examples:
   aws-accounts sso login && aws-accounts sync sso --setup
   aws-accounts sync sso --role-name=ReadOnly --role-name='Admin*' --dry-run
@@ -32,14 +33,14 @@ more you are told, and --prune removes it. Take the field out to keep an entry f
 }
 
 // Run lists all that the person has before anything is compared or changed.
-func (c *SyncSSO) Run(r *Resolver, asker *ask.Asker, locks accounts.Locks, program *accounts.Program, forget accounts.Forget,
+func (c *SSO) Run(r *process.Resolver, asker *ask.Asker, locks accounts.Locks, program *accounts.Program, forget accounts.Forget,
 	stdout io.Writer, stderr tui.Stderr) error {
 	for _, p := range c.RoleName {
 		if _, err := path.Match(p, ""); err != nil {
 			return hint.Usage(fmt.Errorf("--role-name=%s is no pattern", p), "write one like 'Read*'")
 		}
 	}
-	s := &syncing{SyncOptions: c.SyncOptions, Resolver: r, Asker: asker, Locks: locks, Program: program, Forget: forget, Out: stdout, Err: stderr,
+	s := &syncing{Options: c.Options, Resolver: r, Asker: asker, Locks: locks, Program: program, Forget: forget, Out: stdout, Err: stderr,
 		what: []any{"sso", c.Session, c.RoleName}}
 	return s.once(func() error {
 		ctx, stop := tui.Interruptible()
@@ -60,7 +61,7 @@ func (c *SyncSSO) Run(r *Resolver, asker *ask.Asker, locks accounts.Locks, progr
 		assigned, err := center.Assigned(ctx, func(n, of int) { done.Store(int64(n)); all.Store(int64(of)) })
 		end()
 		if err != nil {
-			return unchanged(ExplainSSO(err, file, session, nil), int(done.Load()))
+			return unchanged(process.ExplainSSO(err, file, session, nil), int(done.Load()))
 		}
 
 		l := accounts.Listing{From: session.Name, Covers: c.chosen}
@@ -81,7 +82,7 @@ func (c *SyncSSO) Run(r *Resolver, asker *ask.Asker, locks accounts.Locks, progr
 }
 
 // chosen reports whether a permission set is one of those asked for.
-func (c *SyncSSO) chosen(role string) bool {
+func (c *SSO) chosen(role string) bool {
 	for _, p := range c.RoleName {
 		if ok, _ := path.Match(strings.ToLower(p), strings.ToLower(role)); ok {
 			return true

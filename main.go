@@ -17,9 +17,9 @@ import (
 	"github.com/alecthomas/kong"
 
 	"aws-accounts/accounts"
-	"aws-accounts/cache"
 	"aws-accounts/internal/command/log"
 	"aws-accounts/internal/command/role"
+	"aws-accounts/internal/command/session"
 	"aws-accounts/internal/command/signin"
 	"aws-accounts/internal/command/sync"
 	"aws-accounts/internal/completion"
@@ -37,12 +37,12 @@ type grammar struct {
 
 	Init       process.Init           `cmd:"" help:"Begin: take over what is in ~/.aws, and move plaintext keys into the keychain."`
 	List       accounts.List          `cmd:"" firstuse:"named" help:"Show the accounts and how long their sessions last."`
-	Whoami     process.Whoami         `cmd:"" firstuse:"" help:"Show whom the current credentials, or an account's, belong to."`
-	Assume     process.Assume         `cmd:"" firstuse:"" help:"Get a session now and say how to use it."`
-	Exec       process.Exec           `cmd:"" firstuse:"" help:"Run a command with an account's credentials."`
-	Env        process.Env            `cmd:"" help:"Write an account's credentials as variables for a shell."`
-	Console    process.Console        `cmd:"" firstuse:"" help:"Open the web console, signed in to an account."`
-	Serve      process.Serve          `cmd:"" help:"Serve an account's credentials to IDEs and containers, on this machine alone."`
+	Whoami     session.Whoami         `cmd:"" firstuse:"" help:"Show whom the current credentials, or an account's, belong to."`
+	Assume     session.Assume         `cmd:"" firstuse:"" help:"Get a session now and say how to use it."`
+	Exec       session.Exec           `cmd:"" firstuse:"" help:"Run a command with an account's credentials."`
+	Env        session.Env            `cmd:"" help:"Write an account's credentials as variables for a shell."`
+	Console    session.Console        `cmd:"" firstuse:"" help:"Open the web console, signed in to an account."`
+	Serve      session.Serve          `cmd:"" help:"Serve an account's credentials to IDEs and containers, on this machine alone."`
 	Add        accounts.AddCommand    `cmd:"" firstuse:"named" help:"Add an account to the accounts file."`
 	Edit       accounts.Edit          `cmd:"" firstuse:"" help:"Change an account, or the accounts file in an editor."`
 	Remove     accounts.RemoveCommand `cmd:"" help:"Take accounts out, with their stanzas and sessions."`
@@ -54,9 +54,9 @@ type grammar struct {
 	Keychain   process.Keychain       `cmd:"" help:"Move to another keychain."`
 	SSO        signin.Command         `cmd:"" name:"sso" help:"Identity Center: sign in and out."`
 	Role       role.Command           `cmd:"" help:"The IAM roles that accounts are entered through: make, show, delete."`
-	Status     process.StatusLine     `cmd:"" help:"Show the account in use and its time left, for a prompt."`
+	Status     session.Status         `cmd:"" help:"Show the account in use and its time left, for a prompt."`
 	Doctor     process.Doctor         `cmd:"" help:"Check the whole way from a profile to AWS, and say what to do."`
-	Clear      cache.Clear            `cmd:"" help:"Forget sessions."`
+	Clear      session.Clear          `cmd:"" help:"Forget sessions."`
 	Log        log.Command            `cmd:"" help:"Show the attempts to obtain credentials."`
 	Process    process.Command        `cmd:"" help:"Write an account's credentials as JSON, for credential_process."`
 	Completion completion.Command     `cmd:"" help:"Show the script that lets a shell complete commands and accounts."`

@@ -11,9 +11,9 @@ import (
 
 // Forget removes the sessions of the accounts, of which some may have none, and returns whose it has removed.
 func (s *Sessions) Forget(ctx context.Context, names []string) (forgotten []string, err error) {
-	items := s.itemsRefreshedHere(names)
+	items := s.ItemsRefreshedHere(names)
 	if len(names) > manyNames { // then listing the keychain is quicker than asking it for each
-		if items, err = s.items(ctx); err != nil {
+		if items, err = s.Items(ctx); err != nil {
 			return nil, err
 		}
 	}
@@ -35,8 +35,8 @@ func (s *Sessions) Forget(ctx context.Context, names []string) (forgotten []stri
 
 const manyNames = 50
 
-// items are the keys of all sessions, also those that other endpoints issued, by the lower-case name of their account.
-func (s *Sessions) items(ctx context.Context) (map[string][]string, error) {
+// Items are the keys of all sessions, also those that other endpoints issued, by the lower-case name of their account.
+func (s *Sessions) Items(ctx context.Context) (map[string][]string, error) {
 	keys, err := s.Keychain.keys(ctx)
 	items := map[string][]string{}
 	for _, key := range keys {
@@ -48,8 +48,8 @@ func (s *Sessions) items(ctx context.Context) (map[string][]string, error) {
 	return items, err
 }
 
-// useful reports whether the item is a session that AWS still accepts. What can't be read is of no use.
-func (s *Sessions) useful(ctx context.Context, name, key string) bool {
+// Useful reports whether the item is a session that AWS still accepts. What can't be read is of no use.
+func (s *Sessions) Useful(ctx context.Context, name, key string) bool {
 	data, err := s.Keychain.Get(ctx, key)
 	if err != nil {
 		return !errors.Is(err, ErrCorrupt) && !errors.Is(err, ErrNotFound)
@@ -58,9 +58,9 @@ func (s *Sessions) useful(ctx context.Context, name, key string) bool {
 	return err == nil && session.Valid(s.Now())
 }
 
-// itemsRefreshedHere is items for some accounts without a listing of the keychain, for which the file keychain needs its
+// ItemsRefreshedHere is items for some accounts without a listing of the keychain, for which the file keychain needs its
 // passphrase: whatever was refreshed on this machine has left a lock file.
-func (s *Sessions) itemsRefreshedHere(names []string) map[string][]string {
+func (s *Sessions) ItemsRefreshedHere(names []string) map[string][]string {
 	items := map[string][]string{}
 	locks, _ := os.ReadDir(s.Dir)
 	for _, name := range names {

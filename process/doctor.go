@@ -40,7 +40,7 @@ The exit status is 0 unless something fails (marked ✗ or FAIL). Notes and warn
 
 // checkup is what the checks have in common. resolver and file are nil where the accounts file can't be read.
 type checkup struct {
-	stanzaCheck
+	StanzaCheck
 	fix      bool
 	reader   *accounts.Reader
 	resolver *Resolver
@@ -62,16 +62,16 @@ const (
 
 // Run shows each part as soon as it and those before it are known. All of them are looked at side by side.
 func (c *Doctor) Run(r *accounts.Reader, program *accounts.Program, log *AccessLog, resolving Resolving, flags hint.Flags, stdout io.Writer) error {
-	d := &checkup{stanzaCheck: stanzaCheck{program: program}, fix: c.Fix, reader: r, log: log, keychain: make(chan struct{}), network: make(chan struct{}), bases: make(chan struct{})}
+	d := &checkup{StanzaCheck: StanzaCheck{Program: program}, fix: c.Fix, reader: r, log: log, keychain: make(chan struct{}), network: make(chan struct{}), bases: make(chan struct{})}
 	d.entries, _ = ReadLog(log.Path) // checkOwnFiles says if it can't be read
 	file := d.checkAccountsFile()
-	if d.file != nil {
+	if d.File != nil {
 		if c.Name != "" {
-			a, err := d.file.Find(c.Name)
+			a, err := d.File.Find(c.Name)
 			if err != nil {
 				return err
 			}
-			d.only = a
+			d.Only = a
 		}
 		if resolver, err := resolving(); err == nil {
 			d.resolver = resolver.unattended()
@@ -91,7 +91,7 @@ func (c *Doctor) Run(r *accounts.Reader, program *accounts.Program, log *AccessL
 		func() *finding.Area { return environment },
 		d.checkOwnFiles,
 	}
-	if d.only != nil {
+	if d.Only != nil {
 		checks = append(checks, d.checkAccount)
 	}
 	found := make([]*finding.Area, len(checks))

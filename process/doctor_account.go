@@ -22,7 +22,7 @@ import (
 
 // checkAccount asks AWS for just what `process` would ask for, and throws the answer away.
 func (d *checkup) checkAccount() *finding.Area {
-	a := &finding.Area{Title: "Account " + d.only.Name}
+	a := &finding.Area{Title: "Account " + d.Only.Name}
 	<-d.bases // of which one may be its source; the network and the keychain are known by then
 	if d.resolver == nil {
 		return a
@@ -31,11 +31,11 @@ func (d *checkup) checkAccount() *finding.Area {
 	defer cancel()
 	d.checkSession(ctx, a)
 	switch {
-	case !d.reached && d.only.SSO == nil:
+	case !d.reached && d.Only.SSO == nil:
 		a.Add(finding.Note, "role", "", "", "not tried, as AWS can't be reached")
-	case d.only.SSO != nil:
+	case d.Only.SSO != nil:
 		d.checkSSO(ctx, a)
-	case d.only.IsBase():
+	case d.Only.IsBase():
 		d.checkOwnSession(ctx, a)
 	default:
 		d.checkRole(ctx, a)
@@ -45,14 +45,14 @@ func (d *checkup) checkAccount() *finding.Area {
 
 // checkSession says what callers are handed now.
 func (d *checkup) checkSession(ctx context.Context, a *finding.Area) {
-	s, err := d.resolver.Sessions.Load(ctx, d.only.Name)
+	s, err := d.resolver.Sessions.Load(ctx, d.Only.Name)
 	now := d.resolver.Sessions.Now()
-	way, broken := route.To(d.only)
+	way, broken := route.To(d.Only)
 	switch {
 	case errors.Is(err, cache.ErrNotFound):
 		a.OK("session", "", "no session in the keychain: the next call gets one")
 	case err != nil:
-		a.Add(finding.Warn, "session", "", fmt.Sprintf("`aws-accounts clear %s`", d.only.Name), "the session in the keychain can't be used: %s", err)
+		a.Add(finding.Warn, "session", "", fmt.Sprintf("`aws-accounts clear %s`", d.Only.Name), "the session in the keychain can't be used: %s", err)
 	case broken != nil || s.Fingerprint != way.Identity():
 		a.OK("session", "", "the accounts file has changed since the last session: the next call gets a new one")
 	case !s.Valid(now):
@@ -63,10 +63,10 @@ func (d *checkup) checkSession(ctx context.Context, a *finding.Area) {
 }
 
 func (d *checkup) checkSSO(ctx context.Context, a *finding.Area) {
-	s := d.only.SSO
-	_, err := d.resolver.Obtain(ctx, d.only)
+	s := d.Only.SSO
+	_, err := d.resolver.Obtain(ctx, d.Only)
 	if err == nil {
-		a.OK("sso", "", "Identity Center %s gives the permission set %s in account %s", s.Session, s.RoleName, d.only.AccountID)
+		a.OK("sso", "", "Identity Center %s gives the permission set %s in account %s", s.Session, s.RoleName, d.Only.AccountID)
 		return
 	}
 	status := finding.Fail
@@ -77,11 +77,11 @@ func (d *checkup) checkSSO(ctx context.Context, a *finding.Area) {
 }
 
 func (d *checkup) checkOwnSession(ctx context.Context, a *finding.Area) {
-	if d.only.MFASerial != "" {
-		d.skipped(a, d.only)
+	if d.Only.MFASerial != "" {
+		d.skipped(a, d.Only)
 		return
 	}
-	if _, err := d.resolver.Obtain(ctx, d.only); err != nil {
+	if _, err := d.resolver.Obtain(ctx, d.Only); err != nil {
 		d.fail(a, finding.Fail, "role", err)
 		return
 	}
@@ -90,7 +90,7 @@ func (d *checkup) checkOwnSession(ctx context.Context, a *finding.Area) {
 
 // checkRole assumes the role.
 func (d *checkup) checkRole(ctx context.Context, a *finding.Area) {
-	role := d.only
+	role := d.Only
 	if device := d.needsCode(ctx, role, true); device != nil {
 		d.skipped(a, device)
 		return
@@ -111,7 +111,7 @@ func (d *checkup) checkRole(ctx context.Context, a *finding.Area) {
 		return
 	}
 	if role.AccountID != "" && credentials.AccountID != role.AccountID {
-		a.Add(finding.Fail, "role", "", fmt.Sprintf("correct account_id of %s in %s", role.Name, d.file.Path),
+		a.Add(finding.Fail, "role", "", fmt.Sprintf("correct account_id of %s in %s", role.Name, d.File.Path),
 			"the role is of account %s, not of %s", credentials.AccountID, role.AccountID)
 		return
 	}
@@ -124,11 +124,11 @@ func (d *checkup) checkRole(ctx context.Context, a *finding.Area) {
 
 // fail is a finding about the account itself, whose name stands above it.
 func (d *checkup) fail(a *finding.Area, status finding.Status, check string, err error) {
-	a.Add(status, check, "", hint.Of(err), "%s", strings.TrimPrefix(err.Error(), d.only.Name+": "))
+	a.Add(status, check, "", hint.Of(err), "%s", strings.TrimPrefix(err.Error(), d.Only.Name+": "))
 }
 
 func (d *checkup) skipped(a *finding.Area, owner *accounts.Account) {
-	a.Add(finding.Note, "role", "", fmt.Sprintf("`aws-accounts assume %s` asks for it and tries", d.only.Name),
+	a.Add(finding.Note, "role", "", fmt.Sprintf("`aws-accounts assume %s` asks for it and tries", d.Only.Name),
 		"not tried, as it needs an MFA code of %s", device(owner.MFASerial))
 }
 
@@ -160,7 +160,7 @@ func (d *checkup) needsCode(ctx context.Context, a *accounts.Account, itself boo
 // whoRefuses finds which of the two policies lacks something: the caller's, or the role's. Where AWS's message doesn't
 // say so, the policy simulator may, if the caller has a right to it.
 func (d *checkup) whoRefuses(ctx context.Context, client *Client) string {
-	role := d.only
+	role := d.Only
 	caller, account := "the caller", ""
 	if who, err := client.Whoami(ctx); err == nil {
 		caller, account = who.ARN, who.AccountID
@@ -205,7 +205,7 @@ func (d *checkup) simulate(ctx context.Context, client *Client, caller string) (
 	out, err := iam.NewFromConfig(client.Config).SimulatePrincipalPolicy(ctx, &iam.SimulatePrincipalPolicyInput{
 		PolicySourceArn: aws.String(policySource(caller)),
 		ActionNames:     []string{"sts:AssumeRole"},
-		ResourceArns:    []string{d.only.RoleARN},
+		ResourceArns:    []string{d.Only.RoleARN},
 	})
 	if err != nil {
 		return "", err

@@ -73,7 +73,7 @@ func (w *watcher) Do(r *http.Request) (*http.Response, error) {
 // checkNetwork calls STS without credentials: a refusal tells that AWS is there, and what its clock says.
 func (d *checkup) checkNetwork() *finding.Area {
 	a := &finding.Area{Title: "AWS"}
-	if d.file == nil {
+	if d.File == nil {
 		return a
 	}
 	for _, place := range d.endpoints() {
@@ -86,11 +86,11 @@ func (d *checkup) checkNetwork() *finding.Area {
 
 // endpoints are those of the account looked at, else of the first account, one for each region on the way.
 func (d *checkup) endpoints() []*accounts.Account {
-	first := d.only
+	first := d.Only
 	if first == nil {
 		first = &accounts.Account{}
-		if len(d.file.Accounts) > 0 {
-			first = &d.file.Accounts[0]
+		if len(d.File.Accounts) > 0 {
+			first = &d.File.Accounts[0]
 		}
 	}
 	var places []*accounts.Account
@@ -184,20 +184,20 @@ func (d *checkup) checkBases() *finding.Area {
 // checkSignIns looks at the sign-ins that accounts begin with, in the keychain alone. The account looked at tries its own.
 func (d *checkup) checkSignIns(a *finding.Area) {
 	used := map[*accounts.SSOSession]bool{}
-	if d.only != nil && d.only.SSO == nil {
-		if first := d.only.Chain()[0]; first.SSO != nil {
+	if d.Only != nil && d.Only.SSO == nil {
+		if first := d.Only.Chain()[0]; first.SSO != nil {
 			used[first.SSOSession()] = true
 		}
 	}
-	for i := range d.file.Accounts {
-		if sso := d.file.Accounts[i].SSO; sso != nil && d.only == nil {
-			used[d.file.SSOSession(sso.Session)] = true
+	for i := range d.File.Accounts {
+		if sso := d.File.Accounts[i].SSO; sso != nil && d.Only == nil {
+			used[d.File.SSOSession(sso.Session)] = true
 		}
 	}
 	ctx, cancel := patient()
 	defer cancel()
-	for i := range d.file.SSOSessions {
-		if session := &d.file.SSOSessions[i]; used[session] {
+	for i := range d.File.SSOSessions {
+		if session := &d.File.SSOSessions[i]; used[session] {
 			d.checkSignIn(ctx, a, session)
 		}
 	}
@@ -215,7 +215,7 @@ func (d *checkup) checkSignIn(ctx context.Context, a *finding.Area, session *acc
 	_, needs := errors.AsType[*identitycenter.NeedsSignIn](err)
 	switch {
 	case needs:
-		a.Failed(finding.Warn, check, "", ExplainSSO(err, d.file, session, nil))
+		a.Failed(finding.Warn, check, "", ExplainSSO(err, d.File, session, nil))
 	case err != nil:
 		a.Add(finding.Warn, check, "", "", "whether you are signed in to %s can't be told: %s", session.Name, err)
 	case until.Before(now):
@@ -229,17 +229,17 @@ func (d *checkup) checkSignIn(ctx context.Context, a *finding.Area, session *acc
 }
 
 // basesOf are the base accounts, or the one where the account looked at begins.
-func (d *stanzaCheck) basesOf() []*accounts.Account {
-	if d.only != nil {
-		if first := d.only.Chain()[0]; first.IsBase() {
+func (d *StanzaCheck) basesOf() []*accounts.Account {
+	if d.Only != nil {
+		if first := d.Only.Chain()[0]; first.IsBase() {
 			return []*accounts.Account{first}
 		}
 		return nil
 	}
 	var bases []*accounts.Account
 	implicit := false
-	for i := range d.file.Accounts {
-		a := &d.file.Accounts[i]
+	for i := range d.File.Accounts {
+		a := &d.File.Accounts[i]
 		if a.IsBase() {
 			bases = append(bases, a)
 		} else if s := a.SourceAccount(); s != nil && s.Name == "" && !implicit {
@@ -282,7 +282,7 @@ func (d *checkup) checkBase(a *finding.Area, base *accounts.Account) {
 		return
 	}
 	if base.AccountID != "" && who.AccountID != base.AccountID {
-		a.Add(finding.Fail, check, name, fmt.Sprintf("correct account_id of %s in %s, or the credentials it begins with", base.Name, d.file.Path),
+		a.Add(finding.Fail, check, name, fmt.Sprintf("correct account_id of %s in %s, or the credentials it begins with", base.Name, d.File.Path),
 			"%s is of account %s, not of %s", who.ARN, who.AccountID, base.AccountID)
 		return
 	}

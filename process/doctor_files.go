@@ -35,7 +35,7 @@ func (d *checkup) checkAccountsFile() *finding.Area {
 		a.Failed(finding.Fail, "accounts-file", "", err)
 		return a
 	}
-	d.file = file
+	d.File = file
 	a.OK("accounts-file", "", "%s; only you can change %s", tui.Count(len(file.Accounts), "account"), tui.Tilde(file.Path))
 	for i, n := range file.Notes() {
 		if i == finding.Most {
@@ -180,13 +180,13 @@ func (d *checkup) checkLog(a *finding.Area) {
 	}
 	failing := 0
 	for name, e := range last {
-		if e.Outcome != OutcomeOK && (d.only == nil || strings.EqualFold(d.only.Name, name)) {
-			if failing++; d.only != nil {
+		if e.Outcome != OutcomeOK && (d.Only == nil || strings.EqualFold(d.Only.Name, name)) {
+			if failing++; d.Only != nil {
 				a.Add(finding.Warn, "log-failure", e.Account, "", "the last attempt failed at %s: %s", e.Time.Local().Format("15:04"), strings.TrimPrefix(e.Error, e.Account+": "))
 			}
 		}
 	}
-	if d.only == nil && failing > 0 {
+	if d.Only == nil && failing > 0 {
 		a.Add(finding.Warn, "log-failure", "", "`aws-accounts log --failed` shows why", "the last attempt failed today for %s", tui.Count(failing, "account"))
 	}
 	if len(kinds)+failing == 0 {

@@ -26,7 +26,7 @@ func (d *checkup) checkProfiles() *finding.Area {
 		return a
 	}
 	check(files, a, d.fix)
-	if d.file == nil {
+	if d.File == nil {
 		return a
 	}
 	s, err := d.stanzas(files)
@@ -46,10 +46,10 @@ func (d *checkup) checkProfiles() *finding.Area {
 // writeStanzas runs setup for what is missing or outdated, and looks again.
 func (d *checkup) writeStanzas(a *finding.Area, before *stanzas) (*dotaws.Files, *stanzas, error) {
 	edit := accounts.StanzaEdit{}
-	if d.only != nil || len(before.elsewhere) > 0 {
+	if d.Only != nil || len(before.elsewhere) > 0 {
 		edit.Names = append(slices.Clone(before.missing), before.outdated...)
 	}
-	trouble := edit.Run(d.reader, d.program, io.Discard)
+	trouble := edit.Run(d.reader, d.Program, io.Discard)
 	files, err := dotaws.ReadAll()
 	if err != nil {
 		return nil, nil, err
@@ -123,11 +123,11 @@ func checkMode(f *dotaws.Files, a *finding.Area, file awsfiles.File, fix bool) {
 	a.Add(status, "aws-files-permissions", "", fmt.Sprintf("`chmod %o %s`, or `aws-accounts doctor --fix`", right, path), "others can "+can, f.Path[file])
 }
 
-// stanzaCheck looks at what a program that is given a profile makes of it: at the stanzas, and at what overrides them.
-type stanzaCheck struct {
-	file    *accounts.File    // nil if it can't be read
-	only    *accounts.Account // the one to look at more closely, nil for all
-	program *accounts.Program
+// StanzaCheck looks at what a program that is given a profile makes of it: at the stanzas, and at what overrides them.
+type StanzaCheck struct {
+	File    *accounts.File    // nil if it can't be read
+	Only    *accounts.Account // the one to look at more closely, nil for all
+	Program *accounts.Program
 }
 
 // stanzas says of the accounts looked at which have the stanza that setup would write.
@@ -143,15 +143,15 @@ type stanzas struct {
 	only      bool
 }
 
-func (d *stanzaCheck) stanzas(files *dotaws.Files) (*stanzas, error) {
-	chosen := []*accounts.Account{d.only}
-	if d.only == nil {
+func (d *StanzaCheck) stanzas(files *dotaws.Files) (*stanzas, error) {
+	chosen := []*accounts.Account{d.Only}
+	if d.Only == nil {
 		chosen = chosen[:0]
-		for i := range d.file.Accounts {
-			chosen = append(chosen, &d.file.Accounts[i])
+		for i := range d.File.Accounts {
+			chosen = append(chosen, &d.File.Accounts[i])
 		}
 	}
-	want, err := accounts.Stanzas(d.file, d.program, chosen)
+	want, err := accounts.Stanzas(d.File, d.Program, chosen)
 	if err != nil {
 		return nil, err
 	}
@@ -159,7 +159,7 @@ func (d *stanzaCheck) stanzas(files *dotaws.Files) (*stanzas, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &stanzas{config: files.Path[awsfiles.Config], none: len(chosen) - len(want), taken: report.Conflicts, only: d.only != nil}
+	s := &stanzas{config: files.Path[awsfiles.Config], none: len(chosen) - len(want), taken: report.Conflicts, only: d.Only != nil}
 	profile := map[string]string{} // by account
 	for _, name := range files.Names() {
 		p, _ := files.Profile(name)
@@ -168,7 +168,7 @@ func (d *stanzaCheck) stanzas(files *dotaws.Files) (*stanzas, error) {
 			continue
 		}
 		profile[strings.ToLower(account)] = name
-		if _, err := d.file.Find(account); err != nil {
+		if _, err := d.File.Find(account); err != nil {
 			s.gone = append(s.gone, account)
 		}
 	}
@@ -245,11 +245,11 @@ func some(names []string) string {
 }
 
 // ours are the profiles with a stanza of the accounts looked at.
-func (d *stanzaCheck) ours(files *dotaws.Files) []*awsfiles.Profile {
+func (d *StanzaCheck) ours(files *dotaws.Files) []*awsfiles.Profile {
 	var ours []*awsfiles.Profile
 	for _, name := range files.Names() {
 		p, _ := files.Profile(name)
-		if account, ok := p.Account(); ok && (d.only == nil || strings.EqualFold(account, d.only.Name)) {
+		if account, ok := p.Account(); ok && (d.Only == nil || strings.EqualFold(account, d.Only.Name)) {
 			ours = append(ours, p)
 		}
 	}
@@ -282,7 +282,7 @@ func (d *checkup) checkCommands(a *finding.Area, files *dotaws.Files) {
 	}
 	if alike && len(seen) > 0 {
 		what := "they start this program, in a way"
-		if d.only != nil {
+		if d.Only != nil {
 			what = "it starts this program, in a way"
 		}
 		a.OK("command", "", "%s that every SDK splits alike", what)
@@ -299,8 +299,8 @@ func (d *checkup) checkProgram(a *finding.Area, profile, program string) (ok boo
 	case runtime.GOOS != "windows" && info.Mode().Perm()&0o111 == 0:
 		a.Add(finding.Fail, "program", "", fmt.Sprintf("`chmod +x %s`", program), "profile %s starts %s, which isn't executable", profile, program)
 	default:
-		if own, err := os.Stat(d.program.Path); err == nil && !os.SameFile(own, info) {
-			a.Add(finding.Warn, "program", "", fmt.Sprintf("`aws-accounts setup` makes it start %s", tui.Tilde(d.program.Path)),
+		if own, err := os.Stat(d.Program.Path); err == nil && !os.SameFile(own, info) {
+			a.Add(finding.Warn, "program", "", fmt.Sprintf("`aws-accounts setup` makes it start %s", tui.Tilde(d.Program.Path)),
 				"profile %s starts another program than this one: %s", profile, program)
 			return false
 		}
@@ -310,7 +310,7 @@ func (d *checkup) checkProgram(a *finding.Area, profile, program string) (ok boo
 }
 
 // checkShadows finds what wins over our stanzas or clashes with them.
-func (d *stanzaCheck) checkShadows(a *finding.Area, files *dotaws.Files) {
+func (d *StanzaCheck) checkShadows(a *finding.Area, files *dotaws.Files) {
 	shadowed, ours := 0, d.ours(files)
 	for _, p := range ours {
 		shadows := p.Shadows()
@@ -332,7 +332,7 @@ func (d *stanzaCheck) checkShadows(a *finding.Area, files *dotaws.Files) {
 	}
 	if shadowed == 0 && len(ours) > 0 {
 		what := "them"
-		if d.only != nil {
+		if d.Only != nil {
 			what = "it"
 		}
 		a.OK("shadow", "", "nothing in ~/.aws wins over %s", what)
@@ -363,10 +363,10 @@ func effect(s awsfiles.Shadow) string {
 	return strings.Join(slices.DeleteFunc(parts, func(p string) bool { return p == "" }), ", ")
 }
 
-// usable returns the profile by which programs get the session of the account looked at, and what keeps them from it.
-func (d *stanzaCheck) usable() (profile string, inTheWay []finding.Finding) {
+// Usable returns the profile by which programs get the session of the account looked at, and what keeps them from it.
+func (d *StanzaCheck) Usable() (profile string, inTheWay []finding.Finding) {
 	a := &finding.Area{}
-	profile = d.only.ProfileName()
+	profile = d.Only.ProfileName()
 	files, err := dotaws.ReadAll()
 	var s *stanzas
 	if err == nil {
@@ -401,8 +401,8 @@ func (d *checkup) checkEnvironment() *finding.Area {
 			a.Add(finding.Note, "environment", "", "", "%s is set: programs that are started without it read another file", name)
 		}
 	}
-	if backend := os.Getenv("AWS_ACCOUNTS_KEYCHAIN"); backend != "" && d.file != nil && (d.file.Keychain == nil || d.file.Keychain.Backend != backend) {
-		a.Add(finding.Note, "environment", "", fmt.Sprintf(`write "keychain": {"backend": %q} into %s`, backend, tui.Tilde(d.file.Path)),
+	if backend := os.Getenv("AWS_ACCOUNTS_KEYCHAIN"); backend != "" && d.File != nil && (d.File.Keychain == nil || d.File.Keychain.Backend != backend) {
+		a.Add(finding.Note, "environment", "", fmt.Sprintf(`write "keychain": {"backend": %q} into %s`, backend, tui.Tilde(d.File.Path)),
 			"AWS_ACCOUNTS_KEYCHAIN chooses the keychain here; programs that are started without it, such as IDEs, use another")
 	}
 	if len(a.Findings) == 0 {
@@ -412,19 +412,19 @@ func (d *checkup) checkEnvironment() *finding.Area {
 }
 
 // checkKeys finds the variables that SDKs prefer to AWS_PROFILE.
-func (d *stanzaCheck) checkKeys(a *finding.Area) {
+func (d *StanzaCheck) checkKeys(a *finding.Area) {
 	if os.Getenv("AWS_WEB_IDENTITY_TOKEN_FILE") != "" && os.Getenv("AWS_ROLE_ARN") != "" {
 		a.Add(finding.Warn, "environment", "", "`unset AWS_WEB_IDENTITY_TOKEN_FILE AWS_ROLE_ARN`", "AWS_WEB_IDENTITY_TOKEN_FILE is set: the AWS CLI and SDKs use it instead of AWS_PROFILE")
 	}
 	if os.Getenv("AWS_ACCESS_KEY_ID") == "" {
 		return
 	}
-	if d.file != nil {
+	if d.File != nil {
 		for _, base := range d.basesOf() {
 			if base.Credentials != nil && base.Credentials.Environment {
 				next := ""
-				if d.only != nil {
-					next = fmt.Sprintf("`aws-accounts exec %s -- COMMAND` gives the command its session", d.only.Name)
+				if d.Only != nil {
+					next = fmt.Sprintf("`aws-accounts exec %s -- COMMAND` gives the command its session", d.Only.Name)
 				}
 				a.Add(finding.Note, "environment", "", next, "AWS_ACCESS_KEY_ID is set, where %s begins; programs use it instead of AWS_PROFILE", base.Name)
 				return

@@ -104,16 +104,16 @@ func TestBasesOf(t *testing.T) {
 	file := (&accounts.File{Accounts: []accounts.Account{
 		{Name: "a", RoleARN: "arn:aws:iam::987654321098:role/A"}, {Name: "b", RoleARN: "arn:aws:iam::987654321098:role/B"},
 	}}).Indexed()
-	if got := (&stanzaCheck{file: file}).basesOf(); len(got) != 1 || got[0].Name != "" {
+	if got := (&StanzaCheck{File: file}).basesOf(); len(got) != 1 || got[0].Name != "" {
 		t.Errorf("%v", got)
 	}
 	file = (&accounts.File{Accounts: []accounts.Account{
 		{Name: "one"}, {Name: "two"}, {Name: "a", Source: "two", RoleARN: "arn:aws:iam::987654321098:role/A"},
 	}}).Indexed()
-	if got := (&stanzaCheck{file: file}).basesOf(); len(got) != 2 {
+	if got := (&StanzaCheck{File: file}).basesOf(); len(got) != 2 {
 		t.Errorf("%v", got)
 	}
-	if got := (&stanzaCheck{file: file, only: &file.Accounts[2]}).basesOf(); len(got) != 1 || got[0].Name != "two" {
+	if got := (&StanzaCheck{File: file, Only: &file.Accounts[2]}).basesOf(); len(got) != 1 || got[0].Name != "two" {
 		t.Errorf("%v", got)
 	}
 }

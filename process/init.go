@@ -123,7 +123,7 @@ func (b *beginning) read(context.Context) (err error) {
 func (b *beginning) who(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
-	who, _, err := currentIdentity(ctx)
+	who, _, err := CurrentIdentity(ctx)
 	if err != nil {
 		if b.nobody = errors.Is(err, errNoneInUse); b.nobody {
 			fmt.Fprintf(b.out, "There are %s.\n", err)

@@ -57,9 +57,9 @@ func (r *Resolver) session(name string, look *version.AWS) *cache.Provider {
 	}
 }
 
-// fetchAs has the provider fetch what another account gives, and keep it as its own: what the user asked for once is what every
+// FetchAs has the provider fetch what another account gives, and keep it as its own: what the user asked for once is what every
 // caller is then handed.
-func (r *Resolver) fetchAs(provider *cache.Provider, other *accounts.Account) error {
+func (r *Resolver) FetchAs(provider *cache.Provider, other *accounts.Account) error {
 	plan, err := provider.Plan()
 	if err != nil {
 		return err

@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"time"
 
@@ -18,81 +17,12 @@ import (
 	"aws-accounts/internal/hint"
 	"aws-accounts/internal/place"
 	"aws-accounts/internal/route"
-	"aws-accounts/internal/tui"
-	"aws-accounts/process/protocol"
 )
-
-// Whoami is `aws-accounts whoami [NAME]`: who the credentials belong to, as AWS sees it.
-type Whoami struct {
-	Name string `arg:"" optional:"" help:"The account; without it, the AWS credentials in use here (AWS_PROFILE, environment)."`
-	JSON bool   `name:"json" help:"Write one JSON document."`
-}
-
-// Help is what --help says besides the flags.
-func (*Whoami) Help() string {
-	return `It asks AWS: GetCallerIdentity is allowed to everybody.
-
-  aws-accounts whoami           # whom the SDKs take you for here and now
-  aws-accounts whoami dev
-  aws-accounts whoami dev --json | jq -r .arn`
-}
-
-// Run asks AWS, since only AWS knows.
-func (c *Whoami) Run(r *Resolver, stdout io.Writer) error {
-	ctx, cancel := context.WithTimeout(context.Background(), protocol.AttemptLimit)
-	defer cancel()
-	var who Identity
-	var credentials aws.Credentials
-	var err error
-	if c.Name == "" {
-		who, credentials, err = currentIdentity(ctx)
-	} else {
-		who, credentials, err = r.identity(ctx, c.Name)
-	}
-	if err != nil {
-		return err
-	}
-
-	document := struct {
-		Account string `json:"account,omitempty"` // our name for it
-		Identity
-		Expiration *time.Time `json:"expiration,omitempty"`
-	}{c.Name, who, nil}
-	if credentials.CanExpire {
-		document.Expiration = aws.Time(credentials.Expires.UTC())
-	}
-	if c.JSON {
-		return tui.JSON(stdout, document, "")
-	}
-	fmt.Fprintf(stdout, "Account  %s\nARN      %s\nUser ID  %s\n", who.AccountID, who.ARN, who.UserID)
-	if credentials.CanExpire {
-		fmt.Fprintf(stdout, "Left     %s\n", tui.Left(credentials.Expires.Sub(r.Sessions.Now())))
-	}
-	return nil
-}
-
-// identity asks who the credentials that the account called name hands out belong to.
-func (r *Resolver) identity(ctx context.Context, name string) (Identity, aws.Credentials, error) {
-	_, a, err := r.account(name)
-	if err != nil {
-		return Identity{}, aws.Credentials{}, err
-	}
-	credentials, err := r.Session(a.Name).Retrieve(ctx)
-	if err != nil {
-		return Identity{}, aws.Credentials{}, err
-	}
-	hop, err := route.HopOf(a, "")
-	if err != nil {
-		return Identity{}, aws.Credentials{}, err
-	}
-	who, err := NewClient(hop, Static(credentials), false, r.Report(a.Name)).Whoami(ctx)
-	return who, credentials, Explain(err, a)
-}
 
 var errNoneInUse = errors.New("no AWS credentials in use here")
 
-// currentIdentity asks who the credentials belong to that an SDK would use here and now.
-func currentIdentity(ctx context.Context) (Identity, aws.Credentials, error) {
+// CurrentIdentity asks who the credentials belong to that an SDK would use here and now.
+func CurrentIdentity(ctx context.Context) (Identity, aws.Credentials, error) {
 	routes, err := route.Read()
 	if err != nil {
 		return Identity{}, aws.Credentials{}, err
@@ -163,7 +93,7 @@ func Current(ctx context.Context) (accountID string, err error) {
 			return "", errors.New("the profile in use calls aws-accounts itself")
 		}
 	}
-	who, _, err := currentIdentity(ctx)
+	who, _, err := CurrentIdentity(ctx)
 	if err == nil && who.AccountID == "" {
 		err = errors.New("AWS didn't say which account this is")
 	}

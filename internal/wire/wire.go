@@ -49,7 +49,7 @@ type Dependencies struct {
 	Asker    func() (*ask.Asker, error)
 	Locks    func() (accounts.Locks, error)
 	Forget   func() (accounts.Forget, error)
-	Spelling func() (cache.Spelling, error)
+	Spelling func() (Spelling, error)
 }
 
 // New returns the dependencies as f asks for them. f is read when they are made.
@@ -105,7 +105,7 @@ func New(f *Flags) *Dependencies {
 	d.Program = func() (*accounts.Program, error) { return newProgram(f) }
 	d.Asker = func() (*ask.Asker, error) { return newAsker(f), nil }
 	d.Locks = func() (accounts.Locks, error) { return accounts.Locks(known(place.Locks())), nil }
-	d.Spelling = func() (cache.Spelling, error) {
+	d.Spelling = func() (Spelling, error) {
 		r, err := d.Reader()
 		return func(name string) (string, error) {
 			file, broken := r.File()

@@ -1,4 +1,4 @@
-package process
+package session
 
 import (
 	"context"
@@ -18,6 +18,7 @@ import (
 	"aws-accounts/internal/hint"
 	"aws-accounts/internal/partitions"
 	"aws-accounts/internal/route"
+	"aws-accounts/process"
 )
 
 // consoleSite is where a partition's console is, and where one signs in to it.
@@ -51,13 +52,13 @@ func newConsoleSite(partition, region, service string, settings *route.Settings)
 // is, the zero time if that isn't known. The link is a secret.
 //
 // Source: https://docs.aws.amazon.com/IAM/latest/UserGuide/id_roles_providers_enable-console-custom-url.html
-func (r *Resolver) signinLink(ctx context.Context, file *accounts.File, a *accounts.Account, site *consoleSite, duration time.Duration) (string, time.Time, error) {
+func signinLink(ctx context.Context, r *process.Resolver, file *accounts.File, a *accounts.Account, site *consoleSite, duration time.Duration) (string, time.Time, error) {
 	credentials, err := r.Session(a.Name).Retrieve(ctx)
 	if err != nil {
 		return "", time.Time{}, err
 	}
 	if a.IsBase() {
-		if err := r.mustBeRole(ctx, file, a, credentials); err != nil {
+		if err := mustBeRole(ctx, r, file, a, credentials); err != nil {
 			return "", time.Time{}, err
 		}
 	}
@@ -74,16 +75,16 @@ func (r *Resolver) signinLink(ctx context.Context, file *accounts.File, a *accou
 	case errors.Is(err, errNotFederated):
 		return "", time.Time{}, hint.New(fmt.Errorf("%s: %w", a.Name, err), "`aws-accounts assume %s --refresh`, then try again", a.Name)
 	case err != nil:
-		return "", time.Time{}, Explain(err, a)
+		return "", time.Time{}, process.Explain(err, a)
 	}
 	login := url.Values{"Action": {"login"}, "Destination": {site.destination}, "SigninToken": {token}}
 	return site.federation + "?" + login.Encode(), until, nil
 }
 
 // mustBeRole tells a base account whose credentials are a user's from one that begins with a role's, as on an instance.
-func (r *Resolver) mustBeRole(ctx context.Context, file *accounts.File, a *accounts.Account, credentials aws.Credentials) error {
+func mustBeRole(ctx context.Context, r *process.Resolver, file *accounts.File, a *accounts.Account, credentials aws.Credentials) error {
 	if credentials.SessionToken != "" {
-		who, _, err := r.identity(ctx, a.Name)
+		who, _, err := identity(ctx, r, a.Name)
 		if err != nil {
 			return err
 		}

@@ -1,4 +1,4 @@
-package cache
+package session
 
 import (
 	"context"
@@ -9,8 +9,10 @@ import (
 	"slices"
 	"strings"
 
+	"aws-accounts/cache"
 	"aws-accounts/internal/hint"
 	"aws-accounts/internal/tui"
+	"aws-accounts/internal/wire"
 )
 
 // Clear is `aws-accounts clear [NAME…]`: forgets sessions.
@@ -29,13 +31,9 @@ func (*Clear) Help() string {
   aws-accounts clear --all`
 }
 
-// Spelling is an account's name as the accounts file has it. The error is for what is no account's name, which may have been
-// a slip of the pen; it is nil where that can't be told.
-type Spelling func(name string) (string, error)
-
 // Run removes the items and says which. An account without a session is as good as cleared; what is neither an account's
 // name nor a session's fails in the end.
-func (c *Clear) Run(s *Sessions, spelling Spelling, stdout io.Writer) error {
+func (c *Clear) Run(s *cache.Sessions, spelling wire.Spelling, stdout io.Writer) error {
 	ctx := context.Background()
 	names := c.Names
 	switch {
@@ -44,10 +42,10 @@ func (c *Clear) Run(s *Sessions, spelling Spelling, stdout io.Writer) error {
 	case len(names) > 0 && (c.All || c.Expired):
 		return hint.Usage(errors.New("either names, or --expired or --all"), "for example `aws-accounts clear --expired`")
 	}
-	items := s.itemsRefreshedHere(names)
+	items := s.ItemsRefreshedHere(names)
 	if len(names) == 0 {
 		var err error
-		if items, err = s.items(ctx); err != nil {
+		if items, err = s.Items(ctx); err != nil {
 			return err
 		}
 		names = slices.Sorted(maps.Keys(items))
@@ -57,11 +55,11 @@ func (c *Clear) Run(s *Sessions, spelling Spelling, stdout io.Writer) error {
 	for _, name := range names {
 		forgotten := false
 		for _, key := range items[strings.ToLower(name)] {
-			if c.Expired && s.useful(ctx, name, key) {
+			if c.Expired && s.Useful(ctx, name, key) {
 				continue
 			}
 			err := s.Keychain.Remove(ctx, key)
-			if err != nil && !errors.Is(err, ErrNotFound) {
+			if err != nil && !errors.Is(err, cache.ErrNotFound) {
 				return err
 			}
 			forgotten = forgotten || err == nil

@@ -1,4 +1,4 @@
-package process
+package session
 
 import (
 	"context"
@@ -16,6 +16,7 @@ import (
 	"aws-accounts/internal/pattern"
 	"aws-accounts/internal/route"
 	"aws-accounts/internal/tui"
+	"aws-accounts/process"
 	"aws-accounts/process/protocol"
 )
 
@@ -46,8 +47,8 @@ The console is for roles: AWS doesn't sign in a base account whose credentials a
 }
 
 // Run gets the link and opens it, or prints it.
-func (c *Console) Run(r *Resolver, stdout io.Writer) error {
-	file, a, err := r.account(c.Name)
+func (c *Console) Run(r *process.Resolver, stdout io.Writer) error {
+	file, a, err := account(r, c.Name)
 	if err != nil {
 		return err
 	}
@@ -69,7 +70,7 @@ func (c *Console) Run(r *Resolver, stdout io.Writer) error {
 
 	ctx, cancel := context.WithTimeout(context.Background(), protocol.AttemptLimit)
 	defer cancel()
-	link, until, err := r.signinLink(ctx, file, a, site, time.Duration(c.Duration))
+	link, until, err := signinLink(ctx, r, file, a, site, time.Duration(c.Duration))
 	if err != nil {
 		return err
 	}

@@ -1,4 +1,4 @@
-package process
+package session
 
 import (
 	"bytes"
@@ -18,18 +18,19 @@ import (
 	"aws-accounts/internal/pattern"
 	"aws-accounts/internal/place"
 	"aws-accounts/internal/tui"
+	"aws-accounts/process"
 )
 
-// StatusLine is `aws-accounts status [NAME…]`: which account is in use and how long its session lasts, for a shell's prompt.
+// Status is `aws-accounts status [NAME…]`: which account is in use and how long its session lasts, for a shell's prompt.
 // It reads the stanza and one keychain item at most, asks nobody, and waits for nothing; only after a change of the files, until the
 // account's next call, they are parsed.
-type StatusLine struct {
+type Status struct {
 	Names  []string `arg:"" optional:"" name:"name" help:"The accounts (default: the one that SDKs use here)."`
 	Format string   `help:"What to write for each." default:"{{.Name}} {{.Left}}" placeholder:"TEMPLATE"`
 }
 
 // Help is what --help says besides the flags.
-func (*StatusLine) Help() string {
+func (*Status) Help() string {
 	return `Without NAME it is about what SDKs use here: the account of exec or env where AWS_ACCESS_KEY_ID is set, else that of
 AWS_PROFILE. It writes nothing where they use none of ours.
 
@@ -49,7 +50,7 @@ The keychain is never unlocked for it, and a slow one is given up on after a qua
 const keychainGlance = 250 * time.Millisecond
 
 // Run writes a line for each account.
-func (c *StatusLine) Run(resolving Resolving, stdout io.Writer) error {
+func (c *Status) Run(resolving process.Resolving, stdout io.Writer) error {
 	if err := checkFormat(c.Format); err != nil {
 		return err
 	}
@@ -146,10 +147,10 @@ type status struct {
 	Minutes                  int
 }
 
-func (s *status) look(ctx context.Context, r *Resolver) {
+func (s *status) look(ctx context.Context, r *process.Resolver) {
 	session, err := r.Sessions.Load(ctx, s.Name)
 	now := r.Sessions.Now()
-	if err == nil && session.Valid(now) && !HandedOut(r.Accounts)(session) {
+	if err == nil && session.Valid(now) && !process.HandedOut(r.Accounts)(session) {
 		err = cache.ErrNotFound
 	}
 	switch {

@@ -1,8 +1,7 @@
-package process
+package session
 
 import (
 	"cmp"
-	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -10,14 +9,12 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
-	"time"
 
 	"github.com/alecthomas/kong"
-	"github.com/aws/aws-sdk-go-v2/aws"
 
 	"aws-accounts/internal/hint"
 	"aws-accounts/internal/route"
-	"aws-accounts/process/protocol"
+	"aws-accounts/process"
 )
 
 // Exec is `aws-accounts exec NAME -- CMD…`: a command with exactly this account's credentials in its environment.
@@ -51,7 +48,7 @@ const (
 )
 
 // Run looks for the command first: nobody should type an MFA code for a slip of the pen.
-func (c *Exec) Run(ctx *kong.Context, r *Resolver) error {
+func (c *Exec) Run(ctx *kong.Context, r *process.Resolver) error {
 	name, argv := c.split(ctx.Args)
 	if len(argv) == 0 || argv[0] == "" {
 		return hint.Usage(errors.New("which command?"), "`aws-accounts exec %s -- COMMAND`", cmp.Or(name, "NAME"))
@@ -60,7 +57,7 @@ func (c *Exec) Run(ctx *kong.Context, r *Resolver) error {
 	if err != nil {
 		return err
 	}
-	session, err := r.open(name)
+	session, err := open(r, name)
 	if err != nil {
 		return err
 	}
@@ -98,64 +95,6 @@ func (c *Exec) serve(session *session, path string, argv []string) error {
 	// The SDKs ask the endpoint last of all: a default profile with credentials of its own would win.
 	variables = append(variables, variable{"AWS_CONFIG_FILE", os.DevNull}, variable{"AWS_SHARED_CREDENTIALS_FILE", os.DevNull})
 	return runChild(path, argv, childEnvironment(os.Environ(), variables))
-}
-
-// session is an account whose credentials have been had once.
-type session struct {
-	resolver *Resolver
-	name     string // as the accounts file writes it
-	region   string // "" if neither the account nor the defaults name one
-	roleARN  string
-	first    aws.Credentials
-}
-
-// open gets the credentials of the account called name, so that what keeps them away shows before anything is started.
-func (r *Resolver) open(name string) (*session, error) {
-	_, a, err := r.account(name)
-	if err != nil {
-		return nil, err
-	}
-	s := &session{resolver: r, name: a.Name, region: route.ProfileRegion(a), roleARN: a.RoleARN}
-	if s.roleARN == "" {
-		s.roleARN = a.Way().RoleARN
-	}
-	s.first, err = s.retrieve(context.Background())
-	return s, err
-}
-
-func (s *session) retrieve(ctx context.Context) (aws.Credentials, error) {
-	ctx, cancel := context.WithTimeout(ctx, protocol.AttemptLimit)
-	defer cancel()
-	return s.resolver.Session(s.name).Retrieve(ctx)
-}
-
-// variables are those that go with the credentials, in whichever way these are handed over.
-func (s *session) variables() []variable {
-	return append([]variable{{"AWS_ACCOUNTS_NAME", s.name}}, regionVariables(s.region)...)
-}
-
-// regionVariables names both, as SDKs differ in which they read.
-func regionVariables(region string) []variable {
-	if region == "" {
-		return nil
-	}
-	return []variable{{"AWS_REGION", region}, {"AWS_DEFAULT_REGION", region}}
-}
-
-// credentialVariables are what SDKs read credentials from. botocore takes AWS_CREDENTIAL_EXPIRATION and then says that
-// the session is over, instead of AWS's "invalid token".
-func credentialVariables(c aws.Credentials) []variable {
-	all := []variable{{"AWS_ACCESS_KEY_ID", c.AccessKeyID}, {"AWS_SECRET_ACCESS_KEY", c.SecretAccessKey}}
-	if c.SessionToken != "" {
-		all = append(all, variable{"AWS_SESSION_TOKEN", c.SessionToken})
-	}
-	if c.CanExpire {
-		all = append(all, variable{"AWS_CREDENTIAL_EXPIRATION", c.Expires.UTC().Format(time.RFC3339)})
-	}
-	if c.AccountID != "" {
-		all = append(all, variable{"AWS_ACCOUNT_ID", c.AccountID})
-	}
-	return all
 }
 
 func findCommand(name string) (string, error) {

@@ -1,4 +1,4 @@
-package process
+package session
 
 import (
 	"errors"
@@ -10,6 +10,7 @@ import (
 	"aws-accounts/internal/hint"
 	"aws-accounts/internal/route"
 	"aws-accounts/internal/tui"
+	"aws-accounts/process"
 )
 
 // Env is `aws-accounts env NAME`: the credentials as variables, for a shell or a file.
@@ -39,7 +40,7 @@ region; what they were before doesn't come back.`
 
 // Run writes one statement per variable. What it unsets and sets is the same for every account of a kind, whatever the
 // environment it runs in, as the output may be meant for another shell. Only --unset looks whether the region here is ours.
-func (c *Env) Run(r *Resolver, stdout io.Writer, stderr tui.Stderr) error {
+func (c *Env) Run(r *process.Resolver, stdout io.Writer, stderr tui.Stderr) error {
 	write, err := c.writer()
 	if err != nil {
 		return err
@@ -50,7 +51,7 @@ func (c *Env) Run(r *Resolver, stdout io.Writer, stderr tui.Stderr) error {
 	case c.Unset:
 		return write(stdout, slices.Concat(given, rivals, regionGiven(r)), nil)
 	}
-	session, err := r.open(c.Name)
+	session, err := open(r, c.Name)
 	if err != nil {
 		return err
 	}
@@ -69,7 +70,7 @@ func (c *Env) Run(r *Resolver, stdout io.Writer, stderr tui.Stderr) error {
 }
 
 // regionGiven are the variables that have the region of the account whose variables this process has.
-func regionGiven(r *Resolver) (names []string) {
+func regionGiven(r *process.Resolver) (names []string) {
 	name := os.Getenv("AWS_ACCOUNTS_NAME")
 	file, err := r.Accounts.File()
 	if name == "" || err != nil {

@@ -1,4 +1,4 @@
-package process
+package session
 
 import (
 	"context"
@@ -8,6 +8,7 @@ import (
 	"aws-accounts/accounts"
 	"aws-accounts/internal/hint"
 	"aws-accounts/internal/tui"
+	"aws-accounts/process"
 	"aws-accounts/process/protocol"
 )
 
@@ -32,8 +33,8 @@ MFA question before they start, or a session that lasts longer.
 }
 
 // Run gets the session and says when it expires, and what has SDKs use another.
-func (c *Assume) Run(r *Resolver, program *accounts.Program, flags hint.Flags, stdout io.Writer, stderr tui.Stderr) error {
-	file, a, err := r.account(c.Name)
+func (c *Assume) Run(r *process.Resolver, program *accounts.Program, flags hint.Flags, stdout io.Writer, stderr tui.Stderr) error {
+	file, a, err := account(r, c.Name)
 	if err != nil {
 		return err
 	}
@@ -49,7 +50,7 @@ func (c *Assume) Run(r *Resolver, program *accounts.Program, flags hint.Flags, s
 		// The account's own fingerprint stays: what the user asked for here is what every caller is then handed.
 		longer := *a
 		longer.Duration = c.Duration
-		if err := r.fetchAs(session, &longer); err != nil {
+		if err := r.FetchAs(session, &longer); err != nil {
 			return err
 		}
 	}
@@ -69,7 +70,7 @@ func (c *Assume) Run(r *Resolver, program *accounts.Program, flags hint.Flags, s
 	if session.Unkept != nil {
 		fmt.Fprintf(stdout, "warning: the session is not kept, so every command gets one of its own: %s\n", session.Unkept)
 	}
-	profile, inTheWay := (&stanzaCheck{program: program, file: file, only: a}).usable()
+	profile, inTheWay := (&process.StanzaCheck{Program: program, File: file, Only: a}).Usable()
 	if _, err := fmt.Fprintf(stdout, "\n  export AWS_PROFILE=%s\n", profile); err != nil {
 		return err
 	}

@@ -1,4 +1,4 @@
-package process
+package session
 
 import (
 	"context"
@@ -8,10 +8,11 @@ import (
 	"aws-accounts/accounts"
 	"aws-accounts/internal/ask"
 	"aws-accounts/internal/hint"
+	"aws-accounts/process"
 )
 
 // account finds the account of that name. Without a name the person chooses one at the terminal.
-func (r *Resolver) account(name string) (*accounts.File, *accounts.Account, error) {
+func account(r *process.Resolver, name string) (*accounts.File, *accounts.Account, error) {
 	file, err := r.Accounts.File()
 	if err != nil {
 		return nil, nil, err

@@ -1,4 +1,4 @@
-package process
+package session
 
 import (
 	"context"
@@ -11,6 +11,7 @@ import (
 	"aws-accounts/internal/hint"
 	"aws-accounts/internal/private"
 	"aws-accounts/internal/tui"
+	"aws-accounts/process"
 )
 
 // Serve is `aws-accounts serve NAME`: container credentials on the loopback address, until it is ended.
@@ -39,7 +40,7 @@ The accounts file is read once, at the start.`
 }
 
 // Run says where the endpoint is once it answers, and serves until it's interrupted, which is success.
-func (c *Serve) Run(r *Resolver, stdout io.Writer, stderr tui.Stderr) error {
+func (c *Serve) Run(r *process.Resolver, stdout io.Writer, stderr tui.Stderr) error {
 	write, err := c.writer()
 	if err != nil {
 		return err
@@ -49,7 +50,7 @@ func (c *Serve) Run(r *Resolver, stdout io.Writer, stderr tui.Stderr) error {
 	if token != "" && !goodToken(token) {
 		return hint.New(fmt.Errorf("%s must be at least %d letters, digits or . _ + / = -", private.ServeToken, leastToken), "make one with `openssl rand -hex 32`")
 	}
-	session, err := r.open(c.Name)
+	session, err := open(r, c.Name)
 	if err != nil {
 		return err
 	}

@@ -1,0 +1,74 @@
+// Package session is the commands that get, use, show and forget the session of an account: assume, exec, env, console, serve,
+// status, whoami and clear.
+//
+// Invariant: what they start gets the credentials of this account, and nothing that selects other ones.
+package session
+
+import (
+	"context"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+
+	"aws-accounts/internal/route"
+	"aws-accounts/process"
+	"aws-accounts/process/protocol"
+)
+
+// session is an account whose credentials have been had once.
+type session struct {
+	resolver *process.Resolver
+	name     string // as the accounts file writes it
+	region   string // "" if neither the account nor the defaults name one
+	roleARN  string
+	first    aws.Credentials
+}
+
+func (s *session) retrieve(ctx context.Context) (aws.Credentials, error) {
+	ctx, cancel := context.WithTimeout(ctx, protocol.AttemptLimit)
+	defer cancel()
+	return s.resolver.Session(s.name).Retrieve(ctx)
+}
+
+// variables are those that go with the credentials, in whichever way these are handed over.
+func (s *session) variables() []variable {
+	return append([]variable{{"AWS_ACCOUNTS_NAME", s.name}}, regionVariables(s.region)...)
+}
+
+// open gets the credentials of the account called name, so that what keeps them away shows before anything is started.
+func open(r *process.Resolver, name string) (*session, error) {
+	_, a, err := account(r, name)
+	if err != nil {
+		return nil, err
+	}
+	s := &session{resolver: r, name: a.Name, region: route.ProfileRegion(a), roleARN: a.RoleARN}
+	if s.roleARN == "" {
+		s.roleARN = a.Way().RoleARN
+	}
+	s.first, err = s.retrieve(context.Background())
+	return s, err
+}
+
+// regionVariables names both, as SDKs differ in which they read.
+func regionVariables(region string) []variable {
+	if region == "" {
+		return nil
+	}
+	return []variable{{"AWS_REGION", region}, {"AWS_DEFAULT_REGION", region}}
+}
+
+// credentialVariables are what SDKs read credentials from. botocore takes AWS_CREDENTIAL_EXPIRATION and then says that
+// the session is over, instead of AWS's "invalid token".
+func credentialVariables(c aws.Credentials) []variable {
+	all := []variable{{"AWS_ACCESS_KEY_ID", c.AccessKeyID}, {"AWS_SECRET_ACCESS_KEY", c.SecretAccessKey}}
+	if c.SessionToken != "" {
+		all = append(all, variable{"AWS_SESSION_TOKEN", c.SessionToken})
+	}
+	if c.CanExpire {
+		all = append(all, variable{"AWS_CREDENTIAL_EXPIRATION", c.Expires.UTC().Format(time.RFC3339)})
+	}
+	if c.AccountID != "" {
+		all = append(all, variable{"AWS_ACCOUNT_ID", c.AccountID})
+	}
+	return all
+}

@@ -1,0 +1,82 @@
+package session
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+
+	"aws-accounts/internal/route"
+	"aws-accounts/internal/tui"
+	"aws-accounts/process"
+	"aws-accounts/process/protocol"
+)
+
+// Whoami is `aws-accounts whoami [NAME]`: who the credentials belong to, as AWS sees it.
+type Whoami struct {
+	Name string `arg:"" optional:"" help:"The account; without it, the AWS credentials in use here (AWS_PROFILE, environment)."`
+	JSON bool   `name:"json" help:"Write one JSON document."`
+}
+
+// Help is what --help says besides the flags.
+func (*Whoami) Help() string {
+	return `It asks AWS: GetCallerIdentity is allowed to everybody.
+
+  aws-accounts whoami           # whom the SDKs take you for here and now
+  aws-accounts whoami dev
+  aws-accounts whoami dev --json | jq -r .arn`
+}
+
+// Run asks AWS, since only AWS knows.
+func (c *Whoami) Run(r *process.Resolver, stdout io.Writer) error {
+	ctx, cancel := context.WithTimeout(context.Background(), protocol.AttemptLimit)
+	defer cancel()
+	var who process.Identity
+	var credentials aws.Credentials
+	var err error
+	if c.Name == "" {
+		who, credentials, err = process.CurrentIdentity(ctx)
+	} else {
+		who, credentials, err = identity(ctx, r, c.Name)
+	}
+	if err != nil {
+		return err
+	}
+
+	document := struct {
+		Account string `json:"account,omitempty"` // our name for it
+		process.Identity
+		Expiration *time.Time `json:"expiration,omitempty"`
+	}{c.Name, who, nil}
+	if credentials.CanExpire {
+		document.Expiration = aws.Time(credentials.Expires.UTC())
+	}
+	if c.JSON {
+		return tui.JSON(stdout, document, "")
+	}
+	fmt.Fprintf(stdout, "Account  %s\nARN      %s\nUser ID  %s\n", who.AccountID, who.ARN, who.UserID)
+	if credentials.CanExpire {
+		fmt.Fprintf(stdout, "Left     %s\n", tui.Left(credentials.Expires.Sub(r.Sessions.Now())))
+	}
+	return nil
+}
+
+// identity asks who the credentials that the account called name hands out belong to.
+func identity(ctx context.Context, r *process.Resolver, name string) (process.Identity, aws.Credentials, error) {
+	_, a, err := account(r, name)
+	if err != nil {
+		return process.Identity{}, aws.Credentials{}, err
+	}
+	credentials, err := r.Session(a.Name).Retrieve(ctx)
+	if err != nil {
+		return process.Identity{}, aws.Credentials{}, err
+	}
+	hop, err := route.HopOf(a, "")
+	if err != nil {
+		return process.Identity{}, aws.Credentials{}, err
+	}
+	who, err := process.NewClient(hop, process.Static(credentials), false, r.Report(a.Name)).Whoami(ctx)
+	return who, credentials, process.Explain(err, a)
+}

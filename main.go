@@ -17,6 +17,7 @@ import (
 	"github.com/alecthomas/kong"
 
 	"aws-accounts/accounts"
+	"aws-accounts/internal/command/doctor"
 	"aws-accounts/internal/command/log"
 	"aws-accounts/internal/command/role"
 	"aws-accounts/internal/command/session"
@@ -55,7 +56,7 @@ type grammar struct {
 	SSO        signin.Command         `cmd:"" name:"sso" help:"Identity Center: sign in and out."`
 	Role       role.Command           `cmd:"" help:"The IAM roles that accounts are entered through: make, show, delete."`
 	Status     session.Status         `cmd:"" help:"Show the account in use and its time left, for a prompt."`
-	Doctor     process.Doctor         `cmd:"" help:"Check the whole way from a profile to AWS, and say what to do."`
+	Doctor     doctor.Command         `cmd:"" help:"Check the whole way from a profile to AWS, and say what to do."`
 	Clear      session.Clear          `cmd:"" help:"Forget sessions."`
 	Log        log.Command            `cmd:"" help:"Show the attempts to obtain credentials."`
 	Process    process.Command        `cmd:"" help:"Write an account's credentials as JSON, for credential_process."`

@@ -252,9 +252,9 @@ func machineHost(host string) bool {
 
 // newSTS is a client of STS with the settings of a hop, in a partition.
 func newSTS(s *route.Settings, partition string, provider aws.CredentialsProvider, failFast bool) *sts.Client {
-	return stsOf(s.Config(partition, provider, failFast), s)
+	return STSOf(s.Config(partition, provider, failFast), s)
 }
 
-func stsOf(cfg aws.Config, s *route.Settings) *sts.Client {
+func STSOf(cfg aws.Config, s *route.Settings) *sts.Client {
 	return sts.NewFromConfig(cfg, func(o *sts.Options) { o.Region = s.STSRegion(o.Region) })
 }

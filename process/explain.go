@@ -49,7 +49,7 @@ func Explain(err error, a *accounts.Account, rows ...Row) error {
 	if ours := hint.From(err); ours != nil {
 		return ours
 	}
-	v := newVerdict(err, a)
+	v := NewVerdict(err, a)
 	if v.code == "" || v.code == "UnknownError" { // the SDK's name for what isn't in AWS's form
 		return v.unanswered()
 	}
@@ -83,7 +83,7 @@ func (v Verdict) permission() string {
 func (v Verdict) role() string {
 	return cmp.Or(v.resource, v.a.RoleARN, v.base.Way().RoleARN, "its role")
 }
-func (v Verdict) conditions() string { return conditions(v.a) }
+func (v Verdict) conditions() string { return Conditions(v.a) }
 func (v Verdict) device() string     { return mfaOwner(v.a).MFASerial }
 func (v Verdict) clock() string      { return skew(v.err) }
 func (v Verdict) status() string     { return fmt.Sprint(answerOf(v.err).StatusCode) }
@@ -143,8 +143,8 @@ func (v Verdict) trustee() string {
 	return v.source()
 }
 
-// conditions are those that a role's trust policy often has.
-func conditions(a *accounts.Account) string {
+// Conditions are those that a role's trust policy often has.
+func Conditions(a *accounts.Account) string {
 	with := ""
 	if a.ExternalID != "" {
 		with = " with this external ID"
@@ -171,8 +171,8 @@ func (v Verdict) checks() string {
 	return fmt.Sprintf("`aws-accounts doctor %s` checks both", v.Word())
 }
 
-// isUnexplained reports whether AWS has denied to assume the role without saying which policy it is.
-func (v Verdict) isUnexplained() bool {
+// IsUnexplained reports whether AWS has denied to assume the role without saying which policy it is.
+func (v Verdict) IsUnexplained() bool {
 	return Row{Codes: CodesDenied, When: Verdict.isAssuming}.matches(v) && v.becauseText == ""
 }
 
@@ -255,7 +255,7 @@ func requestID(err error) string {
 func skew(err error) string {
 	if response := answerOf(err); response != nil {
 		if date, err := http.ParseTime(response.Header.Get("Date")); err == nil {
-			return offBy(time.Since(date))
+			return OffBy(time.Since(date))
 		}
 	}
 	return "off"

@@ -82,7 +82,7 @@ func (m *MFA) code(ctx context.Context, a *accounts.Account, account, complaint 
 		return code, complaint == "", err
 	}
 	for {
-		code, err = m.Asker.Secret(ctx, fmt.Sprintf("%sMFA code of %s for %s", complaint, device(a.MFASerial), account))
+		code, err = m.Asker.Secret(ctx, fmt.Sprintf("%sMFA code of %s for %s", complaint, Device(a.MFASerial), account))
 		if err != nil {
 			return "", false, m.explainNoCode(err, a, account)
 		}
@@ -154,8 +154,8 @@ type alone struct{ message string }
 func (a alone) Error() string        { return a.message }
 func (a alone) Is(target error) bool { return target == cache.ErrAlone }
 
-// device is the part of a serial that a person knows the device by.
-func device(serial string) string {
+// Device is the part of a serial that a person knows the device by.
+func Device(serial string) string {
 	if !strings.HasPrefix(serial, "arn:") {
 		return serial
 	}

@@ -33,7 +33,7 @@ var (
 		`|because (?:no|the) [A-Za-z -]+ allows the [\w-]+:\w+ action`)
 )
 
-func newVerdict(err error, a *accounts.Account) Verdict {
+func NewVerdict(err error, a *accounts.Account) Verdict {
 	v := Verdict{a: a, base: a.Chain()[0], name: cmp.Or(a.Name, "the base account"), file: a.File().Path, err: err}
 	for inner := err; ; { // an operation may fail because the one for its credentials did
 		operation, ok := errors.AsType[*smithy.OperationError](inner)

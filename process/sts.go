@@ -39,14 +39,14 @@ type Identity struct {
 // NewClient returns a client of STS for one hop.
 func NewClient(hop *route.Hop, provider aws.CredentialsProvider, failFast bool, report func(error)) *Client {
 	cfg := hop.Settings.Config(hop.Partition, provider, failFast)
-	return &Client{hop: hop, Config: cfg, sts: stsOf(cfg, &hop.Settings), failFast: failFast, report: report}
+	return &Client{hop: hop, Config: cfg, sts: STSOf(cfg, &hop.Settings), failFast: failFast, report: report}
 }
 
 // Through returns a client whose calls go through what change makes of its configuration.
 func (c *Client) Through(change func(aws.Config) aws.Config) *Client {
 	changed := *c
 	changed.Config = change(c.Config)
-	changed.sts = stsOf(changed.Config, &c.hop.Settings)
+	changed.sts = STSOf(changed.Config, &c.hop.Settings)
 	return &changed
 }
 
@@ -150,7 +150,7 @@ func credentialsOf(answer *types.Credentials, meta middleware.Metadata, report f
 	}
 	expires := *answer.Expiration
 	if skew, ok := awsmiddleware.GetAttemptSkew(meta); ok && skew.Abs() > time.Minute {
-		report(errors.New("this computer's clock is " + offBy(-skew)))
+		report(errors.New("this computer's clock is " + OffBy(-skew)))
 		expires = expires.Add(-max(skew, 0))
 	}
 	return aws.Credentials{
@@ -162,8 +162,8 @@ func credentialsOf(answer *types.Credentials, meta middleware.Metadata, report f
 	}, nil
 }
 
-// offBy says how far the clock is ahead of AWS's, or behind.
-func offBy(ahead time.Duration) string {
+// OffBy says how far the clock is ahead of AWS's, or behind.
+func OffBy(ahead time.Duration) string {
 	if ahead < 0 {
 		return fmt.Sprintf("%s behind AWS's", accounts.Duration((-ahead).Round(time.Minute)))
 	}

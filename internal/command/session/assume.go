@@ -7,6 +7,7 @@ import (
 
 	"aws-accounts/accounts"
 	"aws-accounts/internal/hint"
+	"aws-accounts/internal/stanza"
 	"aws-accounts/internal/tui"
 	"aws-accounts/process"
 	"aws-accounts/process/protocol"
@@ -70,7 +71,7 @@ func (c *Assume) Run(r *process.Resolver, program *accounts.Program, flags hint.
 	if session.Unkept != nil {
 		fmt.Fprintf(stdout, "warning: the session is not kept, so every command gets one of its own: %s\n", session.Unkept)
 	}
-	profile, inTheWay := (&process.StanzaCheck{Program: program, File: file, Only: a}).Usable()
+	profile, inTheWay := (&stanza.Check{Program: program, File: file, Only: a}).Usable()
 	if _, err := fmt.Fprintf(stdout, "\n  export AWS_PROFILE=%s\n", profile); err != nil {
 		return err
 	}

@@ -1,4 +1,4 @@
-package process
+package doctor
 
 import (
 	"errors"
@@ -16,6 +16,7 @@ import (
 	"aws-accounts/internal/pattern"
 	"aws-accounts/internal/place"
 	"aws-accounts/internal/tui"
+	"aws-accounts/process"
 )
 
 // checkAccountsFile reads the file. With --fix it first takes from others the right to change it.
@@ -139,19 +140,19 @@ func (d *checkup) checkLeftovers(a *finding.Area, state string) {
 
 // checkLog says what `process` had no other way to say, as callers show its messages to nobody.
 func (d *checkup) checkLog(a *finding.Area) {
-	if _, err := ReadLog(d.log.Path); err != nil {
+	if _, err := process.ReadLog(d.log.Path); err != nil {
 		a.Add(finding.Warn, "log", "", "", "the access log can't be read: %s", hint.WithoutPath(err))
 		return
 	}
 	times := map[string]int{}
-	var kinds []Entry // the latest of each, oldest first
-	last := map[string]Entry{}
+	var kinds []process.Entry // the latest of each, oldest first
+	last := map[string]process.Entry{}
 	for _, e := range d.entries {
 		if d.log.Now().Sub(e.Time) > 24*time.Hour {
 			continue
 		}
 		switch e.Outcome {
-		case OutcomeTrouble:
+		case process.OutcomeTrouble:
 			for i := range kinds {
 				if kinds[i].Error == e.Error {
 					kinds = append(kinds[:i], kinds[i+1:]...)
@@ -180,7 +181,7 @@ func (d *checkup) checkLog(a *finding.Area) {
 	}
 	failing := 0
 	for name, e := range last {
-		if e.Outcome != OutcomeOK && (d.Only == nil || strings.EqualFold(d.Only.Name, name)) {
+		if e.Outcome != process.OutcomeOK && (d.Only == nil || strings.EqualFold(d.Only.Name, name)) {
 			if failing++; d.Only != nil {
 				a.Add(finding.Warn, "log-failure", e.Account, "", "the last attempt failed at %s: %s", e.Time.Local().Format("15:04"), strings.TrimPrefix(e.Error, e.Account+": "))
 			}

@@ -1,4 +1,4 @@
-package process
+package doctor
 
 import (
 	"errors"
@@ -9,6 +9,7 @@ import (
 	"aws-accounts/accounts"
 	"aws-accounts/internal/finding"
 	"aws-accounts/internal/tui"
+	"aws-accounts/process"
 )
 
 // What doctor shows fits the screen, and what is to be typed stays in one piece where it fits.
@@ -99,30 +100,11 @@ func TestPolicySource(t *testing.T) {
 	}
 }
 
-// Of many accounts each base account is looked at once, and of one that begins at no account of the file, the implicit one.
-func TestBasesOf(t *testing.T) {
-	file := (&accounts.File{Accounts: []accounts.Account{
-		{Name: "a", RoleARN: "arn:aws:iam::987654321098:role/A"}, {Name: "b", RoleARN: "arn:aws:iam::987654321098:role/B"},
-	}}).Indexed()
-	if got := (&StanzaCheck{File: file}).basesOf(); len(got) != 1 || got[0].Name != "" {
-		t.Errorf("%v", got)
-	}
-	file = (&accounts.File{Accounts: []accounts.Account{
-		{Name: "one"}, {Name: "two"}, {Name: "a", Source: "two", RoleARN: "arn:aws:iam::987654321098:role/A"},
-	}}).Indexed()
-	if got := (&StanzaCheck{File: file}).basesOf(); len(got) != 2 {
-		t.Errorf("%v", got)
-	}
-	if got := (&StanzaCheck{File: file, Only: &file.Accounts[2]}).basesOf(); len(got) != 1 || got[0].Name != "two" {
-		t.Errorf("%v", got)
-	}
-}
-
 // A finding doesn't say to run doctor, which is what shows it.
 func TestFindingsLeadOn(t *testing.T) {
 	a := &finding.Area{}
-	a.Failed(finding.Fail, "role", "", Explain(errors.New("strange"), (&accounts.File{Accounts: []accounts.Account{{Name: "dev"}}}).Indexed().Entry(accounts.Account{Name: "dev"})))
-	a.Failed(finding.Fail, "role", "", Explain(errors.New("strange"), &accounts.Account{}))
+	a.Failed(finding.Fail, "role", "", process.Explain(errors.New("strange"), (&accounts.File{Accounts: []accounts.Account{{Name: "dev"}}}).Indexed().Entry(accounts.Account{Name: "dev"})))
+	a.Failed(finding.Fail, "role", "", process.Explain(errors.New("strange"), &accounts.Account{}))
 	for i, want := range []string{"`aws-accounts --debug doctor dev` shows each step",
 		"`aws-accounts --debug doctor` shows each step"} {
 		if a.Findings[i].Hint != want {

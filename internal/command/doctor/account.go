@@ -1,4 +1,4 @@
-package process
+package doctor
 
 import (
 	"context"
@@ -18,6 +18,7 @@ import (
 	"aws-accounts/internal/identitycenter"
 	"aws-accounts/internal/route"
 	"aws-accounts/internal/tui"
+	"aws-accounts/process"
 )
 
 // checkAccount asks AWS for just what `process` would ask for, and throws the answer away.
@@ -103,8 +104,8 @@ func (d *checkup) checkRole(ctx context.Context, a *finding.Area) {
 	}
 	credentials, err := client.AssumeRole(ctx, way.Last(), way.Origin.Kind, "")
 	if err != nil {
-		explained := Explain(err, role)
-		if newVerdict(err, role).isUnexplained() {
+		explained := process.Explain(err, role)
+		if process.NewVerdict(err, role).IsUnexplained() {
 			explained = hint.New(explained, "%s", d.whoRefuses(ctx, client))
 		}
 		d.fail(a, finding.Fail, "role", explained)
@@ -129,7 +130,7 @@ func (d *checkup) fail(a *finding.Area, status finding.Status, check string, err
 
 func (d *checkup) skipped(a *finding.Area, owner *accounts.Account) {
 	a.Add(finding.Note, "role", "", fmt.Sprintf("`aws-accounts assume %s` asks for it and tries", d.Only.Name),
-		"not tried, as it needs an MFA code of %s", device(owner.MFASerial))
+		"not tried, as it needs an MFA code of %s", process.Device(owner.MFASerial))
 }
 
 // needsCode returns the account whose device's code getting a's session takes now, nil if it takes none. For the account
@@ -159,17 +160,17 @@ func (d *checkup) needsCode(ctx context.Context, a *accounts.Account, itself boo
 
 // whoRefuses finds which of the two policies lacks something: the caller's, or the role's. Where AWS's message doesn't
 // say so, the policy simulator may, if the caller has a right to it.
-func (d *checkup) whoRefuses(ctx context.Context, client *Client) string {
+func (d *checkup) whoRefuses(ctx context.Context, client *process.Client) string {
 	role := d.Only
 	caller, account := "the caller", ""
 	if who, err := client.Whoami(ctx); err == nil {
 		caller, account = who.ARN, who.AccountID
 	}
 	allow := fmt.Sprintf(`allow %s to assume the role: {"Effect": "Allow", "Action": "sts:AssumeRole", "Resource": "%s"}`, caller, role.RoleARN)
-	trust := fmt.Sprintf("the caller may assume it, so it is the role: see that it exists, and that its trust policy names %s%s", trusted(account), conditions(role))
+	trust := fmt.Sprintf("the caller may assume it, so it is the role: see that it exists, and that its trust policy names %s%s", trusted(account), process.Conditions(role))
 	switch simulated, err := d.simulate(ctx, client, caller); {
 	case err != nil:
-		return fmt.Sprintf("check that the role exists, that its trust policy names %s%s, and that the caller may assume it", trusted(account), conditions(role))
+		return fmt.Sprintf("check that the role exists, that its trust policy names %s%s, and that the caller may assume it", trusted(account), process.Conditions(role))
 	case simulated == types.PolicyEvaluationDecisionTypeAllowed:
 		return trust
 	case simulated == types.PolicyEvaluationDecisionTypeExplicitDeny:
@@ -201,7 +202,7 @@ func policySource(caller string) string {
 	return a.String()
 }
 
-func (d *checkup) simulate(ctx context.Context, client *Client, caller string) (types.PolicyEvaluationDecisionType, error) {
+func (d *checkup) simulate(ctx context.Context, client *process.Client, caller string) (types.PolicyEvaluationDecisionType, error) {
 	out, err := iam.NewFromConfig(client.Config).SimulatePrincipalPolicy(ctx, &iam.SimulatePrincipalPolicyInput{
 		PolicySourceArn: aws.String(policySource(caller)),
 		ActionNames:     []string{"sts:AssumeRole"},

@@ -1,4 +1,4 @@
-package process
+package doctor
 
 import (
 	"context"
@@ -19,6 +19,7 @@ import (
 	"aws-accounts/internal/identitycenter"
 	"aws-accounts/internal/route"
 	"aws-accounts/internal/tui"
+	"aws-accounts/process"
 )
 
 func (d *checkup) checkKeychain(watched bool) *finding.Area {
@@ -117,7 +118,7 @@ func (d *checkup) checkEndpoint(a *finding.Area, link *accounts.Account) (reache
 	w := &watcher{HTTPClient: cfg.HTTPClient}
 	cfg.HTTPClient = w
 	cfg.Retryer = func() aws.Retryer { return aws.NopRetryer{} }
-	_, err = stsOf(cfg, &hop.Settings).GetCallerIdentity(ctx, &sts.GetCallerIdentityInput{})
+	_, err = process.STSOf(cfg, &hop.Settings).GetCallerIdentity(ctx, &sts.GetCallerIdentityInput{})
 	by := ""
 	if w.proxy != "" {
 		by = ", through the proxy " + w.proxy
@@ -129,7 +130,7 @@ func (d *checkup) checkEndpoint(a *finding.Area, link *accounts.Account) (reache
 	switch {
 	case isAPI && api.ErrorCode() != "" && api.ErrorCode() != "UnknownError": // a refusal in AWS's own form
 	case err != nil && w.date.IsZero():
-		err = Explain(err, &accounts.Account{})
+		err = process.Explain(err, &accounts.Account{})
 		text := strings.TrimPrefix(err.Error(), "the base account: ")
 		a.Add(finding.Fail, "network", "", hint.Of(err), "%s%s", text, by)
 		return false
@@ -152,9 +153,9 @@ func checkClock(a *finding.Area, ahead time.Duration) {
 	case off < time.Minute:
 		a.OK("clock", "", "the clock agrees with AWS's")
 	case off < 5*time.Minute:
-		a.Add(finding.Warn, "clock", "", next, "this computer's clock is %s", offBy(ahead))
+		a.Add(finding.Warn, "clock", "", next, "this computer's clock is %s", process.OffBy(ahead))
 	default:
-		a.Add(finding.Fail, "clock", "", next, "this computer's clock is %s, and AWS refuses programs that don't correct for it", offBy(ahead))
+		a.Add(finding.Fail, "clock", "", next, "this computer's clock is %s, and AWS refuses programs that don't correct for it", process.OffBy(ahead))
 	}
 }
 
@@ -162,7 +163,7 @@ func checkClock(a *finding.Area, ahead time.Duration) {
 func (d *checkup) checkBases() *finding.Area {
 	var bases []*accounts.Account
 	if d.resolver != nil {
-		bases = d.basesOf()
+		bases = d.Bases()
 	}
 	<-d.network
 	<-d.keychain // some begin there, and its dialog should open once
@@ -215,7 +216,7 @@ func (d *checkup) checkSignIn(ctx context.Context, a *finding.Area, session *acc
 	_, needs := errors.AsType[*identitycenter.NeedsSignIn](err)
 	switch {
 	case needs:
-		a.Failed(finding.Warn, check, "", ExplainSSO(err, d.File, session, nil))
+		a.Failed(finding.Warn, check, "", process.ExplainSSO(err, d.File, session, nil))
 	case err != nil:
 		a.Add(finding.Warn, check, "", "", "whether you are signed in to %s can't be told: %s", session.Name, err)
 	case until.Before(now):
@@ -226,28 +227,6 @@ func (d *checkup) checkSignIn(ctx context.Context, a *finding.Area, session *acc
 	default:
 		a.OK(check, "", "signed in to %s until %s (%s)", session.Name, until.Local().Format("15:04"), tui.Left(until.Sub(now)))
 	}
-}
-
-// basesOf are the base accounts, or the one where the account looked at begins.
-func (d *StanzaCheck) basesOf() []*accounts.Account {
-	if d.Only != nil {
-		if first := d.Only.Chain()[0]; first.IsBase() {
-			return []*accounts.Account{first}
-		}
-		return nil
-	}
-	var bases []*accounts.Account
-	implicit := false
-	for i := range d.File.Accounts {
-		a := &d.File.Accounts[i]
-		if a.IsBase() {
-			bases = append(bases, a)
-		} else if s := a.SourceAccount(); s != nil && s.Name == "" && !implicit {
-			implicit = true
-			bases = append(bases, s)
-		}
-	}
-	return bases
 }
 
 func (d *checkup) checkBase(a *finding.Area, base *accounts.Account) {
@@ -273,12 +252,12 @@ func (d *checkup) checkBase(a *finding.Area, base *accounts.Account) {
 	}
 	credentials, err := client.Credentials(ctx)
 	if err != nil {
-		fail(Explain(err, base))
+		fail(process.Explain(err, base))
 		return
 	}
 	who, err := client.Whoami(ctx)
 	if err != nil {
-		fail(Explain(err, base))
+		fail(process.Explain(err, base))
 		return
 	}
 	if base.AccountID != "" && who.AccountID != base.AccountID {

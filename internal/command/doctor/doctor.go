@@ -1,4 +1,7 @@
-package process
+// Package doctor is `aws-accounts doctor`: it looks at each step from a profile to AWS, and says what to do about what it finds.
+//
+// Invariant: it asks nobody, leaves the session of the account as it is, and changes files only with --fix.
+package doctor
 
 import (
 	"context"
@@ -9,21 +12,23 @@ import (
 	"aws-accounts/internal/ask"
 	"aws-accounts/internal/finding"
 	"aws-accounts/internal/hint"
+	"aws-accounts/internal/stanza"
 	"aws-accounts/internal/tui"
+	"aws-accounts/process"
 )
 
-// Doctor is `aws-accounts doctor [NAME]`: looks at the whole way from a profile to AWS, and says what to do about what it
+// Command is `aws-accounts doctor [NAME]`: looks at the whole way from a profile to AWS, and says what to do about what it
 // finds. It asks nobody for an MFA code, leaves the account's own session as it is, and changes files only with --fix. But
 // what the account comes through it uses as any call would: the session of a role's source that isn't fresh is got, logged
 // and kept, and a sign-in renewed.
-type Doctor struct {
+type Command struct {
 	Name string `arg:"" optional:"" help:"The account to look at more closely, by its name in the accounts file."`
 	Fix  bool   `help:"Repair what is safe to repair: permissions of your files, stanzas, leftovers."`
 	JSON bool   `name:"json" help:"Write one JSON document."`
 }
 
 // Help is what --help says besides the flags.
-func (*Doctor) Help() string {
+func (*Command) Help() string {
 	return `It looks at the accounts file, the keychain, the way to AWS, the clock, the credentials that accounts begin with, the
 stanzas in ~/.aws/config and what wins over them, and says what to type about each finding.
 
@@ -40,12 +45,12 @@ The exit status is 0 unless something fails (marked ✗ or FAIL). Notes and warn
 
 // checkup is what the checks have in common. resolver and file are nil where the accounts file can't be read.
 type checkup struct {
-	StanzaCheck
+	stanza.Check
 	fix      bool
 	reader   *accounts.Reader
-	resolver *Resolver
-	log      *AccessLog
-	entries  []Entry // of the log, before we add to it
+	resolver *process.Resolver
+	log      *process.AccessLog
+	entries  []process.Entry // of the log, before we add to it
 
 	keychain chan struct{} // closed when the keychain has been looked at, and opened if need be
 	network  chan struct{} // closed when AWS has been tried
@@ -61,9 +66,9 @@ const (
 )
 
 // Run shows each part as soon as it and those before it are known. All of them are looked at side by side.
-func (c *Doctor) Run(r *accounts.Reader, program *accounts.Program, log *AccessLog, resolving Resolving, flags hint.Flags, stdout io.Writer) error {
-	d := &checkup{StanzaCheck: StanzaCheck{Program: program}, fix: c.Fix, reader: r, log: log, keychain: make(chan struct{}), network: make(chan struct{}), bases: make(chan struct{})}
-	d.entries, _ = ReadLog(log.Path) // checkOwnFiles says if it can't be read
+func (c *Command) Run(r *accounts.Reader, program *accounts.Program, log *process.AccessLog, resolving process.Resolving, flags hint.Flags, stdout io.Writer) error {
+	d := &checkup{Check: stanza.Check{Program: program}, fix: c.Fix, reader: r, log: log, keychain: make(chan struct{}), network: make(chan struct{}), bases: make(chan struct{})}
+	d.entries, _ = process.ReadLog(log.Path) // checkOwnFiles says if it can't be read
 	file := d.checkAccountsFile()
 	if d.File != nil {
 		if c.Name != "" {
@@ -74,7 +79,7 @@ func (c *Doctor) Run(r *accounts.Reader, program *accounts.Program, log *AccessL
 			d.Only = a
 		}
 		if resolver, err := resolving(); err == nil {
-			d.resolver = resolver.unattended()
+			d.resolver = unattended(resolver)
 		} else {
 			file.Failed(finding.Fail, "accounts-file", "", err)
 		}
@@ -129,7 +134,7 @@ func concurrently(checks []func() *finding.Area, flags hint.Flags) []chan *findi
 }
 
 // conclude writes the end, and returns the exit status as an error.
-func (c *Doctor) conclude(found []*finding.Area, p *printer, stdout io.Writer) error {
+func (c *Command) conclude(found []*finding.Area, p *printer, stdout io.Writer) error {
 	document := struct {
 		OK       bool              `json:"ok"`
 		Fixed    []string          `json:"fixed"`
@@ -157,14 +162,14 @@ func (c *Doctor) conclude(found []*finding.Area, p *printer, stdout io.Writer) e
 }
 
 // unattended is r for looking only: it asks nobody, opens no browser, and what it stumbles over isn't news for the log.
-func (r *Resolver) unattended() *Resolver {
+func unattended(r *process.Resolver) *process.Resolver {
 	quiet := *r.Sessions
 	quiet.Report = func(string, error) {}
 	u := *r
 	u.Sessions = &quiet
 	nobody := &ask.Asker{Never: true}
-	u.MFA = &MFA{Asker: nobody, Dir: r.MFA.Dir, Now: r.MFA.Now}
-	u.SSO = &SSO{Asker: nobody, Unattended: true}
+	u.MFA = &process.MFA{Asker: nobody, Dir: r.MFA.Dir, Now: r.MFA.Now}
+	u.SSO = &process.SSO{Asker: nobody, Unattended: true}
 	return &u
 }
 

@@ -18,9 +18,11 @@ import (
 
 	"aws-accounts/accounts"
 	"aws-accounts/internal/command/doctor"
+	"aws-accounts/internal/command/keys"
 	"aws-accounts/internal/command/log"
 	"aws-accounts/internal/command/role"
 	"aws-accounts/internal/command/session"
+	"aws-accounts/internal/command/setup"
 	"aws-accounts/internal/command/signin"
 	"aws-accounts/internal/command/sync"
 	"aws-accounts/internal/completion"
@@ -36,33 +38,33 @@ type grammar struct {
 	wire.Flags
 	ShowVersion versionFlag `name:"version" hidden:""` // beside the command, which --help shows
 
-	Init       process.Init           `cmd:"" help:"Begin: take over what is in ~/.aws, and move plaintext keys into the keychain."`
-	List       accounts.List          `cmd:"" firstuse:"named" help:"Show the accounts and how long their sessions last."`
-	Whoami     session.Whoami         `cmd:"" firstuse:"" help:"Show whom the current credentials, or an account's, belong to."`
-	Assume     session.Assume         `cmd:"" firstuse:"" help:"Get a session now and say how to use it."`
-	Exec       session.Exec           `cmd:"" firstuse:"" help:"Run a command with an account's credentials."`
-	Env        session.Env            `cmd:"" help:"Write an account's credentials as variables for a shell."`
-	Console    session.Console        `cmd:"" firstuse:"" help:"Open the web console, signed in to an account."`
-	Serve      session.Serve          `cmd:"" help:"Serve an account's credentials to IDEs and containers, on this machine alone."`
-	Add        accounts.AddCommand    `cmd:"" firstuse:"named" help:"Add an account to the accounts file."`
-	Edit       accounts.Edit          `cmd:"" firstuse:"" help:"Change an account, or the accounts file in an editor."`
-	Remove     accounts.RemoveCommand `cmd:"" help:"Take accounts out, with their stanzas and sessions."`
-	Setup      accounts.Setup         `cmd:"" firstuse:"" help:"Write the [profile …] stanzas into ~/.aws/config."`
-	Sync       sync.Command           `cmd:"" help:"Fill the accounts file from AWS Organizations or Identity Center, or fetch a team's."`
-	Validate   accounts.Validate      `cmd:"" help:"Check the accounts file."`
-	Schema     accounts.SchemaCommand `cmd:"" help:"Show the JSON Schema of the accounts file, for editors."`
-	Keys       process.Keys           `cmd:"" help:"Long-term access keys in the keychain."`
-	Keychain   process.Keychain       `cmd:"" help:"Move to another keychain."`
-	SSO        signin.Command         `cmd:"" name:"sso" help:"Identity Center: sign in and out."`
-	Role       role.Command           `cmd:"" help:"The IAM roles that accounts are entered through: make, show, delete."`
-	Status     session.Status         `cmd:"" help:"Show the account in use and its time left, for a prompt."`
-	Doctor     doctor.Command         `cmd:"" help:"Check the whole way from a profile to AWS, and say what to do."`
-	Clear      session.Clear          `cmd:"" help:"Forget sessions."`
-	Log        log.Command            `cmd:"" help:"Show the attempts to obtain credentials."`
-	Process    process.Command        `cmd:"" help:"Write an account's credentials as JSON, for credential_process."`
-	Completion completion.Command     `cmd:"" help:"Show the script that lets a shell complete commands and accounts."`
-	Complete   completion.Complete    `cmd:"" hidden:""`
-	Version    versionCommand         `cmd:"" help:"Show the version."`
+	Init       setup.Init          `cmd:"" help:"Begin: take over what is in ~/.aws, and move plaintext keys into the keychain."`
+	List       setup.List          `cmd:"" firstuse:"named" help:"Show the accounts and how long their sessions last."`
+	Whoami     session.Whoami      `cmd:"" firstuse:"" help:"Show whom the current credentials, or an account's, belong to."`
+	Assume     session.Assume      `cmd:"" firstuse:"" help:"Get a session now and say how to use it."`
+	Exec       session.Exec        `cmd:"" firstuse:"" help:"Run a command with an account's credentials."`
+	Env        session.Env         `cmd:"" help:"Write an account's credentials as variables for a shell."`
+	Console    session.Console     `cmd:"" firstuse:"" help:"Open the web console, signed in to an account."`
+	Serve      session.Serve       `cmd:"" help:"Serve an account's credentials to IDEs and containers, on this machine alone."`
+	Add        setup.Add           `cmd:"" firstuse:"named" help:"Add an account to the accounts file."`
+	Edit       setup.Edit          `cmd:"" firstuse:"" help:"Change an account, or the accounts file in an editor."`
+	Remove     setup.Remove        `cmd:"" help:"Take accounts out, with their stanzas and sessions."`
+	Setup      setup.Setup         `cmd:"" firstuse:"" help:"Write the [profile …] stanzas into ~/.aws/config."`
+	Sync       sync.Command        `cmd:"" help:"Fill the accounts file from AWS Organizations or Identity Center, or fetch a team's."`
+	Validate   setup.Validate      `cmd:"" help:"Check the accounts file."`
+	Schema     setup.Schema        `cmd:"" help:"Show the JSON Schema of the accounts file, for editors."`
+	Keys       keys.Command        `cmd:"" help:"Long-term access keys in the keychain."`
+	Keychain   keys.Keychain       `cmd:"" help:"Move to another keychain."`
+	SSO        signin.Command      `cmd:"" name:"sso" help:"Identity Center: sign in and out."`
+	Role       role.Command        `cmd:"" help:"The IAM roles that accounts are entered through: make, show, delete."`
+	Status     session.Status      `cmd:"" help:"Show the account in use and its time left, for a prompt."`
+	Doctor     doctor.Command      `cmd:"" help:"Check the whole way from a profile to AWS, and say what to do."`
+	Clear      session.Clear       `cmd:"" help:"Forget sessions."`
+	Log        log.Command         `cmd:"" help:"Show the attempts to obtain credentials."`
+	Process    process.Command     `cmd:"" help:"Write an account's credentials as JSON, for credential_process."`
+	Completion completion.Command  `cmd:"" help:"Show the script that lets a shell complete commands and accounts."`
+	Complete   completion.Complete `cmd:"" hidden:""`
+	Version    versionCommand      `cmd:"" help:"Show the version."`
 }
 
 func main() {
@@ -123,7 +125,7 @@ func run(args []string, stdout, stderr io.Writer) int {
 		kong.BindToProvider(deps.Forget),
 		kong.BindToProvider(deps.Spelling),
 		kong.BindToProvider(func() (hint.Flags, error) { return g.Given(), nil }),
-		kong.BindToProvider(func() (*process.Start, error) { return deps.Start(&g.Flags) }),
+		kong.BindToProvider(func() (*wire.Start, error) { return deps.Start(&g.Flags) }),
 	)
 	if len(args) == 0 {
 		args = []string{"--help"}

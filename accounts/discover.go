@@ -389,7 +389,7 @@ func (d *discovery) lookup(name string) *Account {
 
 // sources leaves out what needs no saying: the only base account is everybody's source.
 func (d *discovery) sources() {
-	bases := d.have.bases()
+	bases := d.have.Bases()
 	for _, f := range d.found.Accounts {
 		if f.New && f.IsBase() {
 			bases = append(bases, f.Name)

@@ -110,8 +110,8 @@ func (a *Account) SourceAccount() *Account {
 	return x.byName[strings.ToLower(a.Source)]
 }
 
-// beginnings are the profiles of ~/.aws that credentials begin at, each with its base account: nil for the implicit one.
-func (f *File) beginnings() map[string]*Account {
+// Beginnings are the profiles of ~/.aws that credentials begin at, each with its base account: nil for the implicit one.
+func (f *File) Beginnings() map[string]*Account {
 	begins, bases := map[string]*Account{}, 0
 	for i := range f.Accounts {
 		a := &f.Accounts[i]

@@ -156,8 +156,8 @@ var fieldOrder = func() []string {
 	return order
 }()
 
-// bases are the names of the base accounts.
-func (f *File) bases() (names []string) {
+// Bases are the names of the base accounts.
+func (f *File) Bases() (names []string) {
 	for i := range f.Accounts {
 		if a := &f.Accounts[i]; a.IsBase() {
 			names = append(names, a.Name)
@@ -189,7 +189,7 @@ func keepSources(t *tree) error {
 	nodes := elements(member(&t.root, "accounts"))
 	for _, i := range roles {
 		if a := &t.file.Accounts[i]; a.From != "" {
-			return onlyRead(a)
+			return ReadOnlyError(a)
 		}
 		if err := t.set(&nodes[i], "source", jsonString(base), fieldOrder); err != nil {
 			return err
@@ -256,7 +256,7 @@ func (t *tree) find(path, name string) (*hujson.Value, int, error) {
 		here.Accounts = append(here.Accounts, a)
 	}
 	if a, err := t.file.Find(name); err == nil && a.From != "" {
-		return nil, 0, onlyRead(a)
+		return nil, 0, ReadOnlyError(a)
 	}
 	_, err := here.Find(name)
 	return nil, 0, err

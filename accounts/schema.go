@@ -3,27 +3,9 @@ package accounts
 import (
 	"bytes"
 	"encoding/json"
-	"io"
 	"reflect"
 	"strings"
 )
-
-// SchemaCommand is `aws-accounts schema`: the JSON Schema of the accounts file.
-type SchemaCommand struct{}
-
-// Help is shown by `schema -h`.
-func (SchemaCommand) Help() string {
-	return `Example:
-  aws-accounts schema > ~/.config/aws-accounts/accounts.schema.json
-
-Then "$schema": "./accounts.schema.json" at the top of the accounts file lets editors complete and check it.`
-}
-
-// Run writes it.
-func (SchemaCommand) Run(stdout io.Writer) error {
-	_, err := stdout.Write(JSONSchema())
-	return err
-}
 
 // JSONSchema describes the accounts file (draft 7, which every editor knows). The fields are those of the model; what they
 // mean and how they look is said here, and a test sees that nothing is missing. It is looser than Parse, which knows how

@@ -378,8 +378,8 @@ func (c *check) merge() bool {
 	return true
 }
 
-// onlyRead says why an account can't be changed here.
-func onlyRead(a *Account) error {
+// ReadOnlyError says why an account can't be changed here.
+func ReadOnlyError(a *Account) error {
 	return hint.New(fmt.Errorf("%s is in %s, which is only read", a.Name, a.From),
 		"change it there; or `aws-accounts add %s` gives your own file an account of that name, which wins", a.Name)
 }

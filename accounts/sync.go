@@ -212,7 +212,7 @@ func (f *File) named(fresh []Listed) []Account {
 			roles[a.AccountID]++
 		}
 	}
-	for profile := range f.beginnings() {
+	for profile := range f.Beginnings() {
 		profiles[profile] = true
 	}
 	slices.SortFunc(fresh, func(a, b Listed) int {

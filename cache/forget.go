@@ -35,7 +35,8 @@ func (s *Sessions) Forget(ctx context.Context, names []string) (forgotten []stri
 
 const manyNames = 50
 
-// Items are the keys of all sessions, also those that other endpoints issued, by the lower-case name of their account.
+// Items are the keys of all sessions, also those that other endpoints issued, by the lower-case name of their
+// account.
 func (s *Sessions) Items(ctx context.Context) (map[string][]string, error) {
 	keys, err := s.Keychain.keys(ctx)
 	items := map[string][]string{}
@@ -58,8 +59,8 @@ func (s *Sessions) Useful(ctx context.Context, name, key string) bool {
 	return err == nil && session.Valid(s.Now())
 }
 
-// ItemsRefreshedHere is items for some accounts without a listing of the keychain, for which the file keychain needs its
-// passphrase: whatever was refreshed on this machine has left a lock file.
+// ItemsRefreshedHere is Items for some accounts without a listing of the keychain, for which the file keychain needs
+// its passphrase: whatever was refreshed on this machine has left a lock file.
 func (s *Sessions) ItemsRefreshedHere(names []string) map[string][]string {
 	items := map[string][]string{}
 	locks, _ := os.ReadDir(s.Dir)

@@ -61,7 +61,7 @@ type AccessLog struct {
 // Attempt is an entry in the making.
 type Attempt struct {
 	log   *AccessLog
-	entry Entry
+	Entry Entry
 }
 
 // Begin notes that a's credentials are about to be obtained.
@@ -75,7 +75,7 @@ func (l *AccessLog) Begin(a *accounts.Account) *Attempt {
 
 // End writes the entry with what came of the attempt.
 func (t *Attempt) End(c aws.Credentials, err error) {
-	e := &t.entry
+	e := &t.Entry
 	e.DurationMS = t.log.Now().Sub(e.Time).Milliseconds()
 	e.Outcome = OutcomeOK
 	if err == nil && c.CanExpire {
@@ -90,7 +90,7 @@ func (t *Attempt) End(c aws.Credentials, err error) {
 			e.Code, e.RequestID = r.Code, r.RequestID
 		}
 	}
-	t.log.append(t.entry)
+	t.log.append(t.Entry)
 }
 
 // Trouble logs what was no reason to withhold the account's credentials; "" is no account alone.

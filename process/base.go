@@ -9,8 +9,8 @@ import (
 	"aws-accounts/internal/hint"
 )
 
-// explainItem says what to do about an item that can't be read.
-func explainItem(err error, a *accounts.Account) error {
+// ExplainItem says what to do about an item that can't be read.
+func ExplainItem(err error, a *accounts.Account) error {
 	switch {
 	case errors.Is(err, cache.ErrNotFound):
 		return hint.New(fmt.Errorf("%s: no access key in the keychain", a.Name), "`aws-accounts keys add %s` puts one there", a.Name)

@@ -33,7 +33,8 @@ import (
 	"aws-accounts/internal/route"
 )
 
-var errNoCredentials = errors.New("no credentials")
+// ErrNoCredentials is of a profile that doesn't say where its credentials come from.
+var ErrNoCredentials = errors.New("no credentials")
 
 // origin returns the provider of what the route begins with: one of the SDK's, for the way that the origin says. It asks nobody yet.
 func (r *Resolver) origin(ctx context.Context, way *route.Route, failFast bool) (aws.CredentialsProvider, error) {
@@ -82,7 +83,7 @@ func (r *Resolver) source(ctx context.Context, o *route.Origin, hop *route.Hop, 
 	case route.FromKeychain:
 		keys, err := r.Sessions.Keychain.LoadKeys(ctx, base.Name)
 		if err != nil {
-			return nil, explainItem(err, base)
+			return nil, ExplainItem(err, base)
 		}
 		return Static(keys.Credentials(keys.Current)), nil
 	case route.FromProcess:
@@ -115,7 +116,7 @@ func (r *Resolver) source(ctx context.Context, o *route.Origin, hop *route.Hop, 
 	if o.Why != nil {
 		return nil, explainOrigin(o.Why, base)
 	}
-	return nil, hint.New(fmt.Errorf("%s%w in profile %q of ~/.aws", of(base), errNoCredentials, o.Profile), "%s", elsewhere(o.Profile, base))
+	return nil, hint.New(fmt.Errorf("%s%w in profile %q of ~/.aws", of(base), ErrNoCredentials, o.Profile), "%s", elsewhere(o.Profile, base))
 }
 
 func of(base *accounts.Account) string {
@@ -128,7 +129,7 @@ func of(base *accounts.Account) string {
 // explainOrigin says what to do where a profile isn't there.
 func explainOrigin(err error, base *accounts.Account) error {
 	if missing, ok := errors.AsType[route.NoProfile](err); ok {
-		return hint.New(fmt.Errorf("%s%w: %w", of(base), errNoCredentials, err), "%s", elsewhere(missing.Profile, base))
+		return hint.New(fmt.Errorf("%s%w: %w", of(base), ErrNoCredentials, err), "%s", elsewhere(missing.Profile, base))
 	}
 	if base.Name == "" || hint.Of(err) == "" {
 		return err

@@ -25,7 +25,7 @@ type Refusal struct {
 	message   string
 	Code      string
 	RequestID string
-	definite  bool
+	Definite  bool
 	cause     error
 }
 
@@ -38,7 +38,7 @@ func (r *Refusal) Error() string {
 
 func (r *Refusal) Unwrap() error { return r.cause }
 
-func (r *Refusal) Is(target error) bool { return r.definite && target == cache.ErrRefused }
+func (r *Refusal) Is(target error) bool { return r.Definite && target == cache.ErrRefused }
 
 // Explain says in one sentence why a's credentials can't be had, and one next step. Errors that have a next step
 // already, as from an account's source, stay as they are. The rows given are tried before those of refusals.
@@ -55,7 +55,7 @@ func Explain(err error, a *accounts.Account, rows ...Row) error {
 	}
 	for _, row := range append(rows, refusals()...) {
 		if row.matches(v) {
-			name := v.name
+			name := v.Name
 			if row.ofBase {
 				name = cmp.Or(v.base.Name, name)
 			}
@@ -68,9 +68,9 @@ func Explain(err error, a *accounts.Account, rows ...Row) error {
 
 // The parts of sentences about a verdict.
 
-func (v Verdict) path() string      { return v.file }
-func (v Verdict) entry() string     { return v.name + " in " + v.file }
-func (v Verdict) Word() string      { return hint.Word(v.name) }
+func (v Verdict) path() string      { return v.File }
+func (v Verdict) entry() string     { return v.Name + " in " + v.File }
+func (v Verdict) Word() string      { return hint.Word(v.Name) }
 func (v Verdict) Because() string   { return v.becauseText }
 func (v Verdict) AWSSays() string   { return Plain(v.err) }
 func (v Verdict) region() string    { return v.a.EffectiveRegion() }
@@ -90,7 +90,7 @@ func (v Verdict) status() string     { return fmt.Sprint(answerOf(v.err).StatusC
 
 func (v Verdict) isAssuming() bool { return v.permission() == "sts:AssumeRole" }
 
-func (v Verdict) clockIsRight() bool { return !Row{match: clockTexts}.matches(v) }
+func (v Verdict) ClockIsRight() bool { return !Row{match: clockTexts}.matches(v) }
 
 func (v Verdict) troubled() bool {
 	response := answerOf(v.err)
@@ -124,7 +124,7 @@ func (v Verdict) who() string { return cmp.Or(v.Caller, v.user()) }
 func (v Verdict) user() string {
 	switch s := v.a.SourceAccount(); {
 	case s == nil:
-		return "the user of " + v.name
+		return "the user of " + v.Name
 	case s.IsBase():
 		return "your user"
 	default:
@@ -143,7 +143,7 @@ func (v Verdict) trustee() string {
 	return v.source()
 }
 
-// Conditions are those that a role's trust policy often has.
+// Conditions says what else a trust policy may ask of a session of a.
 func Conditions(a *accounts.Account) string {
 	with := ""
 	if a.ExternalID != "" {
@@ -244,6 +244,7 @@ func answerOf(err error) *http.Response {
 	return nil
 }
 
+// RequestID is the id that AWS gave the request which failed, "" if none reached AWS.
 func requestID(err error) string {
 	if e, ok := errors.AsType[*awshttp.ResponseError](err); ok {
 		return e.ServiceRequestID()

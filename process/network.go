@@ -33,7 +33,7 @@ const (
 
 // unanswered is for what isn't an answer of AWS's: there is none, or somebody else answers.
 func (v Verdict) unanswered() error {
-	err, name, at := v.err, v.name, host(v.err)
+	err, name, at := v.err, v.Name, host(v.err)
 	text, next := Plain(err), v.doctor()
 	switch response := answerOf(err); {
 	case errors.Is(err, context.DeadlineExceeded) || isTimeout(err):
@@ -142,6 +142,7 @@ func isTimeout(err error) bool {
 	return ok && timeout.Timeout()
 }
 
+// IsCertificate reports whether the certificate of who answered isn't trusted.
 func IsCertificate(err error) bool {
 	return is[x509.UnknownAuthorityError](err) || is[x509.HostnameError](err) || is[x509.CertificateInvalidError](err)
 }

@@ -17,7 +17,7 @@ import (
 // Verdict is AWS's answer to a call that it refused, and the account for which the call was made.
 type Verdict struct {
 	a, base               *accounts.Account // base is where the credentials of a begin
-	name, file            string            // what messages call a, and the path of its file
+	Name, File            string            // what messages call a, and the path of its file
 	service, Action       string            // of the operation that was called
 	code, message         string            // AWS's own
 	Caller, denied        string            // of a denied call: the ARN and the action, as far as the message has them
@@ -34,7 +34,7 @@ var (
 )
 
 func NewVerdict(err error, a *accounts.Account) Verdict {
-	v := Verdict{a: a, base: a.Chain()[0], name: cmp.Or(a.Name, "the base account"), file: a.File().Path, err: err}
+	v := Verdict{a: a, base: a.Chain()[0], Name: cmp.Or(a.Name, "the base account"), File: a.File().Path, err: err}
 	for inner := err; ; { // an operation may fail because the one for its credentials did
 		operation, ok := errors.AsType[*smithy.OperationError](inner)
 		if !ok {
@@ -239,7 +239,7 @@ func allowOr(setting string, has func(*accounts.Account) bool) words {
 		step := fmt.Sprintf("allow %s in the role's trust policy and in the policies of %s", v.denied, v.who())
 		for _, link := range slices.Backward(v.a.Chain()) { // AWS hands both on along a chain
 			if has(link) {
-				return fmt.Sprintf("%s, or take %q out of %s in %s", step, setting, link.Name, v.file)
+				return fmt.Sprintf("%s, or take %q out of %s in %s", step, setting, link.Name, v.File)
 			}
 		}
 		return step

@@ -156,7 +156,7 @@ func (r *Resolver) fetch(ctx context.Context, c *fetching) (aws.Credentials, err
 	attempt := r.Log.Begin(a)
 	credentials, err := r.obtain(ctx, c)
 	if err == nil && a.AccountID != "" && credentials.AccountID != a.AccountID {
-		err = hint.New(&Refusal{message: fmt.Sprintf("%s: the credentials belong to account %s, not to %s", a.Name, credentials.AccountID, a.AccountID), definite: true},
+		err = hint.New(&Refusal{message: fmt.Sprintf("%s: the credentials belong to account %s, not to %s", a.Name, credentials.AccountID, a.AccountID), Definite: true},
 			"correct account_id of %s in %s, or the credentials it begins with", a.Name, a.File().Path)
 	}
 	if err == nil && credentials.CanExpire && !credentials.Expires.After(r.Sessions.Now()) {

@@ -167,7 +167,7 @@ func ExplainSSO(err error, file *accounts.File, session *accounts.SSOSession, a 
 	}
 	if identitycenter.Misconfigured(err) {
 		r := &Refusal{message: fmt.Sprintf("%sIdentity Center in %s doesn't accept the sign-in to %s", who, session.Region, session.StartURL),
-			RequestID: requestID(err), definite: true}
+			RequestID: requestID(err), Definite: true}
 		if api, ok := errors.AsType[smithy.APIError](err); ok {
 			r.Code = api.ErrorCode() // its message is empty: this API has another member for it
 		} else {
@@ -190,7 +190,7 @@ func forbidden(err error) bool {
 // explainForbidden also says what the person may do in the account instead.
 func (r *Resolver) explainForbidden(ctx context.Context, center *identitycenter.Center, file *accounts.File, a *accounts.Account, err error) error {
 	refused := &Refusal{message: fmt.Sprintf("%s: %s gives you no role %s in account %s", a.Name, center.Name, a.SSO.RoleName, a.AccountID),
-		RequestID: requestID(err), definite: true}
+		RequestID: requestID(err), Definite: true}
 	if api, ok := errors.AsType[smithy.APIError](err); ok {
 		refused.Code = api.ErrorCode()
 	}
@@ -210,6 +210,7 @@ func (r *Resolver) explainForbidden(ctx context.Context, center *identitycenter.
 	return hint.New(refused, "you have %s%s there: correct \"role_name\" of %s in %s", shown, more, a.Name, file.Path)
 }
 
+// SignInCommand is the command that signs in to the session.
 func SignInCommand(file *accounts.File, session *accounts.SSOSession) string {
 	command := "aws-accounts sso login " + session.Name
 	if !Describes(file, session) {

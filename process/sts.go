@@ -59,12 +59,14 @@ func (c *Client) inTime(ctx context.Context) (context.Context, context.CancelFun
 	return context.WithCancel(ctx)
 }
 
+// Credentials are those that the client calls with.
 func (c *Client) Credentials(ctx context.Context) (aws.Credentials, error) {
 	ctx, done := c.inTime(ctx)
 	defer done()
 	return c.Config.Credentials.Retrieve(ctx)
 }
 
+// Whoami asks AWS whom the credentials belong to.
 func (c *Client) Whoami(ctx context.Context) (Identity, error) {
 	ctx, done := c.inTime(ctx)
 	defer done()
@@ -75,7 +77,7 @@ func (c *Client) Whoami(ctx context.Context) (Identity, error) {
 	return Identity{aws.ToString(out.Account), aws.ToString(out.Arn), aws.ToString(out.UserId)}, nil
 }
 
-// AssumeRole gets the session of a hop that is a role. The code is of the hop's device.
+// AssumeRole opens the role of a, with a code of the MFA device if it isn't "".
 func (c *Client) AssumeRole(ctx context.Context, hop *route.Hop, begins route.Kind, code string) (aws.Credentials, error) {
 	ctx, done := c.inTime(ctx)
 	defer done()
@@ -170,6 +172,7 @@ func OffBy(ahead time.Duration) string {
 	return fmt.Sprintf("%s ahead of AWS's", accounts.Duration(ahead.Round(time.Minute)))
 }
 
+// Seconds is a duration as STS takes it.
 func Seconds(d time.Duration) *int32 { return aws.Int32(int32(d / time.Second)) }
 
 func optional(s string) *string {

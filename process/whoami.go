@@ -19,7 +19,8 @@ import (
 	"aws-accounts/internal/route"
 )
 
-var errNoneInUse = errors.New("no AWS credentials in use here")
+// ErrNoneInUse says that an SDK would find no credentials here.
+var ErrNoneInUse = errors.New("no AWS credentials in use here")
 
 // CurrentIdentity asks who the credentials belong to that an SDK would use here and now.
 func CurrentIdentity(ctx context.Context) (Identity, aws.Credentials, error) {
@@ -48,7 +49,7 @@ func CurrentIdentity(ctx context.Context) (Identity, aws.Credentials, error) {
 	credentials, err := c.Credentials(ctx)
 	if err != nil {
 		if requestID(err) == "" && host(err) == "" && hint.Of(err) == "" {
-			err = hint.New(fmt.Errorf("%w: %s", errNoneInUse, Plain(err)), "name an account (`aws-accounts whoami NAME`), or set AWS_PROFILE")
+			err = hint.New(fmt.Errorf("%w: %s", ErrNoneInUse, Plain(err)), "name an account (`aws-accounts whoami NAME`), or set AWS_PROFILE")
 		}
 		return Identity{}, credentials, explainCurrent(err)
 	}
@@ -57,7 +58,7 @@ func CurrentIdentity(ctx context.Context) (Identity, aws.Credentials, error) {
 }
 
 func noneInUse() error {
-	return hint.New(errNoneInUse, "name an account (`aws-accounts whoami NAME`), or set AWS_PROFILE")
+	return hint.New(ErrNoneInUse, "name an account (`aws-accounts whoami NAME`), or set AWS_PROFILE")
 }
 
 // explainCurrent is explain for credentials that belong to no account of ours.

@@ -17,7 +17,7 @@ import (
 type Check struct {
 	File    *accounts.File    // nil if it can't be read
 	Only    *accounts.Account // the one to look at more closely, nil for all
-	Program *accounts.Program
+	Program *Program
 }
 
 // State compares ~/.aws/config with what would be written there.
@@ -29,7 +29,7 @@ func (d *Check) State(files *dotaws.Files) (*State, error) {
 			chosen = append(chosen, &d.File.Accounts[i])
 		}
 	}
-	want, err := accounts.Stanzas(d.File, d.Program, chosen)
+	want, err := For(d.File, d.Program, chosen)
 	if err != nil {
 		return nil, err
 	}

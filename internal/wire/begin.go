@@ -17,7 +17,7 @@ import (
 
 // Start returns what init works with. It opens nothing: there may be no accounts file yet, and the keychain is what init
 // has to choose.
-func (d *Dependencies) Start(f *Flags) (*process.Start, error) {
+func (d *Dependencies) Start(f *Flags) (*Start, error) {
 	reader, err := d.Reader()
 	if err != nil {
 		return nil, err
@@ -31,7 +31,7 @@ func (d *Dependencies) Start(f *Flags) (*process.Start, error) {
 		return nil, err
 	}
 	asker := newAsker(f)
-	return &process.Start{
+	return &Start{
 		Accounts: reader,
 		Program:  program,
 		Asker:    asker,

@@ -21,6 +21,7 @@ import (
 	"aws-accounts/internal/hint"
 	"aws-accounts/internal/place"
 	"aws-accounts/internal/private"
+	"aws-accounts/internal/stanza"
 	"aws-accounts/process"
 	"aws-accounts/process/protocol"
 )
@@ -44,11 +45,11 @@ type Dependencies struct {
 	Log      func() (*process.AccessLog, error)
 	Sessions func() (*cache.Sessions, error)
 	Resolver func() (*process.Resolver, error)
-	States   func() (accounts.States, error)
-	Program  func() (*accounts.Program, error)
+	States   func() (States, error)
+	Program  func() (*stanza.Program, error)
 	Asker    func() (*ask.Asker, error)
 	Locks    func() (accounts.Locks, error)
-	Forget   func() (accounts.Forget, error)
+	Forget   func() (stanza.Forget, error)
 	Spelling func() (Spelling, error)
 }
 
@@ -92,7 +93,7 @@ func New(f *Flags) *Dependencies {
 		sso := &process.SSO{Asker: asker, Unattended: f.NoInput || inCI()}
 		return &process.Resolver{Accounts: r, Sessions: s, Log: log, MFA: mfa, SSO: sso}, err
 	})
-	d.States = func() (accounts.States, error) {
+	d.States = func() (States, error) {
 		s, err := d.Sessions()
 		if err != nil {
 			return nil, err
@@ -102,7 +103,7 @@ func New(f *Flags) *Dependencies {
 			return s.States(context.Background(), names, process.HandedOut(r))
 		}, err
 	}
-	d.Program = func() (*accounts.Program, error) { return newProgram(f) }
+	d.Program = func() (*stanza.Program, error) { return newProgram(f) }
 	d.Asker = func() (*ask.Asker, error) { return newAsker(f), nil }
 	d.Locks = func() (accounts.Locks, error) { return accounts.Locks(known(place.Locks())), nil }
 	d.Spelling = func() (Spelling, error) {
@@ -119,7 +120,7 @@ func New(f *Flags) *Dependencies {
 			return a.Name, nil
 		}, err
 	}
-	d.Forget = func() (accounts.Forget, error) {
+	d.Forget = func() (stanza.Forget, error) {
 		s, err := d.Sessions()
 		if err != nil {
 			return nil, err
@@ -238,7 +239,7 @@ func newAsker(f *Flags) *ask.Asker {
 
 // newProgram finds how a stanza should start us: by the path that the user started us by, as that of a package manager's
 // link outlives an upgrade, unless that is not this program.
-func newProgram(f *Flags) (*accounts.Program, error) {
+func newProgram(f *Flags) (*stanza.Program, error) {
 	running, err := os.Executable()
 	if err != nil {
 		return nil, err
@@ -249,7 +250,7 @@ func newProgram(f *Flags) (*accounts.Program, error) {
 			path = called
 		}
 	}
-	program := &accounts.Program{Path: sayable(path), Args: []string{"process"}}
+	program := &stanza.Program{Path: sayable(path), Args: []string{"process"}}
 	if f.AccountsFile != "" {
 		file, err := filepath.Abs(place.Expand(f.AccountsFile))
 		if err != nil {

@@ -66,7 +66,7 @@ const (
 )
 
 // Run shows each part as soon as it and those before it are known. All of them are looked at side by side.
-func (c *Command) Run(r *accounts.Reader, program *accounts.Program, log *process.AccessLog, resolving process.Resolving, flags hint.Flags, stdout io.Writer) error {
+func (c *Command) Run(r *accounts.Reader, program *stanza.Program, log *process.AccessLog, resolving process.Resolving, flags hint.Flags, stdout io.Writer) error {
 	d := &checkup{Check: stanza.Check{Program: program}, fix: c.Fix, reader: r, log: log, keychain: make(chan struct{}), network: make(chan struct{}), bases: make(chan struct{})}
 	d.entries, _ = process.ReadLog(log.Path) // checkOwnFiles says if it can't be read
 	file := d.checkAccountsFile()

@@ -7,7 +7,6 @@ import (
 	"runtime"
 	"slices"
 
-	"aws-accounts/accounts"
 	"aws-accounts/internal/awsfiles"
 	"aws-accounts/internal/dotaws"
 	"aws-accounts/internal/finding"
@@ -45,7 +44,7 @@ func (d *checkup) checkProfiles() *finding.Area {
 
 // writeStanzas runs setup for what is missing or outdated, and looks again.
 func (d *checkup) writeStanzas(a *finding.Area, before *stanza.State) (*dotaws.Files, *stanza.State, error) {
-	edit := accounts.StanzaEdit{}
+	edit := stanza.Edit{}
 	if d.Only != nil || len(before.Elsewhere) > 0 {
 		edit.Names = append(slices.Clone(before.Missing), before.Outdated...)
 	}

@@ -9,11 +9,11 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/iam"
 
-	"aws-accounts/accounts"
 	"aws-accounts/internal/ask"
 	"aws-accounts/internal/awscall"
 	"aws-accounts/internal/hint"
 	"aws-accounts/internal/role"
+	"aws-accounts/internal/stanza"
 	"aws-accounts/internal/tui"
 	"aws-accounts/process"
 )
@@ -36,7 +36,7 @@ Deletes the roles in AWS, with their policies, and forgets the sessions. The acc
 }
 
 // Run looks, shows the plan, asks, and does it.
-func (c *Delete) Run(r *process.Resolver, asker *ask.Asker, forget accounts.Forget, stdout io.Writer, stderr tui.Stderr) error {
+func (c *Delete) Run(r *process.Resolver, asker *ask.Asker, forget stanza.Forget, stdout io.Writer, stderr tui.Stderr) error {
 	ctx, stop := tui.Interruptible()
 	defer stop()
 	w, targets, err := beginRoles(ctx, r, stderr, &c.Targets, &c.Bootstrap)

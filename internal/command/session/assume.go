@@ -34,7 +34,7 @@ MFA question before they start, or a session that lasts longer.
 }
 
 // Run gets the session and says when it expires, and what has SDKs use another.
-func (c *Assume) Run(r *process.Resolver, program *accounts.Program, flags hint.Flags, stdout io.Writer, stderr tui.Stderr) error {
+func (c *Assume) Run(r *process.Resolver, program *stanza.Program, flags hint.Flags, stdout io.Writer, stderr tui.Stderr) error {
 	file, a, err := account(r, c.Name)
 	if err != nil {
 		return err

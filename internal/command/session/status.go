@@ -100,7 +100,7 @@ func (c *Status) Run(resolving process.Resolving, stdout io.Writer) error {
 	return err
 }
 
-// inUse is the account whose stanza AWS_PROFILE names.
+// keychainInUse is the account whose stanza AWS_PROFILE names.
 func inUse() (status, bool) {
 	profile := os.Getenv("AWS_PROFILE")
 	if profile == "" {

@@ -16,6 +16,7 @@ import (
 	"aws-accounts/internal/partitions"
 	"aws-accounts/internal/pattern"
 	"aws-accounts/internal/route"
+	"aws-accounts/internal/stanza"
 	"aws-accounts/internal/tui"
 	"aws-accounts/process"
 )
@@ -47,7 +48,7 @@ Accounts that are suspended are left out.`
 }
 
 // Run lists the whole organization before anything is compared or changed.
-func (c *Organizations) Run(r *process.Resolver, asker *ask.Asker, locks accounts.Locks, program *accounts.Program, forget accounts.Forget,
+func (c *Organizations) Run(r *process.Resolver, asker *ask.Asker, locks accounts.Locks, program *stanza.Program, forget stanza.Forget,
 	stdout io.Writer, stderr tui.Stderr) error {
 	s := &syncing{Options: c.Options, Resolver: r, Asker: asker, Locks: locks, Program: program, Forget: forget, Out: stdout, Err: stderr,
 		what: []any{c.Name, c.Role, c.OU, c.Tag, c.Source}}

@@ -10,6 +10,7 @@ import (
 	"aws-accounts/accounts"
 	"aws-accounts/internal/ask"
 	"aws-accounts/internal/hint"
+	"aws-accounts/internal/stanza"
 	"aws-accounts/internal/tui"
 	"aws-accounts/process"
 )
@@ -33,7 +34,7 @@ more you are told, and --prune removes it. Take the field out to keep an entry f
 }
 
 // Run lists all that the person has before anything is compared or changed.
-func (c *SSO) Run(r *process.Resolver, asker *ask.Asker, locks accounts.Locks, program *accounts.Program, forget accounts.Forget,
+func (c *SSO) Run(r *process.Resolver, asker *ask.Asker, locks accounts.Locks, program *stanza.Program, forget stanza.Forget,
 	stdout io.Writer, stderr tui.Stderr) error {
 	for _, p := range c.RoleName {
 		if _, err := path.Match(p, ""); err != nil {

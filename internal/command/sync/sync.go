@@ -31,6 +31,7 @@ import (
 	"aws-accounts/internal/identitycenter"
 	"aws-accounts/internal/note"
 	"aws-accounts/internal/route"
+	"aws-accounts/internal/stanza"
 	"aws-accounts/internal/tui"
 	"aws-accounts/process"
 )
@@ -57,8 +58,8 @@ type syncing struct {
 	*process.Resolver
 	Asker     *ask.Asker
 	Locks     accounts.Locks
-	Program   *accounts.Program
-	Forget    accounts.Forget
+	Program   *stanza.Program
+	Forget    stanza.Forget
 	Out       io.Writer
 	Err       tui.Stderr
 	what      any // the command with its flags: what --if-older-than is about
@@ -148,7 +149,7 @@ func (s *syncing) remove(ctx context.Context, names []string, listing accounts.L
 	if len(names) == 0 {
 		return nil
 	}
-	return accounts.TakeOut(ctx, reader, names, s.Locks, s.Program, s.Forget, s.Out)
+	return stanza.TakeOut(ctx, reader, names, s.Locks, s.Program, s.Forget, s.Out)
 }
 
 func (s *syncing) question(file *accounts.File, d *accounts.Difference, gone []string) string {
@@ -183,7 +184,7 @@ func (s *syncing) next(d *accounts.Difference) error {
 	for _, a := range d.Added {
 		names = append(names, a.Name)
 	}
-	return (&accounts.StanzaEdit{Names: names}).Run(s.Accounts.Again(), s.Program, s.Out)
+	return (&stanza.Edit{Names: names}).Run(s.Accounts.Again(), s.Program, s.Out)
 }
 
 // shown is how many lines of a kind are shown where nobody asked to see all.

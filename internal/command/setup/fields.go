@@ -1,4 +1,4 @@
-package accounts
+package setup
 
 import (
 	"cmp"
@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 
+	"aws-accounts/accounts"
 	"aws-accounts/internal/hint"
 	"aws-accounts/internal/partitions"
 	"aws-accounts/internal/tui"
@@ -44,8 +45,8 @@ type Fields struct {
 }
 
 // list is what was given, as fields of account a of file, which is the one that they are for as it is now.
-func (f *Fields) list(file *File, a *Account) ([]Field, error) {
-	var out []Field
+func (f *Fields) list(file *accounts.File, a *accounts.Account) ([]accounts.Field, error) {
+	var out []accounts.Field
 	text := func(name string, value *string) {
 		if value == nil {
 			return
@@ -69,29 +70,29 @@ func (f *Fields) list(file *File, a *Account) ([]Field, error) {
 
 	begin, given := f.credentials()
 	if given {
-		field, err := NewField("credentials", begin)
+		field, err := accounts.NewField("credentials", begin)
 		if err != nil {
 			return nil, err
 		}
 		out = append(out, field)
 	}
 	if f.SSOSession != nil || f.SSORole != nil {
-		var s SSO
+		var s accounts.SSO
 		if a.SSO != nil {
 			s = *a.SSO
 		}
 		s.Session, s.RoleName = value(f.SSOSession, s.Session), value(f.SSORole, s.RoleName)
-		field := Field{Name: "sso"}
-		if s != (SSO{}) {
+		field := accounts.Field{Name: "sso"}
+		if s != (accounts.SSO{}) {
 			var err error
-			if field, err = NewField(field.Name, s); err != nil {
+			if field, err = accounts.NewField(field.Name, s); err != nil {
 				return nil, err
 			}
 		}
 		out = append(out, field)
 	}
 	if f.SessionTags != nil {
-		field, err := NewField("session_tags", f.SessionTags)
+		field, err := accounts.NewField("session_tags", f.SessionTags)
 		if err != nil {
 			return nil, err
 		}
@@ -104,14 +105,14 @@ func (f *Fields) list(file *File, a *Account) ([]Field, error) {
 		if l.list == nil {
 			continue
 		}
-		field, err := NewField(l.name, l.list)
+		field, err := accounts.NewField(l.name, l.list)
 		if err != nil {
 			return nil, err
 		}
 		out = append(out, field)
 	}
 	if f.Policy != nil {
-		field := Field{Name: "policy"}
+		field := accounts.Field{Name: "policy"}
 		if *f.Policy != "" {
 			data, err := os.ReadFile(*f.Policy)
 			if err != nil {
@@ -121,7 +122,7 @@ func (f *Fields) list(file *File, a *Account) ([]Field, error) {
 			if err := json.Unmarshal(data, &object); err != nil {
 				return nil, hint.New(fmt.Errorf("%s holds no JSON object", tui.ShowPath(*f.Policy)), "a policy is one: {\"Version\": \"2012-10-17\", \"Statement\": [...]}")
 			}
-			if field, err = NewField(field.Name, json.RawMessage(data)); err != nil {
+			if field, err = accounts.NewField(field.Name, json.RawMessage(data)); err != nil {
 				return nil, err
 			}
 		}
@@ -131,17 +132,17 @@ func (f *Fields) list(file *File, a *Account) ([]Field, error) {
 }
 
 func (f *Fields) any() bool {
-	list, err := f.list(&File{}, &Account{})
+	list, err := f.list(&accounts.File{}, &accounts.Account{})
 	return err != nil || len(list) > 0
 }
 
 // roleARN makes an ARN of a role's mere name, in the partition that the account's region is in.
-func (f *Fields) roleARN(file *File, a *Account) *string {
+func (f *Fields) roleARN(file *accounts.File, a *accounts.Account) *string {
 	if f.RoleARN == nil {
 		return nil
 	}
 	id := value(f.AccountID, a.AccountID)
-	if IsRoleName(*f.RoleARN) && IsAccountID(id) {
+	if accounts.IsRoleName(*f.RoleARN) && accounts.IsAccountID(id) {
 		region := value(f.Region, a.Region)
 		s := "arn:" + partitions.Of(cmp.Or(region, file.Defaults.Region)) + ":iam::" + id + ":role/" + *f.RoleARN
 		return &s
@@ -149,12 +150,12 @@ func (f *Fields) roleARN(file *File, a *Account) *string {
 	return f.RoleARN
 }
 
-func (f *Fields) credentials() (Credentials, bool) {
-	c := Credentials{Profile: value(f.CredentialsProfile, ""), Keychain: f.CredentialsKeychain, Environment: f.CredentialsEnvironment, Instance: f.CredentialsInstance}
+func (f *Fields) credentials() (accounts.Credentials, bool) {
+	c := accounts.Credentials{Profile: value(f.CredentialsProfile, ""), Keychain: f.CredentialsKeychain, Environment: f.CredentialsEnvironment, Instance: f.CredentialsInstance}
 	if f.WebIdentityTokenFile != nil {
 		c.WebIdentityTokenFile, c.RoleARN = *f.WebIdentityTokenFile, value(f.RoleARN, "")
 	}
-	return c, c != Credentials{}
+	return c, c != accounts.Credentials{}
 }
 
 // beginsSomewhere: the flags say what kind of account it is.
@@ -171,11 +172,11 @@ func value(p *string, otherwise string) string {
 }
 
 // textField is a field with a text, or one without a value to take it out.
-func textField(name, text string) Field {
+func textField(name, text string) accounts.Field {
 	if text == "" {
-		return Field{Name: name}
+		return accounts.Field{Name: name}
 	}
-	field, err := NewField(name, text)
+	field, err := accounts.NewField(name, text)
 	if err != nil {
 		panic(err) // every text can be said in JSON
 	}

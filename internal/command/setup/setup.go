@@ -1,6 +1,15 @@
-package accounts
+// Package setup is the commands about the accounts file and the profiles in ~/.aws: init, add, edit, remove, list, setup,
+// validate and schema.
+//
+// Invariant: a file is replaced as a whole or not at all, and what nobody asked to change stays byte for byte.
+package setup
 
-import "io"
+import (
+	"io"
+
+	"aws-accounts/accounts"
+	"aws-accounts/internal/stanza"
+)
 
 // Setup is `aws-accounts setup [NAME…]`: writes the stanzas.
 type Setup struct {
@@ -23,6 +32,6 @@ Run again, it changes nothing.
 }
 
 // Run edits ~/.aws/config.
-func (c *Setup) Run(r *Reader, program *Program, stdout io.Writer) error {
-	return (&StanzaEdit{Names: c.Names, DryRun: c.DryRun, Remove: c.Remove, Prefix: c.ProfilePrefix}).Run(r, program, stdout)
+func (c *Setup) Run(r *accounts.Reader, program *stanza.Program, stdout io.Writer) error {
+	return (&stanza.Edit{Names: c.Names, DryRun: c.DryRun, Remove: c.Remove, Prefix: c.ProfilePrefix}).Run(r, program, stdout)
 }

@@ -1,9 +1,8 @@
-package process
+package accesskey
 
 import (
 	"strings"
 	"testing"
-	"time"
 )
 
 // What was pasted in the wrong place is found before AWS is asked, and isn't repeated.
@@ -23,7 +22,7 @@ func TestCheckKey(t *testing.T) {
 		{"nothing", "", "", "no access key ID"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			err := checkKey(c.id, c.secret)
+			err := Check(c.id, c.secret)
 			if (err == nil) != (c.want == "") || err != nil && !strings.Contains(err.Error(), c.want) {
 				t.Errorf("got %v, want %q", err, c.want)
 			}
@@ -31,22 +30,5 @@ func TestCheckKey(t *testing.T) {
 				t.Error("it repeats the secret")
 			}
 		})
-	}
-}
-
-func TestAge(t *testing.T) {
-	t.Parallel()
-	now := time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
-	for _, c := range []struct {
-		since time.Duration
-		want  string
-	}{{time.Hour, "today"}, {25 * time.Hour, "1 day"}, {91 * 24 * time.Hour, "91 days"}} {
-		stored := now.Add(-c.since)
-		if got := age(&stored, now).Text; got != c.want {
-			t.Errorf("%v: %q, want %q", c.since, got, c.want)
-		}
-	}
-	if age(nil, now).Text != "" {
-		t.Error("an age of what isn't there")
 	}
 }

@@ -1,4 +1,4 @@
-package accounts
+package stanza
 
 import (
 	"context"
@@ -6,6 +6,7 @@ import (
 	"io"
 	"strings"
 
+	"aws-accounts/accounts"
 	"aws-accounts/internal/tui"
 )
 
@@ -14,16 +15,16 @@ type Forget func(ctx context.Context, names []string) error
 
 // TakeOut takes accounts out of the accounts file, with their stanzas and sessions. It goes from what depends to what is
 // depended on: stanza, entry, session. Stopped in between, what is left is whole.
-func TakeOut(ctx context.Context, r *Reader, names []string, locks Locks, program *Program, forget Forget, stdout io.Writer) error {
+func TakeOut(ctx context.Context, r *accounts.Reader, names []string, locks accounts.Locks, program *Program, forget Forget, stdout io.Writer) error {
 	file, err := r.File()
 	if err != nil {
 		return err
 	}
-	if err := (&StanzaEdit{Names: names, Remove: true}).Run(r, program, stdout); err != nil {
+	if err := (&Edit{Names: names, Remove: true}).Run(r, program, stdout); err != nil {
 		return err
 	}
-	if _, err := Change(ctx, r.Path, string(locks), func(old []byte) ([]byte, error) {
-		return Remove(r.Path, old, names...)
+	if _, err := accounts.Change(ctx, r.Path, string(locks), func(old []byte) ([]byte, error) {
+		return accounts.Remove(r.Path, old, names...)
 	}); err != nil {
 		return err
 	}

@@ -1,4 +1,4 @@
-package process
+package setup
 
 import (
 	"cmp"
@@ -13,12 +13,15 @@ import (
 	"time"
 
 	"aws-accounts/accounts"
+	"aws-accounts/internal/accesskey"
 	"aws-accounts/internal/ask"
 	"aws-accounts/internal/awsfiles"
 	"aws-accounts/internal/dotaws"
 	"aws-accounts/internal/hint"
 	"aws-accounts/internal/place"
 	"aws-accounts/internal/tui"
+	"aws-accounts/internal/wire"
+	"aws-accounts/process"
 )
 
 // Init is `aws-accounts init`: from what is in ~/.aws to profiles that need no plaintext.
@@ -44,20 +47,9 @@ func (*Init) Help() string {
 It may be run again at any time: what is done already stays as it is.`
 }
 
-// Start is what init works with: there may be no accounts file yet to ask.
-type Start struct {
-	Accounts *accounts.Reader
-	Program  *accounts.Program
-	Asker    *ask.Asker
-	Locks    string
-	Chosen   string                            // the keychain that the environment chooses, "" for none
-	Resolver func(accounts.Keychain) *Resolver // with sessions and keys in that keychain; touches nothing yet
-	Own      string                            // the platform's own keychain
-}
-
 // Run is the whole of it.
-func (c *Init) Run(s *Start, stdout io.Writer) error {
-	ctx, cancel := context.WithTimeout(context.Background(), keysTimeout)
+func (c *Init) Run(s *wire.Start, stdout io.Writer) error {
+	ctx, cancel := context.WithTimeout(context.Background(), accesskey.Timeout)
 	defer cancel()
 	plan := &beginning{Init: c, Start: s, out: stdout}
 	for _, step := range []func(context.Context) error{
@@ -76,7 +68,7 @@ func (c *Init) Run(s *Start, stdout io.Writer) error {
 // beginning is one run of init: what is there, what the answers are, and what follows from both.
 type beginning struct {
 	*Init
-	*Start
+	*wire.Start
 	out  io.Writer
 	over bool
 
@@ -84,11 +76,11 @@ type beginning struct {
 	oldAccounts, oldConfig      []byte // nil where there is no file
 	credentials                 []byte
 	configPath, credentialsPath string
-	identity                    Identity
+	identity                    process.Identity
 	nobody                      bool              // there are no credentials in use
 	keychain                    accounts.Keychain // the choice; an empty backend is the platform's own
 	writeKeychain               bool
-	resolver                    *Resolver
+	resolver                    *process.Resolver
 	found                       *accounts.Found
 	take, importKeys            bool
 	newAccounts, newConfig      []byte
@@ -123,9 +115,9 @@ func (b *beginning) read(context.Context) (err error) {
 func (b *beginning) who(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
-	who, _, err := CurrentIdentity(ctx)
+	who, _, err := process.CurrentIdentity(ctx)
 	if err != nil {
-		if b.nobody = errors.Is(err, errNoneInUse); b.nobody {
+		if b.nobody = errors.Is(err, process.ErrNoneInUse); b.nobody {
 			fmt.Fprintf(b.out, "There are %s.\n", err)
 			return nil
 		}
@@ -138,7 +130,7 @@ func (b *beginning) who(ctx context.Context) error {
 }
 
 func (b *beginning) inUse() string {
-	if p := ProfileInUse(); p != "" {
+	if p := process.ProfileInUse(); p != "" {
 		return "profile " + p
 	}
 	return "the keys in the environment"
@@ -219,7 +211,7 @@ func (b *beginning) discover(ctx context.Context) (err error) {
 	}
 	for i := range b.found.Accounts {
 		f := &b.found.Accounts[i]
-		if f.New && f.IsBase() && f.AccountID == "" && f.From == ProfileInUse() && f.From != "" {
+		if f.New && f.IsBase() && f.AccountID == "" && f.From == process.ProfileInUse() && f.From != "" {
 			f.AccountID = b.identity.AccountID
 		}
 	}

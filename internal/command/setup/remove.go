@@ -1,4 +1,4 @@
-package accounts
+package setup
 
 import (
 	"context"
@@ -8,19 +8,21 @@ import (
 	"slices"
 	"strings"
 
+	"aws-accounts/accounts"
 	"aws-accounts/internal/ask"
 	"aws-accounts/internal/hint"
+	"aws-accounts/internal/stanza"
 	"aws-accounts/internal/tui"
 )
 
-// RemoveCommand is `aws-accounts remove NAME…`: takes accounts out, with their stanzas and sessions.
-type RemoveCommand struct {
+// Remove is `aws-accounts remove NAME…`: takes accounts out, with their stanzas and sessions.
+type Remove struct {
 	Names []string `arg:"" name:"name" help:"The accounts."`
 	Yes   bool     `short:"y" help:"Don't ask whether to."`
 }
 
 // Help is shown by `remove -h`.
-func (*RemoveCommand) Help() string {
+func (*Remove) Help() string {
 	return `Example:
   aws-accounts remove dev prod --yes
 
@@ -29,13 +31,13 @@ changes, and access keys stay in the keychain until ` + "`aws-accounts keys remo
 }
 
 // Run asks, and takes them out.
-func (c *RemoveCommand) Run(r *Reader, asker *ask.Asker, locks Locks, program *Program, forget Forget, stdout io.Writer) error {
+func (c *Remove) Run(r *accounts.Reader, asker *ask.Asker, locks accounts.Locks, program *stanza.Program, forget stanza.Forget, stdout io.Writer) error {
 	ctx := context.Background()
 	file, err := r.File()
 	if err != nil {
 		return err
 	}
-	var gone []*Account
+	var gone []*accounts.Account
 	var names []string
 	for _, name := range c.Names {
 		a, err := file.Find(name)
@@ -43,7 +45,7 @@ func (c *RemoveCommand) Run(r *Reader, asker *ask.Asker, locks Locks, program *P
 			return err
 		}
 		if a.From != "" {
-			return onlyRead(a)
+			return accounts.ReadOnlyError(a)
 		}
 		if !slices.Contains(gone, a) {
 			gone, names = append(gone, a), append(names, a.Name)
@@ -64,11 +66,11 @@ func (c *RemoveCommand) Run(r *Reader, asker *ask.Asker, locks Locks, program *P
 			return hint.New(err, "--yes removes without asking")
 		}
 	}
-	return TakeOut(ctx, r, names, locks, program, forget, stdout)
+	return stanza.TakeOut(ctx, r, names, locks, program, forget, stdout)
 }
 
 // usersOf are the accounts that stay and have a as their source.
-func usersOf(f *File, a *Account, gone []*Account) (users []string) {
+func usersOf(f *accounts.File, a *accounts.Account, gone []*accounts.Account) (users []string) {
 	for i := range f.Accounts {
 		if other := &f.Accounts[i]; other.SourceAccount() == a && !slices.Contains(gone, other) {
 			users = append(users, other.Name)

@@ -1,4 +1,4 @@
-package accounts
+package setup
 
 import (
 	"context"
@@ -7,20 +7,22 @@ import (
 	"io"
 	"strings"
 
+	"aws-accounts/accounts"
 	"aws-accounts/internal/ask"
 	"aws-accounts/internal/hint"
+	"aws-accounts/internal/stanza"
 	"aws-accounts/internal/tui"
 )
 
-// AddCommand is `aws-accounts add NAME`: a new account, from flags or by asking.
-type AddCommand struct {
+// Add is `aws-accounts add NAME`: a new account, from flags or by asking.
+type Add struct {
 	Name  string `arg:"" optional:"" help:"Its name; asked for where it isn't given."`
 	Setup bool   `help:"Write its stanza into ~/.aws/config as well."`
 	Fields
 }
 
 // Help is shown by `add -h`.
-func (*AddCommand) Help() string {
+func (*Add) Help() string {
 	return `Examples:
   aws-accounts add dev --role-arn=arn:aws:iam::987654321098:role/Admin --setup
   aws-accounts add prod --account-id=555555555555 --role-arn=Admin
@@ -32,7 +34,7 @@ On a terminal it asks for what is missing. The rest of the accounts file stays a
 }
 
 // Run adds the account and shows what it wrote.
-func (c *AddCommand) Run(r *Reader, asker *ask.Asker, locks Locks, program *Program, stdout io.Writer) error {
+func (c *Add) Run(r *accounts.Reader, asker *ask.Asker, locks accounts.Locks, program *stanza.Program, stdout io.Writer) error {
 	ctx := context.Background()
 	file, err := r.File()
 	if err != nil {
@@ -41,13 +43,13 @@ func (c *AddCommand) Run(r *Reader, asker *ask.Asker, locks Locks, program *Prog
 	if err := c.complete(ctx, asker, file); err != nil {
 		return err
 	}
-	list, err := c.list(file, &Account{})
+	list, err := c.list(file, &accounts.Account{})
 	if err != nil {
 		return err
 	}
-	var added *Addition
-	if _, err = Change(ctx, r.Path, string(locks), func(old []byte) ([]byte, error) {
-		added, err = AddFields(r.Path, old, c.Name, list)
+	var added *accounts.Addition
+	if _, err = accounts.Change(ctx, r.Path, string(locks), func(old []byte) ([]byte, error) {
+		added, err = accounts.AddFields(r.Path, old, c.Name, list)
 		if err != nil {
 			return nil, err
 		}
@@ -60,14 +62,14 @@ func (c *AddCommand) Run(r *Reader, asker *ask.Asker, locks Locks, program *Prog
 		fmt.Fprintf(stdout, "wrote \"source\": %s into %s, which had it as the only base account\n", tui.Quote(added.Base), tui.QuoteAll(added.Told))
 	}
 	if c.Setup {
-		return (&StanzaEdit{Names: []string{c.Name}}).Run(r.Again(), program, stdout)
+		return (&stanza.Edit{Names: []string{c.Name}}).Run(r.Again(), program, stdout)
 	}
 	fmt.Fprintf(stdout, "next: `aws-accounts setup %s` gives it a profile\n", c.Name)
 	return nil
 }
 
 // complete asks for the name and what it is, as far as the flags don't say.
-func (c *AddCommand) complete(ctx context.Context, asker *ask.Asker, file *File) (err error) {
+func (c *Add) complete(ctx context.Context, asker *ask.Asker, file *accounts.File) (err error) {
 	if c.Name == "" {
 		if c.Name, err = asker.Line(ctx, "Name of the account, like dev"); err != nil {
 			return hint.New(fmt.Errorf("which account? %w", err), "name it: `aws-accounts add NAME --role-arn=ARN`")
@@ -104,8 +106,8 @@ func (c *AddCommand) complete(ctx context.Context, asker *ask.Asker, file *File)
 }
 
 // askSource asks where a role is assumed from, if there is more than one base account.
-func (c *AddCommand) askSource(ctx context.Context, asker *ask.Asker, file *File) error {
-	bases := file.bases()
+func (c *Add) askSource(ctx context.Context, asker *ask.Asker, file *accounts.File) error {
+	bases := file.Bases()
 	if !c.isRole() || value(c.Source, "") != "" || len(bases) < 2 {
 		return nil
 	}
@@ -119,6 +121,6 @@ func (c *AddCommand) askSource(ctx context.Context, asker *ask.Asker, file *File
 }
 
 // isRole: the flags say that it is one.
-func (c *AddCommand) isRole() bool {
+func (c *Add) isRole() bool {
 	return value(c.RoleARN, "") != "" && c.WebIdentityTokenFile == nil
 }

@@ -1,4 +1,4 @@
-package accounts
+package setup
 
 import (
 	"bytes"
@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"aws-accounts/accounts"
 	"aws-accounts/internal/ask"
 	"aws-accounts/internal/awsfiles"
 	"aws-accounts/internal/hint"
@@ -36,7 +37,7 @@ isn't saved in the end is kept, and it says where.`
 }
 
 // Run sets the fields given, or opens the editor where none is.
-func (c *Edit) Run(r *Reader, asker *ask.Asker, locks Locks, stdout io.Writer) error {
+func (c *Edit) Run(r *accounts.Reader, asker *ask.Asker, locks accounts.Locks, stdout io.Writer) error {
 	if !c.any() {
 		return editInEditor(r.Path, asker, string(locks), stdout)
 	}
@@ -47,8 +48,8 @@ func (c *Edit) Run(r *Reader, asker *ask.Asker, locks Locks, stdout io.Writer) e
 		return err
 	}
 	var before, after []byte
-	changed, err := Change(context.Background(), r.Path, string(locks), func(old []byte) ([]byte, error) {
-		file, err := Parse(r.Path, old)
+	changed, err := accounts.Change(context.Background(), r.Path, string(locks), func(old []byte) ([]byte, error) {
+		file, err := accounts.Parse(r.Path, old)
 		if err != nil {
 			return nil, err
 		}
@@ -60,7 +61,7 @@ func (c *Edit) Run(r *Reader, asker *ask.Asker, locks Locks, stdout io.Writer) e
 		if err != nil {
 			return nil, err
 		}
-		edited, err := Set(r.Path, old, a.Name, list...)
+		edited, err := accounts.Set(r.Path, old, a.Name, list...)
 		before, after = old, edited
 		return edited, err
 	})
@@ -78,7 +79,7 @@ func (c *Edit) Run(r *Reader, asker *ask.Asker, locks Locks, stdout io.Writer) e
 // editInEditor is visudo for the accounts file. Text that isn't saved in the end stays in the copy.
 func editInEditor(path string, asker *ask.Asker, locks string, stdout io.Writer) error {
 	ctx := context.Background()
-	old, err := ReadFile(path)
+	old, err := accounts.ReadFile(path)
 	if err != nil {
 		return err
 	}
@@ -97,7 +98,7 @@ func editInEditor(path string, asker *ask.Asker, locks string, stdout io.Writer)
 	}
 	edited, err := editCopy(ctx, path, copied, old, asker, stdout)
 	if err == nil && !bytes.Equal(edited, old) {
-		_, err = Change(ctx, path, locks, func(now []byte) ([]byte, error) {
+		_, err = accounts.Change(ctx, path, locks, func(now []byte) ([]byte, error) {
 			if !bytes.Equal(now, old) {
 				return nil, fmt.Errorf("%s has changed meanwhile and stays as it is", tui.ShowPath(path))
 			}
@@ -132,7 +133,7 @@ func editCopy(ctx context.Context, path, copied string, old []byte, asker *ask.A
 		if bytes.Equal(edited, old) {
 			return edited, nil
 		}
-		_, wrong := Parse(path, edited)
+		_, wrong := accounts.Parse(path, edited)
 		if wrong == nil {
 			return edited, nil
 		}

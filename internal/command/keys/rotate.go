@@ -1,4 +1,4 @@
-package process
+package keys
 
 import (
 	"cmp"
@@ -19,19 +19,21 @@ import (
 
 	"aws-accounts/accounts"
 	"aws-accounts/cache"
+	"aws-accounts/internal/accesskey"
 	"aws-accounts/internal/awscall"
 	"aws-accounts/internal/hint"
 	"aws-accounts/internal/tui"
+	"aws-accounts/process"
 )
 
-// KeysRotate is `aws-accounts keys rotate NAME`.
-type KeysRotate struct {
+// Rotate is `aws-accounts keys rotate NAME`.
+type Rotate struct {
 	Name    string `arg:"" help:"The account, by its name in the accounts file."`
 	MFACode string `name:"mfa-code" help:"The six digits of the MFA device, instead of asking for them." placeholder:"123456"`
 }
 
 // Help is what --help says besides the flags.
-func (*KeysRotate) Help() string {
+func (*Rotate) Help() string {
 	return `Examples:
   aws-accounts keys rotate main
 
@@ -44,19 +46,19 @@ itself, and a second key must not exist.`
 
 // Run rotates, or goes on with a rotation that was interrupted. However it ends, the keychain holds a key that works, and
 // what it is in the middle of: the same command goes on from there.
-func (c *KeysRotate) Run(r *Resolver, stdout io.Writer, stderr tui.Stderr) error {
-	ctx, cancel := context.WithTimeout(context.Background(), keysTimeout)
+func (c *Rotate) Run(r *process.Resolver, stdout io.Writer, stderr tui.Stderr) error {
+	ctx, cancel := context.WithTimeout(context.Background(), accesskey.Timeout)
 	defer cancel()
 	ctx, stop := signal.NotifyContext(ctx, syscall.SIGINT, syscall.SIGTERM) // to say where it stopped; SIGKILL does no harm either
 	defer stop()
-	file, a, release, err := r.holdKeys(ctx, c.Name)
+	file, a, release, err := holdKeys(ctx, r, c.Name)
 	if err != nil {
 		return err
 	}
 	defer release()
 	keys, err := r.Sessions.Keychain.LoadKeys(ctx, a.Name)
 	if err != nil {
-		return explainItem(err, a)
+		return process.ExplainItem(err, a)
 	}
 	r.MFA.Code = c.MFACode
 	t := &rotation{Resolver: r, file: file, account: a, keys: keys, stdout: stdout, stderr: stderr.Writer}
@@ -64,7 +66,7 @@ func (c *KeysRotate) Run(r *Resolver, stdout io.Writer, stderr tui.Stderr) error
 		t.say("going on with the rotation that began %s", keys.Rotation.Began.Local().Format(time.DateTime))
 	}
 	attempt := r.Log.Begin(a)
-	attempt.entry.Action = ActionRotate
+	attempt.Entry.Action = process.ActionRotate
 	err = t.run(ctx)
 	attempt.End(aws.Credentials{}, err)
 	if err != nil {
@@ -75,7 +77,7 @@ func (c *KeysRotate) Run(r *Resolver, stdout io.Writer, stderr tui.Stderr) error
 
 // rotation takes one step after the other. Each begins with what is stored in keys and ends with storing what it did.
 type rotation struct {
-	*Resolver
+	*process.Resolver
 	file    *accounts.File
 	account *accounts.Account
 	keys    *cache.Keys
@@ -229,7 +231,7 @@ func (t *rotation) switchOver(ctx context.Context) error {
 		}
 	}
 	if err != nil {
-		return explainKey(err, t.account, next.ID)
+		return accesskey.Explain(err, t.account, next.ID)
 	}
 	old := t.keys.Current
 	err = t.save(ctx, func(k *cache.Keys) {
@@ -245,7 +247,7 @@ func (t *rotation) switchOver(ctx context.Context) error {
 func (t *rotation) settle(ctx context.Context, key cache.AccessKey) error {
 	ctx, cancel := context.WithTimeout(ctx, settleTime)
 	defer cancel()
-	client, err := t.keyClient(t.account, "", t.keys.Credentials(key))
+	client, err := accesskey.Client(t.Resolver, t.account, "", t.keys.Credentials(key))
 	if err != nil {
 		return err
 	}
@@ -328,7 +330,7 @@ func (t *rotation) retire(ctx context.Context) error {
 // goBack is for a new key that somebody deleted while the old one is still there.
 func (t *rotation) goBack(ctx context.Context, refused error) error {
 	old := *t.keys.Rotation.Old
-	if _, err := t.owner(ctx, t.account, "", t.keys.Credentials(old)); err != nil {
+	if _, err := accesskey.Owner(ctx, t.Resolver, t.account, "", t.keys.Credentials(old)); err != nil {
 		return t.explain(refused, "iam:UpdateAccessKey")
 	}
 	gone := t.keys.Current.ID
@@ -361,7 +363,7 @@ func (t *rotation) iam(ctx context.Context) (*iam.Client, error) {
 		}
 		credentials = session
 	}
-	client, err := t.keyClient(t.account, "", credentials)
+	client, err := accesskey.Client(t.Resolver, t.account, "", credentials)
 	if err != nil {
 		return nil, err
 	}
@@ -414,22 +416,22 @@ func (t *rotation) next(err error) string {
 
 // explain says what AWS has against one call about keys.
 func (t *rotation) explain(err error, action string) error {
-	user := func(Verdict) string { return t.user() }
-	ask := func(v Verdict) string {
+	user := func(process.Verdict) string { return t.user() }
+	ask := func(v process.Verdict) string {
 		step := "ask an administrator for iam:CreateAccessKey, ListAccessKeys, GetAccessKeyLastUsed, UpdateAccessKey and " +
 			"DeleteAccessKey on " + t.keys.User
 		if t.account.MFASerial == "" {
-			step += fmt.Sprintf("; where that needs MFA, set \"mfa_serial\" of %s in %s", v.name, v.file)
+			step += fmt.Sprintf("; where that needs MFA, set \"mfa_serial\" of %s in %s", v.Name, v.File)
 		}
 		return step
 	}
-	return Explain(err, t.account, append([]Row{
-		{Codes: CodesDenied, Definite: true, Says: Say("%s is not allowed "+action+"%s", user, Verdict.Because), Next: ask},
+	return process.Explain(err, t.account, append([]process.Row{
+		{Codes: process.CodesDenied, Definite: true, Says: process.Say("%s is not allowed "+action+"%s", user, process.Verdict.Because), Next: ask},
 		{Codes: "LimitExceeded LimitExceededException", Definite: true,
-			Says: Say("%s has as many access keys as AWS allows", user),
-			Next: Say("delete the one that nobody uses at "+securityCredentials+
-				"; then run `aws-accounts keys rotate %s` again", Verdict.Word)},
-	}, keyRefusals(t.keys.Current.ID)...)...)
+			Says: process.Say("%s has as many access keys as AWS allows", user),
+			Next: process.Say("delete the one that nobody uses at "+securityCredentials+
+				"; then run `aws-accounts keys rotate %s` again", process.Verdict.Word)},
+	}, accesskey.Refusals(t.keys.Current.ID)...)...)
 }
 
 // definite: AWS refused, so nothing was done. Everything else leaves open whether it was.

@@ -1,4 +1,8 @@
-package accounts
+// Package stanza owns our profiles in ~/.aws/config: what is written there for an account, whether it is there, and what
+// overrides it.
+//
+// Invariant: a profile that isn't ours is never changed.
+package stanza
 
 import (
 	"context"
@@ -9,6 +13,7 @@ import (
 	"slices"
 	"strings"
 
+	"aws-accounts/accounts"
 	"aws-accounts/internal/awsfiles"
 	"aws-accounts/internal/dotaws"
 	"aws-accounts/internal/hint"
@@ -26,8 +31,8 @@ type Program struct {
 	Args []string // before the account's name: process, and what finds the same accounts file
 }
 
-// StanzaEdit is a change of the stanzas in ~/.aws/config.
-type StanzaEdit struct {
+// Edit is a change of the stanzas in ~/.aws/config.
+type Edit struct {
 	Names  []string // of the accounts; none for all
 	DryRun bool     // only show it
 	Remove bool     // take the stanzas out
@@ -36,7 +41,7 @@ type StanzaEdit struct {
 
 // Run edits ~/.aws/config. Profiles that aren't ours stay as they are and make the command fail in the end, after all
 // others are written.
-func (c *StanzaEdit) Run(r *Reader, program *Program, stdout io.Writer) error {
+func (c *Edit) Run(r *accounts.Reader, program *Program, stdout io.Writer) error {
 	if p := c.Prefix; p != nil && *p != "" && !prefixName.MatchString(*p) {
 		return hint.Usage(fmt.Errorf("--profile-prefix: no profile's name can begin with %s", tui.Quote(*p)), "letters, digits and . _ @ + - are safe, as in --profile-prefix=aa-")
 	}
@@ -81,7 +86,7 @@ func (c *StanzaEdit) Run(r *Reader, program *Program, stdout io.Writer) error {
 	return nil
 }
 
-func (c *StanzaEdit) edit(file *File, program *Program, old []byte) ([]byte, awsfiles.Report, error) {
+func (c *Edit) edit(file *accounts.File, program *Program, old []byte) ([]byte, awsfiles.Report, error) {
 	chosen, err := c.chosen(file)
 	if err != nil {
 		return nil, awsfiles.Report{}, err
@@ -91,12 +96,12 @@ func (c *StanzaEdit) edit(file *File, program *Program, old []byte) ([]byte, aws
 			return len(c.Names) == 0 || slices.ContainsFunc(c.Names, func(n string) bool { return strings.EqualFold(n, account) })
 		})
 	}
-	want, err := Stanzas(file, program, chosen)
+	want, err := For(file, program, chosen)
 	if err != nil {
 		return nil, awsfiles.Report{}, err
 	}
 	edited, report, err := awsfiles.EditConfig(old, want, nil)
-	beginnings := file.beginnings()
+	beginnings := file.Beginnings()
 	for _, a := range chosen {
 		if base, begins := beginnings[a.ProfileName()]; begins && base != a {
 			report.Conflicts = append(report.Conflicts, awsfiles.Conflict{Profile: a.ProfileName(),
@@ -106,11 +111,11 @@ func (c *StanzaEdit) edit(file *File, program *Program, old []byte) ([]byte, aws
 	return edited, report, err
 }
 
-// Stanzas are what setup writes for the accounts chosen. A profile that credentials begin at gets none: it would call us to
+// For are what setup writes for the accounts chosen. A profile that credentials begin at gets none: it would call us to
 // find out where they begin. Of an account that begins with the very profile that would be its own, it is the profile.
-func Stanzas(file *File, program *Program, chosen []*Account) ([]awsfiles.Stanza, error) {
+func For(file *accounts.File, program *Program, chosen []*accounts.Account) ([]awsfiles.Stanza, error) {
 	var want []awsfiles.Stanza
-	beginnings := file.beginnings()
+	beginnings := file.Beginnings()
 	for _, a := range chosen {
 		if _, begins := beginnings[a.ProfileName()]; begins {
 			continue
@@ -130,8 +135,8 @@ func Stanzas(file *File, program *Program, chosen []*Account) ([]awsfiles.Stanza
 }
 
 // chosen are the accounts named, or all. With --remove a name may be one that has left the file.
-func (c *StanzaEdit) chosen(file *File) ([]*Account, error) {
-	var chosen []*Account
+func (c *Edit) chosen(file *accounts.File) ([]*accounts.Account, error) {
+	var chosen []*accounts.Account
 	if c.Remove {
 		return nil, nil
 	}
@@ -196,7 +201,7 @@ func tell(w io.Writer, path string, report awsfiles.Report, dryRun bool) {
 
 // tellCaveats names what keeps a stanza from working: what wins over it, above all forgotten keys in the credentials file
 // (aws/aws-cli#5109), and that it has no region, without which botocore calls nothing.
-func (c *StanzaEdit) tellCaveats(w io.Writer, file *File, config []byte) error {
+func (c *Edit) tellCaveats(w io.Writer, file *accounts.File, config []byte) error {
 	path, err := place.AWSCredentials()
 	if err != nil {
 		return err

@@ -1,4 +1,4 @@
-package process
+package keys
 
 import (
 	"context"
@@ -11,14 +11,16 @@ import (
 
 	"aws-accounts/accounts"
 	"aws-accounts/cache"
+	"aws-accounts/internal/accesskey"
 	"aws-accounts/internal/awsfiles"
 	"aws-accounts/internal/dotaws"
 	"aws-accounts/internal/hint"
 	"aws-accounts/internal/place"
+	"aws-accounts/process"
 )
 
-// KeysImport is `aws-accounts keys import [PROFILE]`.
-type KeysImport struct {
+// Import is `aws-accounts keys import [PROFILE]`.
+type Import struct {
 	Profile string `arg:"" optional:"" default:"default" help:"The profile of ~/.aws/credentials (default: default)."`
 	Account string `help:"The account that begins with the key (default: the one that begins with the profile)." placeholder:"NAME"`
 	Replace bool   `help:"Put it in place of the key that is there."`
@@ -26,7 +28,7 @@ type KeysImport struct {
 }
 
 // Help is what --help says besides the flags.
-func (*KeysImport) Help() string {
+func (*Import) Help() string {
 	return `Examples:
   aws-accounts keys import                    # the key of [default]
   aws-accounts keys import work --account main
@@ -38,8 +40,8 @@ has proved to work. There is no backup: it would hold what was to go.`
 
 // Run stores the profile's key. With Remove it takes the key's lines out of the file last of all: until then an
 // interruption leaves two copies, never none.
-func (c *KeysImport) Run(r *Resolver, stdout io.Writer) error {
-	ctx, cancel := context.WithTimeout(context.Background(), keysTimeout)
+func (c *Import) Run(r *process.Resolver, stdout io.Writer) error {
+	ctx, cancel := context.WithTimeout(context.Background(), accesskey.Timeout)
 	defer cancel()
 	file, err := r.Accounts.File()
 	if err != nil {
@@ -49,8 +51,8 @@ func (c *KeysImport) Run(r *Resolver, stdout io.Writer) error {
 	if err != nil {
 		return err
 	}
-	in := keyInFile{c.Profile}
-	key, err := in.read(path)
+	in := accesskey.InFile{Profile: c.Profile}
+	key, err := in.Read(path)
 	if err != nil {
 		return err
 	}
@@ -58,27 +60,27 @@ func (c *KeysImport) Run(r *Resolver, stdout io.Writer) error {
 	if err != nil {
 		return err
 	}
-	release, err := r.lockKeys(ctx, a.Name)
+	release, err := accesskey.Lock(ctx, r, a.Name)
 	if err != nil {
 		return err
 	}
 	defer release()
 	if c.Remove {
-		if err := in.alone(file, a); err != nil {
+		if err := in.Alone(file, a); err != nil {
 			return err
 		}
-		if err := in.check(path, key); err != nil {
+		if err := in.Check(path, key); err != nil {
 			return err
 		}
 	}
-	if err := r.mayStore(ctx, a, key.AccessKeyID, c.Replace); err != nil {
+	if err := accesskey.MayStore(ctx, r, a, key.AccessKeyID, c.Replace); err != nil {
 		return err
 	}
-	stored, err := r.store(ctx, a, c.Profile, key)
+	stored, err := accesskey.Store(ctx, r, a, c.Profile, key)
 	if err != nil {
 		return err
 	}
-	if err := r.begin(ctx, stdout, file, a, stored); err != nil {
+	if err := begin(ctx, r, stdout, file, a, stored); err != nil {
 		return err
 	}
 	if !c.Remove {
@@ -94,7 +96,7 @@ func (c *KeysImport) Run(r *Resolver, stdout io.Writer) error {
 
 // account is the one named, else the base account that begins with the profile, else the one that has the key in the keychain,
 // as after an import without --remove, else the one in whose AWS account the key is.
-func (c *KeysImport) account(ctx context.Context, r *Resolver, file *accounts.File, key aws.Credentials) (*accounts.Account, error) {
+func (c *Import) account(ctx context.Context, r *process.Resolver, file *accounts.File, key aws.Credentials) (*accounts.Account, error) {
 	if c.Account != "" {
 		return keysAccount(file, c.Account)
 	}
@@ -120,8 +122,8 @@ func (c *KeysImport) account(ctx context.Context, r *Resolver, file *accounts.Fi
 		})
 	}
 	if len(found) == 0 {
-		who, err := r.owner(ctx, &accounts.Account{Name: "profile " + c.Profile}, c.Profile, key)
-		if refused, ok := errors.AsType[*Refusal](err); ok && refused.definite {
+		who, err := accesskey.Owner(ctx, r, &accounts.Account{Name: "profile " + c.Profile}, c.Profile, key)
+		if refused, ok := errors.AsType[*process.Refusal](err); ok && refused.Definite {
 			return nil, hint.New(err, "run `aws configure --profile %s` with a valid key, then try again", hint.Word(c.Profile))
 		}
 		if err != nil {
@@ -142,8 +144,8 @@ func (c *KeysImport) account(ctx context.Context, r *Resolver, file *accounts.Fi
 		"say which: --account %s or --account %s", found[0].Name, found[1].Name)
 }
 
-func (c *KeysImport) remove(ctx context.Context, r *Resolver, stdout io.Writer, path string, key aws.Credentials, a *accounts.Account, stored *cache.Keys) error {
-	edited, err := keyInFile{c.Profile}.take(ctx, path, key)
+func (c *Import) remove(ctx context.Context, r *process.Resolver, stdout io.Writer, path string, key aws.Credentials, a *accounts.Account, stored *cache.Keys) error {
+	edited, err := accesskey.InFile{Profile: c.Profile}.Take(ctx, path, key)
 	if err != nil {
 		return err
 	}
@@ -157,7 +159,7 @@ func (c *KeysImport) remove(ctx context.Context, r *Resolver, stdout io.Writer, 
 }
 
 // users are the profiles that begin with this one.
-func (c *KeysImport) users(credentials []byte) (users []string) {
+func (c *Import) users(credentials []byte) (users []string) {
 	config, err := dotaws.Read(place.AWSConfig)
 	if err != nil {
 		return nil

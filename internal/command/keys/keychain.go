@@ -1,4 +1,4 @@
-package process
+package keys
 
 import (
 	"cmp"
@@ -12,28 +12,31 @@ import (
 
 	"aws-accounts/accounts"
 	"aws-accounts/cache"
+	"aws-accounts/internal/accesskey"
 	"aws-accounts/internal/hint"
 	"aws-accounts/internal/lock"
 	"aws-accounts/internal/tui"
+	"aws-accounts/internal/wire"
+	"aws-accounts/process"
 )
 
 // Keychain is `aws-accounts keychain`.
 type Keychain struct {
-	Move KeychainMove `cmd:"" help:"Carry everything to another keychain, and use that one."`
+	Move Move `cmd:"" help:"Carry everything to another keychain, and use that one."`
 }
 
-// KeychainMove is `aws-accounts keychain move --to NAME`.
+// Move is `aws-accounts keychain move --to NAME`.
 //
 // All is copied and read back; then the accounts file names the new keychain; then the old one is emptied. Killed anywhere,
 // every item is in one of the two, and a second run goes on from there.
-type KeychainMove struct {
+type Move struct {
 	To                string `required:"" help:"The keychain to use from now on: secret-service, kwallet, keyctl, pass, file, keychain or wincred." placeholder:"NAME"`
 	From              string `help:"Where everything is now (default: the keychain that is in use)." placeholder:"NAME"`
 	PassphraseCommand string `help:"With --to=file: a command that prints its passphrase." placeholder:"COMMAND"`
 }
 
 // Help is what --help says besides the flags.
-func (*KeychainMove) Help() string {
+func (*Move) Help() string {
 	return `Access keys, sessions and sign-ins move, and the accounts file is told. Nothing is deleted before it has been read back
 from its new place. If it is interrupted, run it again, with --from if it says so.
 
@@ -44,8 +47,8 @@ from its new place. If it is interrupted, run it again, with --from if it says s
 }
 
 // Run moves all that the keychain holds.
-func (c *KeychainMove) Run(s *Start, stdout io.Writer) error {
-	ctx, cancel := context.WithTimeout(context.Background(), keysTimeout)
+func (c *Move) Run(s *wire.Start, stdout io.Writer) error {
+	ctx, cancel := context.WithTimeout(context.Background(), accesskey.Timeout)
 	defer cancel()
 	moved, err := aloneMoving(ctx, s.Locks)
 	if err != nil {
@@ -56,7 +59,7 @@ func (c *KeychainMove) Run(s *Start, stdout io.Writer) error {
 	if err != nil {
 		return err
 	}
-	used := s.inUse(file)
+	used := keychainInUse(s, file)
 	if err := c.check(s, used.Backend); err != nil {
 		return err
 	}
@@ -81,7 +84,7 @@ func (c *KeychainMove) Run(s *Start, stdout io.Writer) error {
 		return c.notMoved(err)
 	}
 	changed, err := accounts.Change(ctx, file.Path, s.Locks, func(old []byte) ([]byte, error) {
-		if now, err := accounts.Parse(file.Path, old); err != nil || s.inUse(now) != used {
+		if now, err := accounts.Parse(file.Path, old); err != nil || keychainInUse(s, now) != used {
 			return nil, cmp.Or(err, hint.ChangedMeanwhile(file.Path, "keychain move --to="+c.To))
 		}
 		return accounts.SetKeychain(file.Path, old, choice)
@@ -114,7 +117,7 @@ func aloneMoving(ctx context.Context, locks string) (release func(), err error) 
 }
 
 // check finds what can't be meant. It fills in From.
-func (c *KeychainMove) check(s *Start, used string) error {
+func (c *Move) check(s *wire.Start, used string) error {
 	if c.From == "" {
 		c.From = used
 	}
@@ -135,8 +138,8 @@ func (c *KeychainMove) check(s *Start, used string) error {
 	return nil
 }
 
-// inUse is the keychain that the accounts file chooses.
-func (s *Start) inUse(file *accounts.File) accounts.Keychain {
+// keychainInUse is the keychain that the accounts file chooses.
+func keychainInUse(s *wire.Start, file *accounts.File) accounts.Keychain {
 	if file.Keychain == nil {
 		return accounts.Keychain{Backend: s.Own}
 	}
@@ -144,16 +147,16 @@ func (s *Start) inUse(file *accounts.File) accounts.Keychain {
 }
 
 // source is the keychain to move from: with its passphrase_command, if it is the one that the accounts file names.
-func (c *KeychainMove) source(used accounts.Keychain) accounts.Keychain {
+func (c *Move) source(used accounts.Keychain) accounts.Keychain {
 	if used.Backend == c.From {
 		return used
 	}
 	return accounts.Keychain{Backend: c.From}
 }
 
-// lockKeys keeps `keys` away from every access key that moves: one that is stored in the meantime may be its only copy. Of
+// Lock keeps `keys` away from every access key that moves: one that is stored in the meantime may be its only copy. Of
 // the rest, RemoveFrom notices what has been renewed.
-func (c *KeychainMove) lockKeys(ctx context.Context, source *Resolver) (release func(), err error) {
+func (c *Move) lockKeys(ctx context.Context, source *process.Resolver) (release func(), err error) {
 	names, err := source.Sessions.Keychain.KeysAccounts(ctx)
 	if errors.Is(err, cache.ErrUnavailable) {
 		return nil, hint.New(fmt.Errorf("nothing was moved: %w", err), "to begin anew without what is in %s: `aws-accounts init --keychain=%s`", c.From, c.To)
@@ -167,7 +170,7 @@ func (c *KeychainMove) lockKeys(ctx context.Context, source *Resolver) (release 
 	}
 	release = func() {}
 	for _, name := range names {
-		one, err := source.lockKeys(ctx, name)
+		one, err := accesskey.Lock(ctx, source, name)
 		if err != nil {
 			release()
 			return nil, err
@@ -178,7 +181,7 @@ func (c *KeychainMove) lockKeys(ctx context.Context, source *Resolver) (release 
 	return release, nil
 }
 
-func (c *KeychainMove) notMoved(err error) error {
+func (c *Move) notMoved(err error) error {
 	if errors.Is(err, cache.ErrOtherKey) {
 		return hint.New(fmt.Errorf("%s has an access key of its own, which is not overwritten: %w", c.To, err),
 			"look at both with `AWS_ACCOUNTS_KEYCHAIN=%s aws-accounts keys list`; `keys remove` forgets one", c.To)

@@ -1,4 +1,4 @@
-package process
+package setup
 
 import (
 	"bytes"
@@ -10,10 +10,13 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 
 	"aws-accounts/accounts"
+	"aws-accounts/internal/accesskey"
 	"aws-accounts/internal/awsfiles"
 	"aws-accounts/internal/dotaws"
 	"aws-accounts/internal/hint"
+	"aws-accounts/internal/stanza"
 	"aws-accounts/internal/tui"
+	"aws-accounts/process"
 )
 
 // draft works out both files as they will be.
@@ -95,7 +98,7 @@ func (b *beginning) editAccounts(data []byte) ([]byte, error) {
 	}
 	if b.identity.AccountID != "" && !bases && len(b.found.Accounts) == 0 && len(b.have.Accounts) == 0 {
 		a := accounts.Account{Name: "main", AccountID: b.identity.AccountID, Description: "Main AWS Account"}
-		if p := ProfileInUse(); p == "" {
+		if p := process.ProfileInUse(); p == "" {
 			a.Credentials = &accounts.Credentials{Environment: true}
 		} else if p != accounts.DefaultProfile {
 			a.Credentials = &accounts.Credentials{Profile: p}
@@ -127,7 +130,7 @@ func (b *beginning) editConfig(file *accounts.File, old []byte) ([]byte, awsfile
 			all = append(all, a)
 		}
 	}
-	stanzas, err := accounts.Stanzas(file, b.Program, all)
+	stanzas, err := stanza.For(file, b.Program, all)
 	if err != nil {
 		return nil, awsfiles.Report{}, err
 	}
@@ -236,30 +239,30 @@ func (b *beginning) write(ctx context.Context) error {
 
 // storeKey puts a key into the keychain, as `keys import` does, and proves it there.
 func (b *beginning) storeKey(ctx context.Context, file *accounts.File, f accounts.FoundAccount) (aws.Credentials, error) {
-	in := keyInFile{f.From}
-	key, err := in.read(b.credentialsPath)
+	in := accesskey.InFile{Profile: f.From}
+	key, err := in.Read(b.credentialsPath)
 	if err != nil {
 		return key, err
 	}
-	if err := in.alone(file, &accounts.Account{Name: f.Name}); err != nil {
+	if err := in.Alone(file, &accounts.Account{Name: f.Name}); err != nil {
 		return key, err
 	}
-	if err := in.check(b.credentialsPath, key); err != nil {
+	if err := in.Check(b.credentialsPath, key); err != nil {
 		return key, err
 	}
 	a, err := file.Find(f.Name)
 	if err != nil {
 		return key, err
 	}
-	release, err := b.resolver.lockKeys(ctx, a.Name)
+	release, err := accesskey.Lock(ctx, b.resolver, a.Name)
 	if err != nil {
 		return key, err
 	}
 	defer release()
-	if err := b.resolver.mayStore(ctx, a, key.AccessKeyID, false); err != nil {
+	if err := accesskey.MayStore(ctx, b.resolver, a, key.AccessKeyID, false); err != nil {
 		return key, err
 	}
-	stored, err := b.resolver.store(ctx, a, f.From, key)
+	stored, err := accesskey.Store(ctx, b.resolver, a, f.From, key)
 	if err != nil {
 		return key, err
 	}
@@ -285,7 +288,7 @@ func (b *beginning) writeConfig(ctx context.Context) error {
 }
 
 func (b *beginning) dropKey(ctx context.Context, f accounts.FoundAccount, key aws.Credentials) error {
-	if _, err := (keyInFile{f.From}).take(ctx, b.credentialsPath, key); err != nil {
+	if _, err := (accesskey.InFile{Profile: f.From}).Take(ctx, b.credentialsPath, key); err != nil {
 		return err
 	}
 	fmt.Fprintf(b.out, "removed  access key %s from %s\n", f.KeyID, tui.Tilde(b.credentialsPath))
@@ -343,9 +346,9 @@ func (b *beginning) tellMissing(ctx context.Context, file *accounts.File, a *acc
 	switch way := base.Way(); {
 	case base.Name == "":
 		step = "`aws configure`"
-	case errors.Is(err, errNoCredentials) && way.Profile == accounts.DefaultProfile:
+	case errors.Is(err, process.ErrNoCredentials) && way.Profile == accounts.DefaultProfile:
 		step = fmt.Sprintf("`aws configure`, `aws-accounts keys add %s`, or `%s`", base.Name, firstSignIn)
-	case errors.Is(err, errNoCredentials):
+	case errors.Is(err, process.ErrNoCredentials):
 		step = fmt.Sprintf("`aws configure --profile %s`, `aws-accounts keys add %s`, or `%s`", hint.Word(way.Profile), base.Name, firstSignIn)
 	}
 	fmt.Fprintf(b.out, "Nothing to try yet: %s\nnext: %s\n", tui.Harmless(err.Error()), step)

@@ -1,9 +1,10 @@
-package accounts
+package setup
 
 import (
 	"fmt"
 	"io"
 
+	"aws-accounts/accounts"
 	"aws-accounts/internal/tui"
 )
 
@@ -20,7 +21,7 @@ notes what is right but may surprise.
 }
 
 // Run says what is wrong, all at once, or what is right but may surprise.
-func (Validate) Run(r *Reader, stdout io.Writer) error {
+func (Validate) Run(r *accounts.Reader, stdout io.Writer) error {
 	file, err := r.File()
 	if err != nil {
 		return err

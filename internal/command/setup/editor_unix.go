@@ -1,6 +1,6 @@
 //go:build !windows
 
-package accounts
+package setup
 
 import (
 	"cmp"

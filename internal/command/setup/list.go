@@ -1,4 +1,4 @@
-package accounts
+package setup
 
 import (
 	"fmt"
@@ -7,7 +7,9 @@ import (
 	"strings"
 	"time"
 
+	"aws-accounts/accounts"
 	"aws-accounts/internal/tui"
+	"aws-accounts/internal/wire"
 )
 
 // List is `aws-accounts list [FILTER]`: the accounts and the state of their sessions.
@@ -32,10 +34,6 @@ of the account isn't handed out any more, and shows as none.
 A session that is about to be renewed shows yellow on a terminal.`
 }
 
-// States tells, for those of the accounts that have a session which is still handed out, when it expires. The keychain may be
-// out of reach: then the error says why, and the accounts are listed all the same.
-type States func(names []string) (map[string]time.Time, error)
-
 type listed struct {
 	Name        string     `json:"name"`
 	Kind        string     `json:"kind"` // base, role, sso
@@ -55,7 +53,7 @@ type listed struct {
 }
 
 // Run writes a table, or with --json an array.
-func (c *List) Run(r *Reader, states States, stdout io.Writer) error {
+func (c *List) Run(r *accounts.Reader, states wire.States, stdout io.Writer) error {
 	file, err := r.File()
 	if err != nil {
 		return err
@@ -69,7 +67,7 @@ func (c *List) Run(r *Reader, states States, stdout io.Writer) error {
 	now := time.Now()
 	all := make([]listed, 0, len(chosen))
 	for _, a := range chosen {
-		l := file.listed(a)
+		l := describe(file, a)
 		expires, has := expirations[a.Name]
 		switch {
 		case trouble != nil && !has:
@@ -85,7 +83,7 @@ func (c *List) Run(r *Reader, states States, stdout io.Writer) error {
 		all = append(all, l)
 	}
 	if c.Group {
-		file.group(all)
+		group(file, all)
 	}
 	if c.JSON {
 		return tui.JSON(stdout, all, "  ")
@@ -110,8 +108,8 @@ func (c *List) Run(r *Reader, states States, stdout io.Writer) error {
 	return nil
 }
 
-func (c *List) chosen(file *File) []*Account {
-	var chosen []*Account
+func (c *List) chosen(file *accounts.File) []*accounts.Account {
+	var chosen []*accounts.Account
 	filter := strings.ToLower(c.Filter)
 	for i := range file.Accounts {
 		a := &file.Accounts[i]
@@ -122,8 +120,8 @@ func (c *List) chosen(file *File) []*Account {
 	return chosen
 }
 
-// listed is all that the file says of a.
-func (f *File) listed(a *Account) listed {
+// describe is all that the file says of a.
+func describe(f *accounts.File, a *accounts.Account) listed {
 	l := listed{Name: a.Name, Kind: "base", AccountID: a.AccountID, RoleARN: a.RoleARN, Description: a.Description,
 		From: a.From, Profile: a.ProfileName(), Session: "none"}
 	if chain := a.Chain(); chain[0].Name != "" {
@@ -142,7 +140,7 @@ func (f *File) listed(a *Account) listed {
 
 // group puts accounts behind what they come from: each base account or SSO session, and below it its roles, those of roles
 // below these.
-func (f *File) group(all []listed) {
+func group(f *accounts.File, all []listed) {
 	order := map[string]int{}
 	keys := make(map[string][]int, len(all))
 	for _, l := range all {
@@ -187,7 +185,7 @@ func (c *List) table(all []listed, now time.Time) *tui.Table {
 		case "unknown":
 			session.Text = l.Session
 		}
-		role, source := tui.Cell{Text: RoleName(l.RoleARN)}, tui.Cell{Text: l.Source}
+		role, source := tui.Cell{Text: accounts.RoleName(l.RoleARN)}, tui.Cell{Text: l.Source}
 		switch l.Kind {
 		case "sso":
 			role.Text, source.Text = l.RoleName, l.SSOSession

@@ -1,4 +1,4 @@
-package process
+package keys
 
 import (
 	"context"
@@ -11,16 +11,17 @@ import (
 
 	"aws-accounts/cache"
 	"aws-accounts/internal/tui"
+	"aws-accounts/process"
 	"aws-accounts/process/protocol"
 )
 
-// KeysList is `aws-accounts keys list`.
-type KeysList struct {
+// List is `aws-accounts keys list`.
+type List struct {
 	JSON bool `name:"json" help:"Write one JSON document."`
 }
 
 // Help is what --help says besides the flags.
-func (*KeysList) Help() string {
+func (*List) Help() string {
 	return `It never shows a secret. A key older than 90 days shows yellow.
 
   aws-accounts keys list
@@ -39,7 +40,7 @@ type listedKeys struct {
 
 // Run shows what is in the keychain, never a secret, and doesn't ask AWS. Accounts that should have a key there and have
 // none are shown too.
-func (c *KeysList) Run(r *Resolver, stdout io.Writer) error {
+func (c *List) Run(r *process.Resolver, stdout io.Writer) error {
 	ctx, cancel := context.WithTimeout(context.Background(), protocol.AttemptLimit)
 	defer cancel()
 	names, err := r.Sessions.Keychain.KeysAccounts(ctx)

@@ -1,0 +1,233 @@
+// Package keys is `aws-accounts keys` and `aws-accounts keychain`: long-term access keys in the keychain, and the move to
+// another keychain.
+//
+// Invariant: a secret is never in an argument, a message or a file, and a stored key is replaced or deleted only after its
+// successor has proved to work.
+package keys
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+
+	"aws-accounts/accounts"
+	"aws-accounts/cache"
+	"aws-accounts/internal/accesskey"
+	"aws-accounts/internal/ask"
+	"aws-accounts/internal/hint"
+	"aws-accounts/process"
+)
+
+// Command is `aws-accounts keys`: long-term access keys in the keychain. Their secrets are never in an argument, a message or
+// a file, and what is stored was accepted by AWS before.
+type Command struct {
+	Add    Add    `cmd:"" firstuse:"" help:"Put an access key into the keychain."`
+	Import Import `cmd:"" firstuse:"" help:"Put a profile's access key from ~/.aws/credentials into the keychain."`
+	List   List   `cmd:"" help:"Show which access keys are in the keychain."`
+	Rotate Rotate `cmd:"" help:"Make a new access key at AWS, use it, and delete the old one."`
+	Remove Remove `cmd:"" help:"Forget an account's access key."`
+}
+
+// Add is `aws-accounts keys add NAME`.
+type Add struct {
+	Name            string `arg:"" help:"The account, by its name in the accounts file."`
+	FromEnvironment bool   `help:"Take AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, instead of asking."`
+	Replace         bool   `help:"Put it in place of the key that is there."`
+}
+
+// Help is what --help says besides the flags.
+func (*Add) Help() string {
+	return `Examples:
+  aws-accounts keys add main
+  aws-accounts keys add main --replace
+  aws-vault exec main --no-session -- aws-accounts keys add main \
+    --from-environment
+
+The secret is asked for at the terminal, and never part of a command line, which
+other users of the machine can see. AWS is asked whose key it is.`
+}
+
+// Run asks for the key, or takes it from the environment: never from the command line, which other users can see.
+func (c *Add) Run(r *process.Resolver, stdout io.Writer) error {
+	ctx, cancel := context.WithTimeout(context.Background(), accesskey.Timeout)
+	defer cancel()
+	file, a, release, err := holdKeys(ctx, r, c.Name)
+	if err != nil {
+		return err
+	}
+	defer release()
+	if err := accesskey.MayStore(ctx, r, a, "", c.Replace); err != nil { // before anybody types anything
+		return err
+	}
+	id, secret, err := c.read(ctx, r.MFA.Asker, a)
+	if err == nil {
+		err = accesskey.MayStore(ctx, r, a, id, c.Replace)
+	}
+	if err != nil {
+		return err
+	}
+	stored, err := accesskey.Store(ctx, r, a, "", aws.Credentials{AccessKeyID: id, SecretAccessKey: secret})
+	if err != nil {
+		return err
+	}
+	return begin(ctx, r, stdout, file, a, stored)
+}
+
+func (c *Add) read(ctx context.Context, asker *ask.Asker, a *accounts.Account) (id, secret string, err error) {
+	if c.FromEnvironment {
+		id, secret = os.Getenv("AWS_ACCESS_KEY_ID"), os.Getenv("AWS_SECRET_ACCESS_KEY")
+		switch {
+		case os.Getenv("AWS_SESSION_TOKEN") != "":
+			return "", "", accesskey.TemporaryError("the environment's credentials")
+		case id == "" || secret == "":
+			return "", "", hint.New(errors.New("no access key in the environment"), "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or leave --from-environment out to be asked")
+		}
+		return id, secret, accesskey.Check(id, secret)
+	}
+	if id, err = asker.Line(ctx, "Access key ID of "+a.Name); err == nil {
+		if err = accesskey.Check(id, ""); err != nil {
+			return "", "", err
+		}
+		secret, err = asker.Secret(ctx, "Secret access key of "+id)
+	}
+	if err != nil {
+		return "", "", hint.New(fmt.Errorf("%s: no access key: %w", a.Name, err),
+			"run `aws-accounts keys add %s` in a terminal, or with --from-environment", a.Name)
+	}
+	return id, secret, accesskey.Check(id, secret)
+}
+
+// keysAccount finds a base account that can begin with keys. In a file without accounts it is a new one: storing its keys
+// is what puts it there.
+func keysAccount(file *accounts.File, name string) (*accounts.Account, error) {
+	if len(file.Accounts) == 0 {
+		return file.Entry(accounts.Account{Name: name}), nil
+	}
+	a, err := file.Find(name)
+	if err != nil {
+		return nil, err
+	}
+	switch way := a.Way(); {
+	case a.RoleARN != "":
+		base := a.Chain()[0]
+		return nil, hint.New(fmt.Errorf("%s is a role, which needs no access key of its own", a.Name),
+			"name the account that it begins with: `aws-accounts keys add %s`", cmp.Or(base.Name, "NAME"))
+	case !a.IsBase():
+		return nil, hint.New(fmt.Errorf("%s begins with Identity Center, which needs no access key", a.Name), "take \"sso\" out of it in %s first", file.Path)
+	case way.Instance || way.WebIdentityTokenFile != "":
+		return nil, hint.New(fmt.Errorf("%s begins with temporary credentials of its machine, which needs no access key", a.Name),
+			"write \"credentials\": {\"keychain\": true} instead into %s first", file.Path)
+	}
+	return a, nil
+}
+
+// holdKeys finds the account called name, and lets nobody else change its keys until release is called.
+func holdKeys(ctx context.Context, r *process.Resolver, name string) (file *accounts.File, a *accounts.Account, release func(), err error) {
+	if file, err = r.Accounts.File(); err != nil {
+		return nil, nil, nil, err
+	}
+	if a, err = keysAccount(file, name); err != nil {
+		return nil, nil, nil, err
+	}
+	release, err = accesskey.Lock(ctx, r, a.Name)
+	return file, a, release, err
+}
+
+// begin makes the accounts file say that a begins in the keychain, and tells what has been done.
+func begin(ctx context.Context, r *process.Resolver, stdout io.Writer, file *accounts.File, a *accounts.Account, stored *cache.Keys) error {
+	fmt.Fprintf(stdout, "%s: access key %s of %s is in the keychain (%s)\n", a.Name, stored.Current.ID, stored.User, r.Sessions.Keychain.Backend())
+	changed, err := accounts.BeginInKeychain(ctx, file.Path, r.Sessions.Dir, a.Name, stored.AccountID)
+	if err != nil {
+		return err
+	}
+	if changed {
+		fmt.Fprintf(stdout, "%s: %s begins in the keychain now\n", file.Path, a.Name)
+	}
+	return nil
+}
+
+// Remove is `aws-accounts keys remove NAME`.
+type Remove struct {
+	Name string `arg:"" help:"The account; it may have left the accounts file."`
+	Yes  bool   `help:"Don't ask whether to."`
+}
+
+// Help is what --help says besides the flags.
+func (*Remove) Help() string {
+	return `Examples:
+  aws-accounts keys remove main
+  aws-accounts keys remove main --yes
+
+AWS isn't asked: delete the key there, too, if nobody uses it any more.`
+}
+
+// Run forgets the item, and the sessions that began with it. AWS isn't asked: the key stays valid there.
+func (c *Remove) Run(r *process.Resolver, stdout io.Writer) error {
+	ctx, cancel := context.WithTimeout(context.Background(), accesskey.Timeout)
+	defer cancel()
+	release, err := accesskey.Lock(ctx, r, c.Name)
+	if err != nil {
+		return err
+	}
+	defer release()
+	a := &accounts.Account{Name: c.Name}
+	forget := []string{c.Name}
+	if file, err := r.Accounts.File(); err == nil {
+		if found, err := file.Find(c.Name); err == nil {
+			a, forget = found, accesskey.BeginWith(found)
+		}
+	}
+	keys, err := r.Sessions.Keychain.LoadKeys(ctx, a.Name)
+	switch {
+	case errors.Is(err, cache.ErrNotFound):
+		return hint.New(fmt.Errorf("%s: no access key in the keychain", a.Name), "`aws-accounts keys list` shows which there are")
+	case errors.Is(err, cache.ErrCorrupt):
+		keys = nil
+	case err != nil:
+		return process.ExplainItem(err, a)
+	}
+	if !c.Yes {
+		question := fmt.Sprintf("Forget the access key of %s%s, maybe the only copy?", a.Name, idsOf(keys))
+		ok, err := r.MFA.Asker.Confirm(ctx, question, false)
+		if err == nil && !ok {
+			err = errors.New("nothing was forgotten")
+		}
+		if err != nil {
+			return hint.New(fmt.Errorf("%s: %w", a.Name, err), "--yes forgets without asking")
+		}
+	}
+	if err := r.Sessions.Keychain.RemoveKeys(ctx, a.Name); err != nil {
+		return fmt.Errorf("%s: forgetting its access key: %w", a.Name, err)
+	}
+	if _, err := r.Sessions.Forget(ctx, forget); err != nil {
+		return fmt.Errorf("forgetting the sessions of %s: %w", a.Name, err)
+	}
+	fmt.Fprintf(stdout, "%s: access key%s forgotten; AWS still accepts it, until it is deleted there: %s\n", a.Name, idsOf(keys), securityCredentials)
+	if a.Way().Keychain {
+		fmt.Fprintf(stdout, "next: `aws-accounts keys add %s`, or say in the accounts file where else %s begins\n", a.Name, a.Name)
+	}
+	return nil
+}
+
+// securityCredentials is where a user deletes access keys; a command line would need credentials that IAM takes, which
+// sessions without MFA aren't.
+const securityCredentials = "https://console.aws.amazon.com/iam/home#/security_credentials"
+
+// idsOf names the keys of an item, "" of one that can't be read.
+func idsOf(keys *cache.Keys) string {
+	if keys == nil {
+		return ""
+	}
+	ids := " " + keys.Current.ID
+	if r := keys.Rotation; r != nil && r.Next != nil {
+		ids += " and " + r.Next.ID
+	} else if r != nil && r.Old != nil {
+		ids += " and " + r.Old.ID
+	}
+	return ids
+}

@@ -52,6 +52,8 @@ var roles = map[string]func(){
 	"ask": func() {
 		if os.Getenv("ASK_NOHUP") != "" { // as `process` does
 			signal.Ignore(unix.SIGHUP)
+		} else { // a terminal that goes sends it twice, and the second would end us before the result is told
+			signal.Notify(make(chan os.Signal, 1), unix.SIGHUP)
 		}
 		tell(askAsTold())
 		io.Copy(io.Discard, os.Stdin) // until the test has looked at the terminal: it goes with its session

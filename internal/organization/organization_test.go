@@ -57,7 +57,7 @@ func ids(accounts []Account) (ids []string) {
 func TestWalk(t *testing.T) {
 	const accounts = 1000
 	org, s, _ := start(t, accounts)
-	s.Fault(standin.Fault{Operation: "ListAccounts", Kind: standin.Slow, Delay: 50 * time.Millisecond})
+	s.Fault(standin.Fault{Operation: "ListAccounts", Kind: standin.Slow, Delay: 200 * time.Millisecond})
 	all, err := org.Accounts(t.Context(), []string{"200000000999"})
 	if err != nil || len(ids(all)) != accounts {
 		t.Errorf("%d accounts, %v", len(ids(all)), err)

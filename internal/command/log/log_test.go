@@ -14,8 +14,6 @@ import (
 	"aws-accounts/process"
 )
 
-var noon = time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
-
 type buffer struct {
 	mu sync.Mutex
 	b  strings.Builder

@@ -7,6 +7,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -264,10 +265,13 @@ exec env -i "$@" "`+Binary(t)+`" whoami --json
 	}
 }
 
-// writeProgram makes a file that can be run.
-func writeProgram(t *testing.T, path, content string) {
+// writeProgram makes a file that can be run. While it is written nobody forks: until it is another program, the child would
+// have the file open for writing as well, and who starts it was told "text file busy".
+func writeProgram(t testing.TB, path, content string) {
 	t.Helper()
-	if err := os.WriteFile(path, []byte(content), 0o700); err != nil {
+	syscall.ForkLock.RLock()
+	defer syscall.ForkLock.RUnlock()
+	if err := os.WriteFile(path, []byte(content), 0o755); err != nil {
 		t.Fatal(err)
 	}
 }

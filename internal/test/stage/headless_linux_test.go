@@ -2,7 +2,6 @@ package stage
 
 import (
 	"encoding/json"
-	"errors"
 	"io/fs"
 	"os"
 	"os/exec"
@@ -107,7 +106,8 @@ func asSomebodyElse(t *testing.T, h *headless) {
 		t.Fatal(err)
 	}
 	h.program = filepath.Join(h.Dir, "aws-accounts")
-	if err := errors.Join(os.WriteFile(h.program, program, 0o755), os.Chmod(filepath.Dir(h.Dir), 0o711)); err != nil {
+	writeProgram(t, h.program, string(program))
+	if err := os.Chmod(filepath.Dir(h.Dir), 0o711); err != nil {
 		t.Fatal(err)
 	}
 	err = filepath.WalkDir(h.Dir, func(path string, _ fs.DirEntry, err error) error {

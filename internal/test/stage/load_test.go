@@ -70,12 +70,12 @@ func callsFor(aws *standin.Server) map[string]int {
 }
 
 // A thousand processes over twenty accounts of one source with MFA, nothing cached: one code, one session of the source, one
-// AssumeRole an account, and everybody is served. Two hundred where one daemon answers all of them, one after the other: a
+// AssumeRole an account, and everybody is served. A hundred where one daemon answers all of them, one after the other: a
 // thousand are served as well, unless gnome-keyring itself gives up, which GLib's abort says in the kernel's log. Not parallel:
 // they are load enough for each other.
 func TestColdStartsOfManyAccounts(t *testing.T) {
 	t.Run("file", func(t *testing.T) { coldStarts(t, 1000, FileKeychain()) })
-	t.Run("secret-service", func(t *testing.T) { coldStarts(t, 200, Keyring(t).Env()) })
+	t.Run("secret-service", func(t *testing.T) { coldStarts(t, 100, Keyring(t).Env()) })
 }
 
 func coldStarts(t *testing.T, processes int, keychain []string) {

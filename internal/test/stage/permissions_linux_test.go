@@ -24,9 +24,7 @@ func (h *Home) unprivileged(t *testing.T) func(*exec.Cmd) {
 	program := filepath.Join(t.TempDir(), "aws-accounts") // where nobody can start it
 	data, err := os.ReadFile(Binary(t))
 	if err == nil {
-		err = os.WriteFile(program, data, 0o755)
-	}
-	if err == nil {
+		writeProgram(t, program, string(data))
 		err = os.Chmod(filepath.Dir(h.Dir), 0o755) // t.TempDir is the user's alone
 	}
 	if err != nil {

@@ -61,7 +61,7 @@ func traced(t *testing.T, cmd *exec.Cmd, look func(tid int, info syscallInfo) bo
 	if cmd.Stdout == nil { // a file, so that there is nothing to copy and nothing to wait for
 		cmd.Stdout, cmd.Stderr = null, null
 	}
-	cmd.SysProcAttr = &unix.SysProcAttr{Ptrace: true}
+	cmd.SysProcAttr = &unix.SysProcAttr{Ptrace: true, Setpgid: true}
 	done := make(chan error)
 	go func() {
 		runtime.LockOSThread() // tracing is an affair between threads; the thread ends with this goroutine
@@ -81,7 +81,8 @@ func trace(cmd *exec.Cmd, look func(tid int, info syscallInfo) bool) error {
 	known := map[int]bool{}
 	for {
 		var status unix.WaitStatus
-		tid, err := unix.Wait4(-1, &status, unix.WALL|unix.WNOTHREAD, nil)
+		// Those of its process group: this thread may also be the parent of what other tests have started.
+		tid, err := unix.Wait4(-leader, &status, unix.WALL|unix.WNOTHREAD, nil)
 		if err == unix.EINTR {
 			continue
 		}

@@ -1,6 +1,7 @@
 package stage
 
 import (
+	"flag"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -16,8 +17,11 @@ import (
 	"aws-accounts/internal/test/standin"
 )
 
+// These tests wait ten times as long as they work: for time limits, for AWS, for programs. So more of them run at a time than there
+// are processors, unless -parallel says otherwise.
 func TestMain(m *testing.M) {
-	status := m.Run()
+	flag.Set("test.parallel", "16")
+	status := m.Run() // parses the command line
 	Cleanup()
 	os.Exit(status)
 }

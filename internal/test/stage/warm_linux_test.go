@@ -193,7 +193,7 @@ func TestEndsByItself(t *testing.T) {
 			stdout, stderr, status := h.Run("aws-accounts", args...)
 			took := time.Since(began)
 			want := "aws-accounts: dev: not finished within 55s\nhint: `aws-accounts --accounts-file=" + file + " doctor dev` shows what doesn't answer\n"
-			if status != 1 || stdout != "" || stderr != want || took < 50*time.Second || took > 57*time.Second {
+			if status != 1 || stdout != "" || stderr != want || took < 50*time.Second || took > 70*time.Second {
 				t.Errorf("exit %d after %v\n%s%s", status, took, stdout, stderr)
 			}
 		})
@@ -247,7 +247,7 @@ func TestOddNotes(t *testing.T) {
 			if err := errors.Join(os.RemoveAll(note), put()); err != nil {
 				t.Fatal(err)
 			}
-			if g := h.process("dev"); g.stdout != first || g.stderr != "" || g.took() > time.Second {
+			if g := h.process("dev"); g.stdout != first || g.stderr != "" || g.took() > 20*time.Second {
 				t.Errorf("%s, %s: exit %d after %v, stderr %q", filepath.Base(note), name, g.status, g.took(), g.stderr)
 			}
 		}

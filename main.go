@@ -101,7 +101,11 @@ func run(args []string, stdout, stderr io.Writer) int {
 	deps := wire.New(&g.Flags)
 	if name, file, ok := warm.Called(args); ok { // kong and its grammar would cost each of these calls a millisecond
 		g.AccountsFile = file
-		return exitStatus(stderr, (&process.Command{Name: name}).Run(deps.Resolver, stdout), g.Given())
+		resolver, err := deps.Resolver()
+		if err == nil {
+			err = (&process.Command{Name: name}).Run(resolver, stdout)
+		}
+		return exitStatus(stderr, err, g.Given())
 	}
 
 	exit := -1
@@ -114,18 +118,10 @@ func run(args []string, stdout, stderr io.Writer) int {
 		kong.BindTo(stdout, (*io.Writer)(nil)),
 		kong.Bind(tui.Stderr{Writer: stderr}),
 		kong.BindToProvider(deps.Reader),
-		kong.BindToProvider(deps.Log),
-		kong.BindToProvider(deps.Sessions),
 		kong.BindToProvider(deps.Resolver),
-		kong.BindToProvider(func() (process.Resolving, error) { return deps.Resolver, nil }),
-		kong.BindToProvider(deps.States),
 		kong.BindToProvider(deps.Program),
 		kong.BindToProvider(deps.Asker),
-		kong.BindToProvider(deps.Locks),
-		kong.BindToProvider(deps.Forget),
-		kong.BindToProvider(deps.Spelling),
-		kong.BindToProvider(func() (hint.Flags, error) { return g.Given(), nil }),
-		kong.BindToProvider(func() (*wire.Start, error) { return deps.Start(&g.Flags) }),
+		kong.BindToProvider(deps.Log),
 	)
 	if len(args) == 0 {
 		args = []string{"--help"}

@@ -73,6 +73,3 @@ func withoutLines(err error) error {
 	}
 	return errors.New(strings.Join(texts, "; "))
 }
-
-// Locks is the folder of the locks, "" for none.
-type Locks string

@@ -1,6 +1,7 @@
 package accounts
 
 import (
+	"context"
 	"os"
 	"strings"
 	"sync"
@@ -57,6 +58,19 @@ func (r *Reader) Stamp() string {
 		theirs = f.shared.stamp
 	}
 	return l.StampWith(f.noted(), theirs)
+}
+
+// PassphraseCommand is the file's passphrase_command, "" if it has none or can't be read.
+func (r *Reader) PassphraseCommand() string {
+	if f, err := r.File(); err == nil && f.Keychain != nil {
+		return f.Keychain.PassphraseCommand
+	}
+	return ""
+}
+
+// Change replaces the file by what edit makes of it: see Change.
+func (r *Reader) Change(ctx context.Context, edit func(old []byte) ([]byte, error)) (changed bool, err error) {
+	return Change(ctx, r.Path, r.dir, edit)
 }
 
 // MovedFrom returns where the file was before it was moved or renamed, "" if it wasn't. all is the folder of the notes of all files.

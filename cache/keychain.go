@@ -2,6 +2,7 @@ package cache
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -50,6 +51,9 @@ type KeychainConfig struct {
 	// Backend is secret-service, kwallet, keyctl, pass, file, keychain or wincred; "" is the platform's own: keychain on
 	// macOS, wincred on Windows, elsewhere secret-service.
 	Backend string
+	// Choose says which backend it is, at the first use, where Backend is "": nil for the platform's own. Its error is that of
+	// every call.
+	Choose func() (string, error)
 	// Owner is whose items these are: see place.Owner. It sees no others, and leaves them alone.
 	Owner string
 	// Dir is the folder of the file backend. It is created on the first write.
@@ -70,8 +74,9 @@ type KeychainConfig struct {
 //
 // A key is what item.ValidKey takes. Two keys that differ only in case must not both be used: Windows takes them for one.
 type Keychain struct {
-	cfg  KeychainConfig
-	open func(KeychainConfig) (store, error)
+	cfg    KeychainConfig
+	choose func() (string, error) // the backend, once
+	open   func(KeychainConfig) (store, error)
 
 	mu     sync.Mutex
 	store  store
@@ -90,16 +95,21 @@ type store interface {
 
 // OpenKeychain returns the keychain without touching it: the first call does.
 func OpenKeychain(cfg KeychainConfig) *Keychain {
-	if cfg.Backend == "" {
-		cfg.Backend = item.PlatformKeychain(runtime.GOOS)
-	}
 	if cfg.Timeout <= 0 {
 		cfg.Timeout = nodbus.Patience
 		if cfg.Unlock {
 			cfg.Timeout = userPatience
 		}
 	}
-	return &Keychain{cfg: cfg, open: openStore}
+	return &Keychain{cfg: cfg, choose: sync.OnceValues(cfg.backend), open: openStore}
+}
+
+func (cfg KeychainConfig) backend() (string, error) {
+	if cfg.Backend != "" || cfg.Choose == nil {
+		return cmp.Or(cfg.Backend, item.PlatformKeychain(runtime.GOOS)), nil
+	}
+	backend, err := cfg.Choose()
+	return cmp.Or(backend, item.PlatformKeychain(runtime.GOOS)), err
 }
 
 func (k *Keychain) full(key string) string { return item.FullKey(k.cfg.Owner, key) }
@@ -108,11 +118,24 @@ func (k *Keychain) full(key string) string { return item.FullKey(k.cfg.Owner, ke
 func (k *Keychain) OwnedBy(owner string) *Keychain {
 	cfg := k.cfg
 	cfg.Owner = owner
-	return &Keychain{cfg: cfg, open: k.open}
+	return &Keychain{cfg: cfg, choose: k.choose, open: k.open}
 }
 
-// Backend returns the name of the store in use.
-func (k *Keychain) Backend() string { return k.cfg.Backend }
+// In returns the same owner's keychain in another store. passphrase is the file backend's.
+func (k *Keychain) In(backend string, passphrase func(context.Context) (string, error)) *Keychain {
+	cfg := k.cfg
+	cfg.Backend, cfg.Choose, cfg.Passphrase = backend, nil, passphrase
+	return OpenKeychain(cfg)
+}
+
+// Backend returns the name of the store in use, "" where that can't be told, as each call says.
+func (k *Keychain) Backend() string {
+	backend, err := k.choose()
+	if err != nil {
+		return ""
+	}
+	return backend
+}
 
 // Get returns the item's data; ErrNotFound if there is none.
 func (k *Keychain) Get(ctx context.Context, key string) ([]byte, error) {
@@ -146,6 +169,11 @@ func (k *Keychain) Keep(ctx context.Context, key string, data []byte) error {
 	}
 	return k.Set(ctx, key, data)
 }
+
+// noChoice is why it isn't known which store it is: trouble of the accounts file's, not of a keychain's.
+type noChoice struct{ error }
+
+func (e *noChoice) Unwrap() error { return e.error }
 
 const keepTime = 3 * time.Second
 
@@ -212,6 +240,10 @@ func keychainCall[T any](ctx context.Context, k *Keychain, key string, call func
 	if err := ctx.Err(); err != nil {
 		return none, err
 	}
+	backend, err := k.choose()
+	if err != nil {
+		return none, &noChoice{err}
+	}
 	if err := k.recentFailure(); err != nil {
 		return none, err
 	}
@@ -241,7 +273,7 @@ func keychainCall[T any](ctx context.Context, k *Keychain, key string, call func
 	}()
 
 	var late <-chan time.Time
-	if k.cfg.Backend != string(keyring.FileBackend) { // it waits for nothing but the user, who may take what the context allows
+	if backend != string(keyring.FileBackend) { // it waits for nothing but the user, who may take what the context allows
 		late = time.After(k.cfg.Timeout)
 	}
 	var r result
@@ -262,7 +294,9 @@ func (k *Keychain) opened() (store, error) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	if k.store == nil {
-		s, err := k.open(k.cfg)
+		cfg := k.cfg
+		cfg.Backend = k.Backend()
+		s, err := k.open(cfg)
 		if err != nil {
 			return nil, err
 		}
@@ -295,7 +329,7 @@ func (k *Keychain) noteFailure(ctx context.Context, err error) error {
 
 // named puts the backend before the error, and the usual next step behind it where the backend knew no better one.
 func (k *Keychain) named(err error) error {
-	named := fmt.Errorf("keychain %s: %w", k.cfg.Backend, err)
+	named := fmt.Errorf("keychain %s: %w", k.Backend(), err)
 	if hint.Of(err) != "" {
 		return named
 	}

@@ -200,6 +200,9 @@ func (s *Sessions) Load(ctx context.Context, name string) (*item.Session, error)
 // load is Load for those who can do without: no session is nil, and trouble is reported, unless it was before.
 func (p *Provider) load(ctx context.Context, reported error) (*item.Session, error) {
 	s, err := p.Load(ctx, p.Account)
+	if _, none := errors.AsType[*noChoice](err); none { // whoever makes the plan says so
+		return nil, err
+	}
 	if err != nil && !errors.Is(err, ErrNotFound) && (reported == nil || reported.Error() != err.Error()) {
 		p.Report(p.Account, fmt.Errorf("reading the session of %s: %w", p.Account, err))
 	}

@@ -27,7 +27,7 @@ nothing to standard output, and says why on standard error.`
 }
 
 // Run writes the credentials of the account as the one JSON document that SDKs expect, or returns why it can't.
-func (c *Command) Run(resolver Resolving, stdout io.Writer) error {
+func (c *Command) Run(r *Resolver, stdout io.Writer) error {
 	protocol.IgnoreHangup()
 	ctx, cancel := context.WithTimeout(context.Background(), protocol.Remaining(protocol.AttemptLimit))
 	defer cancel()
@@ -38,11 +38,6 @@ func (c *Command) Run(resolver Resolving, stdout io.Writer) error {
 	}
 	done := make(chan result, 1)
 	go func() {
-		r, err := resolver()
-		if err != nil {
-			done <- result{err: err}
-			return
-		}
 		credentials, err := r.Session(c.Name).Retrieve(ctx)
 		done <- result{credentials, err}
 	}()

@@ -261,5 +261,16 @@ func (r *Resolver) Report(account string) func(error) {
 	return func(err error) { r.Sessions.Report(account, err) }
 }
 
-// Resolving makes the resolver, or says why there is none, as where the accounts file can't be read.
-type Resolving func() (*Resolver, error)
+// States tells, for those of the accounts that have a session which is still handed out, when it expires. The keychain may be
+// out of reach: then the error says why.
+func (r *Resolver) States(ctx context.Context, names []string) (map[string]time.Time, error) {
+	return r.Sessions.States(ctx, names, HandedOut(r.Accounts))
+}
+
+// In is the same with the sessions and keys of another keychain.
+func (r *Resolver) In(keychain *cache.Keychain) *Resolver {
+	other, sessions := *r, *r.Sessions
+	sessions.Keychain = keychain
+	other.Sessions = &sessions
+	return &other
+}

@@ -16,4 +16,4 @@ import "time"
 
 // Patience is how long a keychain's daemon, or the bus to it, may keep us waiting. One that is well answers in milliseconds, but
 // the last of a thousand processes that start at once on two cores is answered after four seconds. One that hangs costs as much.
-const Patience = 5 * time.Second
+const Patience = 4 * time.Second

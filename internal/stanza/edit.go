@@ -25,12 +25,6 @@ import (
 // prefixName is what the names of profiles that setup writes may begin with.
 var prefixName = pattern.New(`^[A-Za-z0-9_][A-Za-z0-9._@+/:=,~-]*$`)
 
-// Program is how a stanza starts us.
-type Program struct {
-	Path string   // absolute
-	Args []string // before the account's name: process, and what finds the same accounts file
-}
-
 // Edit is a change of the stanzas in ~/.aws/config.
 type Edit struct {
 	Names  []string // of the accounts; none for all

@@ -7,15 +7,13 @@ import (
 	"strings"
 
 	"aws-accounts/accounts"
+	"aws-accounts/cache"
 	"aws-accounts/internal/tui"
 )
 
-// Forget forgets the sessions of accounts.
-type Forget func(ctx context.Context, names []string) error
-
 // TakeOut takes accounts out of the accounts file, with their stanzas and sessions. It goes from what depends to what is
 // depended on: stanza, entry, session. Stopped in between, what is left is whole.
-func TakeOut(ctx context.Context, r *accounts.Reader, names []string, locks accounts.Locks, program *Program, forget Forget, stdout io.Writer) error {
+func TakeOut(ctx context.Context, r *accounts.Reader, names []string, program *Program, sessions *cache.Sessions, stdout io.Writer) error {
 	file, err := r.File()
 	if err != nil {
 		return err
@@ -23,7 +21,7 @@ func TakeOut(ctx context.Context, r *accounts.Reader, names []string, locks acco
 	if err := (&Edit{Names: names, Remove: true}).Run(r, program, stdout); err != nil {
 		return err
 	}
-	if _, err := accounts.Change(ctx, r.Path, string(locks), func(old []byte) ([]byte, error) {
+	if _, err := r.Change(ctx, func(old []byte) ([]byte, error) {
 		return accounts.Remove(r.Path, old, names...)
 	}); err != nil {
 		return err
@@ -34,7 +32,7 @@ func TakeOut(ctx context.Context, r *accounts.Reader, names []string, locks acco
 			fmt.Fprintf(stdout, "next: the access key of %s is still in the keychain; `aws-accounts keys remove %s` forgets it\n", a.Name, a.Name)
 		}
 	}
-	if err := forget(ctx, names); err != nil {
+	if _, err := sessions.Forget(ctx, names); err != nil {
 		return fmt.Errorf("removed, but the sessions could not be forgotten: %w", err)
 	}
 	return nil

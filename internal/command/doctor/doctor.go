@@ -66,9 +66,9 @@ const (
 )
 
 // Run shows each part as soon as it and those before it are known. All of them are looked at side by side.
-func (c *Command) Run(r *accounts.Reader, program *stanza.Program, log *process.AccessLog, resolving process.Resolving, flags hint.Flags, stdout io.Writer) error {
-	d := &checkup{Check: stanza.Check{Program: program}, fix: c.Fix, reader: r, log: log, keychain: make(chan struct{}), network: make(chan struct{}), bases: make(chan struct{})}
-	d.entries, _ = process.ReadLog(log.Path) // checkOwnFiles says if it can't be read
+func (c *Command) Run(r *process.Resolver, program *stanza.Program, stdout io.Writer) error {
+	d := &checkup{Check: stanza.Check{Program: program}, fix: c.Fix, reader: r.Accounts, log: r.Log, keychain: make(chan struct{}), network: make(chan struct{}), bases: make(chan struct{})}
+	d.entries, _ = process.ReadLog(r.Log.Path) // checkOwnFiles says if it can't be read
 	file := d.checkAccountsFile()
 	if d.File != nil {
 		if c.Name != "" {
@@ -78,11 +78,7 @@ func (c *Command) Run(r *accounts.Reader, program *stanza.Program, log *process.
 			}
 			d.Only = a
 		}
-		if resolver, err := resolving(); err == nil {
-			d.resolver = unattended(resolver)
-		} else {
-			file.Failed(finding.Fail, "accounts-file", "", err)
-		}
+		d.resolver = unattended(r)
 	}
 
 	environment := d.checkEnvironment() // before others change it while they load the SDK's configuration
@@ -101,7 +97,7 @@ func (c *Command) Run(r *accounts.Reader, program *stanza.Program, log *process.
 	}
 	found := make([]*finding.Area, len(checks))
 	p := &printer{w: stdout, screen: screen, silent: c.JSON}
-	for i, a := range concurrently(checks, flags) {
+	for i, a := range concurrently(checks, program) {
 		if screen.Width > 0 && !c.JSON {
 			select {
 			case found[i] = <-a:
@@ -117,15 +113,15 @@ func (c *Command) Run(r *accounts.Reader, program *stanza.Program, log *process.
 	return c.conclude(found, p, stdout)
 }
 
-// concurrently starts all checks and returns where the result of each comes, with steps that have the flags in them.
-func concurrently(checks []func() *finding.Area, flags hint.Flags) []chan *finding.Area {
+// concurrently starts all checks and returns where the result of each comes, with steps that are about the same accounts file.
+func concurrently(checks []func() *finding.Area, program *stanza.Program) []chan *finding.Area {
 	results := make([]chan *finding.Area, len(checks))
 	for i, check := range checks {
 		results[i] = make(chan *finding.Area, 1)
 		go func() {
 			a := check()
 			for j := range a.Findings {
-				a.Findings[j].Hint = flags.In(a.Findings[j].Hint)
+				a.Findings[j].Hint = program.Step(a.Findings[j].Hint)
 			}
 			results[i] <- a
 		}()

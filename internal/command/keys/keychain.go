@@ -6,17 +6,20 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
+	"runtime"
 	"slices"
 	"strings"
 	"time"
 
 	"aws-accounts/accounts"
 	"aws-accounts/cache"
+	"aws-accounts/cache/item"
 	"aws-accounts/internal/accesskey"
 	"aws-accounts/internal/hint"
 	"aws-accounts/internal/lock"
+	"aws-accounts/internal/passphrase"
 	"aws-accounts/internal/tui"
-	"aws-accounts/internal/wire"
 	"aws-accounts/process"
 )
 
@@ -47,20 +50,20 @@ from its new place. If it is interrupted, run it again, with --from if it says s
 }
 
 // Run moves all that the keychain holds.
-func (c *Move) Run(s *wire.Start, stdout io.Writer) error {
+func (c *Move) Run(r *process.Resolver, stdout io.Writer) error {
 	ctx, cancel := context.WithTimeout(context.Background(), accesskey.Timeout)
 	defer cancel()
-	moved, err := aloneMoving(ctx, s.Locks)
+	moved, err := aloneMoving(ctx, r.Sessions.Dir)
 	if err != nil {
 		return err
 	}
 	defer moved()
-	file, err := s.Accounts.File()
+	file, err := r.Accounts.File()
 	if err != nil {
 		return err
 	}
-	used := keychainInUse(s, file)
-	if err := c.check(s, used.Backend); err != nil {
+	used := keychainInUse(file)
+	if err := c.check(used.Backend); err != nil {
 		return err
 	}
 	choice := accounts.Keychain{Backend: c.To, PassphraseCommand: c.PassphraseCommand}
@@ -68,8 +71,11 @@ func (c *Move) Run(s *wire.Start, stdout io.Writer) error {
 	if inUse && c.PassphraseCommand == "" {
 		choice = used
 	}
-	source := s.Resolver(c.source(used))
-	from, to := source.Sessions.Keychain, s.Resolver(choice).Sessions.Keychain
+	in := func(k accounts.Keychain) *cache.Keychain {
+		return r.Sessions.Keychain.In(k.Backend, passphrase.Chosen(r.MFA.Asker, k.PassphraseCommand))
+	}
+	from, to := in(c.source(used)), in(choice)
+	source := r.In(from)
 	release, err := c.lockKeys(ctx, source)
 	if err != nil {
 		return err
@@ -83,8 +89,8 @@ func (c *Move) Run(s *wire.Start, stdout io.Writer) error {
 	if err != nil {
 		return c.notMoved(err)
 	}
-	changed, err := accounts.Change(ctx, file.Path, s.Locks, func(old []byte) ([]byte, error) {
-		if now, err := accounts.Parse(file.Path, old); err != nil || keychainInUse(s, now) != used {
+	changed, err := r.Accounts.Change(ctx, func(old []byte) ([]byte, error) {
+		if now, err := accounts.Parse(file.Path, old); err != nil || keychainInUse(now) != used {
 			return nil, cmp.Or(err, hint.ChangedMeanwhile(file.Path, "keychain move --to="+c.To))
 		}
 		return accounts.SetKeychain(file.Path, old, choice)
@@ -117,7 +123,7 @@ func aloneMoving(ctx context.Context, locks string) (release func(), err error) 
 }
 
 // check finds what can't be meant. It fills in From.
-func (c *Move) check(s *wire.Start, used string) error {
+func (c *Move) check(used string) error {
 	if c.From == "" {
 		c.From = used
 	}
@@ -126,10 +132,10 @@ func (c *Move) check(s *wire.Start, used string) error {
 			return hint.Usage(fmt.Errorf("there is no keychain %q", name), "choose one of %s", strings.Join(accounts.Backends(), ", "))
 		}
 	}
-	switch {
-	case s.Chosen != "" && s.Chosen != c.To:
-		return hint.New(fmt.Errorf("AWS_ACCOUNTS_KEYCHAIN=%s is set, and wins over the accounts file: nothing would look into %s", s.Chosen, c.To),
-			"take it out of your shell's files and of the environment (`unset AWS_ACCOUNTS_KEYCHAIN`), then `aws-accounts keychain move --from=%s --to=%s`", s.Chosen, c.To)
+	switch chosen := os.Getenv("AWS_ACCOUNTS_KEYCHAIN"); {
+	case chosen != "" && chosen != c.To:
+		return hint.New(fmt.Errorf("AWS_ACCOUNTS_KEYCHAIN=%s is set, and wins over the accounts file: nothing would look into %s", chosen, c.To),
+			"take it out of your shell's files and of the environment (`unset AWS_ACCOUNTS_KEYCHAIN`), then `aws-accounts keychain move --from=%s --to=%s`", chosen, c.To)
 	case c.From == c.To:
 		return hint.Usage(fmt.Errorf("the keychain is %s already", c.To), "--from names another one, to carry what is left there")
 	case c.PassphraseCommand != "" && c.To != "file":
@@ -139,9 +145,9 @@ func (c *Move) check(s *wire.Start, used string) error {
 }
 
 // keychainInUse is the keychain that the accounts file chooses.
-func keychainInUse(s *wire.Start, file *accounts.File) accounts.Keychain {
+func keychainInUse(file *accounts.File) accounts.Keychain {
 	if file.Keychain == nil {
-		return accounts.Keychain{Backend: s.Own}
+		return accounts.Keychain{Backend: item.PlatformKeychain(runtime.GOOS)}
 	}
 	return *file.Keychain
 }

@@ -13,7 +13,6 @@ import (
 	"aws-accounts/internal/awscall"
 	"aws-accounts/internal/hint"
 	"aws-accounts/internal/role"
-	"aws-accounts/internal/stanza"
 	"aws-accounts/internal/tui"
 	"aws-accounts/process"
 )
@@ -36,7 +35,7 @@ Deletes the roles in AWS, with their policies, and forgets the sessions. The acc
 }
 
 // Run looks, shows the plan, asks, and does it.
-func (c *Delete) Run(r *process.Resolver, asker *ask.Asker, forget stanza.Forget, stdout io.Writer, stderr tui.Stderr) error {
+func (c *Delete) Run(r *process.Resolver, asker *ask.Asker, stdout io.Writer, stderr tui.Stderr) error {
 	ctx, stop := tui.Interruptible()
 	defer stop()
 	w, targets, err := beginRoles(ctx, r, stderr, &c.Targets, &c.Bootstrap)
@@ -80,7 +79,7 @@ func (c *Delete) Run(r *process.Resolver, asker *ask.Asker, forget stanza.Forget
 			report.line("deleted", tui.Green, t, t.RoleARN)
 		}
 	}
-	if err := forget(context.Background(), names); err != nil {
+	if _, err := r.Sessions.Forget(context.Background(), names); err != nil {
 		return fmt.Errorf("deleted, but the sessions could not be forgotten: %w", err)
 	}
 	if left > 0 {

@@ -34,7 +34,7 @@ MFA question before they start, or a session that lasts longer.
 }
 
 // Run gets the session and says when it expires, and what has SDKs use another.
-func (c *Assume) Run(r *process.Resolver, program *stanza.Program, flags hint.Flags, stdout io.Writer, stderr tui.Stderr) error {
+func (c *Assume) Run(r *process.Resolver, program *stanza.Program, stdout io.Writer, stderr tui.Stderr) error {
 	file, a, err := account(r, c.Name)
 	if err != nil {
 		return err
@@ -78,7 +78,7 @@ func (c *Assume) Run(r *process.Resolver, program *stanza.Program, flags hint.Fl
 	for _, f := range inTheWay {
 		next := ""
 		if f.Hint != "" {
-			next = "; hint: " + flags.In(f.Hint)
+			next = "; hint: " + program.Step(f.Hint)
 		}
 		fmt.Fprintf(stderr, "warning: AWS_PROFILE=%s isn't enough: %s%s\n", profile, f.Text, next)
 	}

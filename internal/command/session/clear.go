@@ -9,10 +9,11 @@ import (
 	"slices"
 	"strings"
 
+	"aws-accounts/accounts"
 	"aws-accounts/cache"
 	"aws-accounts/internal/hint"
 	"aws-accounts/internal/tui"
-	"aws-accounts/internal/wire"
+	"aws-accounts/process"
 )
 
 // Clear is `aws-accounts clear [NAME…]`: forgets sessions.
@@ -33,7 +34,8 @@ func (*Clear) Help() string {
 
 // Run removes the items and says which. An account without a session is as good as cleared; what is neither an account's
 // name nor a session's fails in the end.
-func (c *Clear) Run(s *cache.Sessions, spelling wire.Spelling, stdout io.Writer) error {
+func (c *Clear) Run(r *process.Resolver, stdout io.Writer) error {
+	s := r.Sessions
 	ctx := context.Background()
 	names := c.Names
 	switch {
@@ -67,7 +69,7 @@ func (c *Clear) Run(s *cache.Sessions, spelling wire.Spelling, stdout io.Writer)
 		if c.Expired && !forgotten {
 			continue
 		}
-		name, mistaken := spelling(name)
+		name, mistaken := spelled(r.Accounts, name)
 		switch {
 		case forgotten:
 			cleared++
@@ -82,4 +84,18 @@ func (c *Clear) Run(s *cache.Sessions, spelling wire.Spelling, stdout io.Writer)
 		fmt.Fprintln(stdout, "nothing to forget")
 	}
 	return errors.Join(unknown...)
+}
+
+// spelled is an account's name as the accounts file has it. The error is for what is no account's name, which may have been a
+// slip of the pen; it is nil where that can't be told.
+func spelled(r *accounts.Reader, name string) (string, error) {
+	file, broken := r.File()
+	if broken != nil {
+		return name, nil
+	}
+	a, err := file.Find(name)
+	if err != nil {
+		return name, err
+	}
+	return a.Name, nil
 }

@@ -50,7 +50,7 @@ The keychain is never unlocked for it, and a slow one is given up on after a qua
 const keychainGlance = 250 * time.Millisecond
 
 // Run writes a line for each account.
-func (c *Status) Run(resolving process.Resolving, stdout io.Writer) error {
+func (c *Status) Run(r *process.Resolver, stdout io.Writer) error {
 	if err := checkFormat(c.Format); err != nil {
 		return err
 	}
@@ -74,10 +74,6 @@ func (c *Status) Run(resolving process.Resolving, stdout io.Writer) error {
 		}
 		found = append(found, s)
 	}
-	r, err := resolving()
-	if err != nil {
-		return err
-	}
 	ctx, cancel := context.WithTimeout(context.Background(), keychainGlance)
 	defer cancel()
 	var b strings.Builder
@@ -96,7 +92,7 @@ func (c *Status) Run(resolving process.Resolving, stdout io.Writer) error {
 		s.look(ctx, r)
 		b.WriteString(s.fill(c.Format) + "\n")
 	}
-	_, err = io.WriteString(stdout, b.String())
+	_, err := io.WriteString(stdout, b.String())
 	return err
 }
 

@@ -34,7 +34,7 @@ On a terminal it asks for what is missing. The rest of the accounts file stays a
 }
 
 // Run adds the account and shows what it wrote.
-func (c *Add) Run(r *accounts.Reader, asker *ask.Asker, locks accounts.Locks, program *stanza.Program, stdout io.Writer) error {
+func (c *Add) Run(r *accounts.Reader, asker *ask.Asker, program *stanza.Program, stdout io.Writer) error {
 	ctx := context.Background()
 	file, err := r.File()
 	if err != nil {
@@ -48,7 +48,7 @@ func (c *Add) Run(r *accounts.Reader, asker *ask.Asker, locks accounts.Locks, pr
 		return err
 	}
 	var added *accounts.Addition
-	if _, err = accounts.Change(ctx, r.Path, string(locks), func(old []byte) ([]byte, error) {
+	if _, err = r.Change(ctx, func(old []byte) ([]byte, error) {
 		added, err = accounts.AddFields(r.Path, old, c.Name, list)
 		if err != nil {
 			return nil, err

@@ -37,9 +37,9 @@ isn't saved in the end is kept, and it says where.`
 }
 
 // Run sets the fields given, or opens the editor where none is.
-func (c *Edit) Run(r *accounts.Reader, asker *ask.Asker, locks accounts.Locks, stdout io.Writer) error {
+func (c *Edit) Run(r *accounts.Reader, asker *ask.Asker, stdout io.Writer) error {
 	if !c.any() {
-		return editInEditor(r.Path, asker, string(locks), stdout)
+		return editInEditor(r, asker, stdout)
 	}
 	if c.Name == "" {
 		return hint.New(errors.New("which account?"), "name it: `aws-accounts edit NAME --description=TEXT`")
@@ -48,7 +48,7 @@ func (c *Edit) Run(r *accounts.Reader, asker *ask.Asker, locks accounts.Locks, s
 		return err
 	}
 	var before, after []byte
-	changed, err := accounts.Change(context.Background(), r.Path, string(locks), func(old []byte) ([]byte, error) {
+	changed, err := r.Change(context.Background(), func(old []byte) ([]byte, error) {
 		file, err := accounts.Parse(r.Path, old)
 		if err != nil {
 			return nil, err
@@ -77,7 +77,8 @@ func (c *Edit) Run(r *accounts.Reader, asker *ask.Asker, locks accounts.Locks, s
 }
 
 // editInEditor is visudo for the accounts file. Text that isn't saved in the end stays in the copy.
-func editInEditor(path string, asker *ask.Asker, locks string, stdout io.Writer) error {
+func editInEditor(r *accounts.Reader, asker *ask.Asker, stdout io.Writer) error {
+	path := r.Path
 	ctx := context.Background()
 	old, err := accounts.ReadFile(path)
 	if err != nil {
@@ -98,7 +99,7 @@ func editInEditor(path string, asker *ask.Asker, locks string, stdout io.Writer)
 	}
 	edited, err := editCopy(ctx, path, copied, old, asker, stdout)
 	if err == nil && !bytes.Equal(edited, old) {
-		_, err = accounts.Change(ctx, path, locks, func(now []byte) ([]byte, error) {
+		_, err = r.Change(ctx, func(now []byte) ([]byte, error) {
 			if !bytes.Equal(now, old) {
 				return nil, fmt.Errorf("%s has changed meanwhile and stays as it is", tui.ShowPath(path))
 			}

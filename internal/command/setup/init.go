@@ -8,19 +8,22 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"runtime"
 	"slices"
 	"strings"
 	"time"
 
 	"aws-accounts/accounts"
+	"aws-accounts/cache/item"
 	"aws-accounts/internal/accesskey"
 	"aws-accounts/internal/ask"
 	"aws-accounts/internal/awsfiles"
 	"aws-accounts/internal/dotaws"
 	"aws-accounts/internal/hint"
+	"aws-accounts/internal/passphrase"
 	"aws-accounts/internal/place"
+	"aws-accounts/internal/stanza"
 	"aws-accounts/internal/tui"
-	"aws-accounts/internal/wire"
 	"aws-accounts/process"
 )
 
@@ -48,10 +51,10 @@ It may be run again at any time: what is done already stays as it is.`
 }
 
 // Run is the whole of it.
-func (c *Init) Run(s *wire.Start, stdout io.Writer) error {
+func (c *Init) Run(r *process.Resolver, program *stanza.Program, stdout io.Writer) error {
 	ctx, cancel := context.WithTimeout(context.Background(), accesskey.Timeout)
 	defer cancel()
-	plan := &beginning{Init: c, Start: s, out: stdout}
+	plan := &beginning{Init: c, resolver: r, program: program, out: stdout}
 	for _, step := range []func(context.Context) error{
 		plan.read, plan.who, plan.chooseKeychain, plan.discover, plan.ask, plan.draft, plan.confirm, plan.write,
 	} {
@@ -68,9 +71,10 @@ func (c *Init) Run(s *wire.Start, stdout io.Writer) error {
 // beginning is one run of init: what is there, what the answers are, and what follows from both.
 type beginning struct {
 	*Init
-	*wire.Start
-	out  io.Writer
-	over bool
+	resolver *process.Resolver // with the keychain that is chosen, as soon as it is
+	program  *stanza.Program
+	out      io.Writer
+	over     bool
 
 	have                        *accounts.File
 	oldAccounts, oldConfig      []byte // nil where there is no file
@@ -80,7 +84,6 @@ type beginning struct {
 	nobody                      bool              // there are no credentials in use
 	keychain                    accounts.Keychain // the choice; an empty backend is the platform's own
 	writeKeychain               bool
-	resolver                    *process.Resolver
 	found                       *accounts.Found
 	take, importKeys            bool
 	newAccounts, newConfig      []byte
@@ -101,12 +104,12 @@ func (b *beginning) read(context.Context) (err error) {
 	if b.credentials, err = dotaws.ReadToChange(b.credentialsPath); err != nil {
 		return err
 	}
-	if b.have, err = b.Accounts.File(); errors.Is(err, fs.ErrNotExist) {
-		b.have = (&accounts.File{Path: b.Accounts.Path}).Indexed()
+	if b.have, err = b.resolver.Accounts.File(); errors.Is(err, fs.ErrNotExist) {
+		b.have = (&accounts.File{Path: b.resolver.Accounts.Path}).Indexed()
 		return nil
 	}
 	if err == nil {
-		b.oldAccounts, err = os.ReadFile(b.Accounts.Path)
+		b.oldAccounts, err = os.ReadFile(b.resolver.Accounts.Path)
 	}
 	return err
 }
@@ -139,14 +142,15 @@ func (b *beginning) inUse() string {
 // chooseKeychain takes the choice that was made already, else the platform's own, and tries it. Another one is only ever
 // a person's choice.
 func (b *beginning) chooseKeychain(ctx context.Context) error {
-	switch {
-	case b.Chosen != "":
+	own := item.PlatformKeychain(runtime.GOOS)
+	switch chosen := os.Getenv("AWS_ACCOUNTS_KEYCHAIN"); {
+	case chosen != "":
 		// What is put there is to be found by programs that have no such variable, too.
-		b.keychain = accounts.Keychain{Backend: b.Chosen, PassphraseCommand: b.PassphraseCommand}
-		b.writeKeychain = b.have.Keychain == nil && b.Chosen != b.Own || b.Init.Keychain == b.Chosen
+		b.keychain = accounts.Keychain{Backend: chosen, PassphraseCommand: b.PassphraseCommand}
+		b.writeKeychain = b.have.Keychain == nil && chosen != own || b.Init.Keychain == chosen
 	case b.Init.Keychain != "":
 		b.keychain = accounts.Keychain{Backend: b.Init.Keychain, PassphraseCommand: b.PassphraseCommand}
-		b.writeKeychain = b.keychain.Backend != b.Own || b.have.Keychain != nil
+		b.writeKeychain = b.keychain.Backend != own || b.have.Keychain != nil
 	case b.have.Keychain != nil:
 		b.keychain = *b.have.Keychain
 	}
@@ -158,11 +162,11 @@ func (b *beginning) chooseKeychain(ctx context.Context) error {
 		return err
 	}
 
-	fmt.Fprintf(b.out, "The %s doesn't work here: %s\n", b.Own, plainReason(err))
+	fmt.Fprintf(b.out, "The %s doesn't work here: %s\n", own, plainReason(err))
 	const another = "choose another: --keychain=file --passphrase-command=COMMAND (a file under a passphrase), --keychain=pass, or --keychain=keyctl (sessions only, gone at logout)"
 	fmt.Fprintf(b.out, "  file     encrypted files under a passphrase, which a command may print\n  pass     the password store (gpg)\n  keyctl   the kernel's: gone at logout, so for sessions only\n")
 	for {
-		answer, err := b.Asker.Line(ctx, "Which keychain instead: file, pass or keyctl")
+		answer, err := b.resolver.MFA.Asker.Line(ctx, "Which keychain instead: file, pass or keyctl")
 		if err != nil {
 			return hint.New(fmt.Errorf("no keychain: %w", err), another)
 		}
@@ -171,7 +175,7 @@ func (b *beginning) chooseKeychain(ctx context.Context) error {
 		}
 		b.keychain, b.writeKeychain = accounts.Keychain{Backend: answer}, true
 		if answer == "file" {
-			command, err := b.Asker.Line(ctx, "A command that prints its passphrase (Enter: I type it)")
+			command, err := b.resolver.MFA.Asker.Line(ctx, "A command that prints its passphrase (Enter: I type it)")
 			if err != nil && !errors.Is(err, ask.ErrCancelled) {
 				return hint.New(err, another)
 			}
@@ -189,7 +193,8 @@ func plainReason(err error) string { return tui.Harmless(err.Error()) }
 
 // probe stores something, reads it back and removes it.
 func (b *beginning) probe(ctx context.Context) error {
-	b.resolver = b.Resolver(b.keychain)
+	asker := b.resolver.MFA.Asker
+	b.resolver = b.resolver.In(b.resolver.Sessions.Keychain.In(b.keychain.Backend, passphrase.Chosen(asker, b.keychain.PassphraseCommand)))
 	k := b.resolver.Sessions.Keychain
 	if b.DryRun { // writes nothing, not even there
 		return k.ProbeReading(ctx)
@@ -284,7 +289,7 @@ func (b *beginning) question(ctx context.Context, flag *bool, question, flags st
 	case b.Yes:
 		return true, nil
 	}
-	yes, err := b.Asker.Confirm(ctx, question, true)
+	yes, err := b.resolver.MFA.Asker.Confirm(ctx, question, true)
 	if err != nil {
 		return false, hint.New(fmt.Errorf("%s %w", question, err), "%s answers it; --yes answers every question", flags)
 	}

@@ -28,7 +28,7 @@ func (b *beginning) draft(context.Context) (err error) {
 	if b.newAccounts, err = b.editAccounts(old); err != nil {
 		return err
 	}
-	file, err := accounts.Parse(b.Accounts.Path, b.newAccounts)
+	file, err := accounts.Parse(b.resolver.Accounts.Path, b.newAccounts)
 	if err != nil {
 		return fmt.Errorf("what ~/.aws says makes no valid accounts file: %w", err)
 	}
@@ -37,7 +37,7 @@ func (b *beginning) draft(context.Context) (err error) {
 }
 
 func (b *beginning) editAccounts(data []byte) ([]byte, error) {
-	path := b.Accounts.Path
+	path := b.resolver.Accounts.Path
 	var err error
 	edit := func(f func() ([]byte, error)) {
 		if err == nil {
@@ -130,7 +130,7 @@ func (b *beginning) editConfig(file *accounts.File, old []byte) ([]byte, awsfile
 			all = append(all, a)
 		}
 	}
-	stanzas, err := stanza.For(file, b.Program, all)
+	stanzas, err := stanza.For(file, b.program, all)
 	if err != nil {
 		return nil, awsfiles.Report{}, err
 	}
@@ -164,7 +164,7 @@ func (b *beginning) keyless(a *accounts.Account) bool {
 
 // confirm shows what would be written.
 func (b *beginning) confirm(ctx context.Context) error {
-	diff := awsfiles.Diff(tui.Tilde(b.Accounts.Path), b.oldAccounts, b.newAccounts) + awsfiles.Diff(tui.Tilde(b.configPath), b.oldConfig, b.newConfig)
+	diff := awsfiles.Diff(tui.Tilde(b.resolver.Accounts.Path), b.oldAccounts, b.newAccounts) + awsfiles.Diff(tui.Tilde(b.configPath), b.oldConfig, b.newConfig)
 	for _, f := range b.imports {
 		diff += fmt.Sprintf("%s: access key %s goes from [%s] into the keychain\n", tui.Tilde(b.credentialsPath), f.KeyID, f.From)
 	}
@@ -192,7 +192,7 @@ func (b *beginning) confirm(ctx context.Context) error {
 	if b.Yes {
 		return nil
 	}
-	ok, err := b.Asker.Confirm(ctx, "Write all this?", true)
+	ok, err := b.resolver.MFA.Asker.Confirm(ctx, "Write all this?", true)
 	if err == nil && !ok {
 		err = errors.New("nothing was written")
 	}
@@ -201,7 +201,7 @@ func (b *beginning) confirm(ctx context.Context) error {
 
 // write goes in the order in which each step leaves something that works.
 func (b *beginning) write(ctx context.Context) error {
-	file, err := accounts.Parse(b.Accounts.Path, b.newAccounts)
+	file, err := accounts.Parse(b.resolver.Accounts.Path, b.newAccounts)
 	if err != nil {
 		return err
 	}
@@ -211,9 +211,9 @@ func (b *beginning) write(ctx context.Context) error {
 			return err
 		}
 	}
-	_, err = accounts.Change(ctx, b.Accounts.Path, b.Locks, func(now []byte) ([]byte, error) {
+	_, err = b.resolver.Accounts.Change(ctx, func(now []byte) ([]byte, error) {
 		if b.oldAccounts != nil && !bytes.Equal(now, b.oldAccounts) {
-			return nil, hint.ChangedMeanwhile(b.Accounts.Path, "init")
+			return nil, hint.ChangedMeanwhile(b.resolver.Accounts.Path, "init")
 		}
 		return b.newAccounts, nil
 	})
@@ -221,9 +221,9 @@ func (b *beginning) write(ctx context.Context) error {
 		return err
 	}
 	if b.oldAccounts == nil {
-		fmt.Fprintf(b.out, "wrote    %s\n", tui.Tilde(b.Accounts.Path))
+		fmt.Fprintf(b.out, "wrote    %s\n", tui.Tilde(b.resolver.Accounts.Path))
 	} else if !bytes.Equal(b.oldAccounts, b.newAccounts) {
-		fmt.Fprintf(b.out, "changed  %s\n", tui.Tilde(b.Accounts.Path))
+		fmt.Fprintf(b.out, "changed  %s\n", tui.Tilde(b.resolver.Accounts.Path))
 	}
 	if err := b.writeConfig(ctx); err != nil {
 		return err
@@ -297,7 +297,7 @@ func (b *beginning) dropKey(ctx context.Context, f accounts.FoundAccount, key aw
 
 // tellNext ends with what to type.
 func (b *beginning) tellNext(ctx context.Context) {
-	file, err := accounts.Parse(b.Accounts.Path, b.newAccounts)
+	file, err := accounts.Parse(b.resolver.Accounts.Path, b.newAccounts)
 	if err != nil {
 		return
 	}

@@ -1,6 +1,7 @@
 package setup
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"slices"
@@ -9,7 +10,7 @@ import (
 
 	"aws-accounts/accounts"
 	"aws-accounts/internal/tui"
-	"aws-accounts/internal/wire"
+	"aws-accounts/process"
 )
 
 // List is `aws-accounts list [FILTER]`: the accounts and the state of their sessions.
@@ -53,8 +54,8 @@ type listed struct {
 }
 
 // Run writes a table, or with --json an array.
-func (c *List) Run(r *accounts.Reader, states wire.States, stdout io.Writer) error {
-	file, err := r.File()
+func (c *List) Run(r *process.Resolver, stdout io.Writer) error {
+	file, err := r.Accounts.File()
 	if err != nil {
 		return err
 	}
@@ -63,7 +64,7 @@ func (c *List) Run(r *accounts.Reader, states wire.States, stdout io.Writer) err
 	for i, a := range chosen {
 		names[i] = a.Name
 	}
-	expirations, trouble := states(names)
+	expirations, trouble := r.States(context.Background(), names)
 	now := time.Now()
 	all := make([]listed, 0, len(chosen))
 	for _, a := range chosen {

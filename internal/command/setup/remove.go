@@ -13,6 +13,7 @@ import (
 	"aws-accounts/internal/hint"
 	"aws-accounts/internal/stanza"
 	"aws-accounts/internal/tui"
+	"aws-accounts/process"
 )
 
 // Remove is `aws-accounts remove NAME…`: takes accounts out, with their stanzas and sessions.
@@ -31,7 +32,7 @@ changes, and access keys stay in the keychain until ` + "`aws-accounts keys remo
 }
 
 // Run asks, and takes them out.
-func (c *Remove) Run(r *accounts.Reader, asker *ask.Asker, locks accounts.Locks, program *stanza.Program, forget stanza.Forget, stdout io.Writer) error {
+func (c *Remove) Run(r *accounts.Reader, asker *ask.Asker, program *stanza.Program, resolver *process.Resolver, stdout io.Writer) error {
 	ctx := context.Background()
 	file, err := r.File()
 	if err != nil {
@@ -66,7 +67,7 @@ func (c *Remove) Run(r *accounts.Reader, asker *ask.Asker, locks accounts.Locks,
 			return hint.New(err, "--yes removes without asking")
 		}
 	}
-	return stanza.TakeOut(ctx, r, names, locks, program, forget, stdout)
+	return stanza.TakeOut(ctx, r, names, program, resolver.Sessions, stdout)
 }
 
 // usersOf are the accounts that stay and have a as their source.

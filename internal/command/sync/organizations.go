@@ -48,9 +48,9 @@ Accounts that are suspended are left out.`
 }
 
 // Run lists the whole organization before anything is compared or changed.
-func (c *Organizations) Run(r *process.Resolver, asker *ask.Asker, locks accounts.Locks, program *stanza.Program, forget stanza.Forget,
+func (c *Organizations) Run(r *process.Resolver, asker *ask.Asker, program *stanza.Program,
 	stdout io.Writer, stderr tui.Stderr) error {
-	s := &syncing{Options: c.Options, Resolver: r, Asker: asker, Locks: locks, Program: program, Forget: forget, Out: stdout, Err: stderr,
+	s := &syncing{Options: c.Options, Resolver: r, Asker: asker, Program: program, Out: stdout, Err: stderr,
 		what: []any{c.Name, c.Role, c.OU, c.Tag, c.Source}}
 	return s.once(func() error {
 		ctx, stop := tui.Interruptible()

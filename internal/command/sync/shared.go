@@ -40,7 +40,8 @@ right, the copy fetched before stays in use.`
 }
 
 // Run fetches, and says which accounts came, changed and went.
-func (c *Shared) Run(reader *accounts.Reader, resolving process.Resolving, stdout io.Writer) error {
+func (c *Shared) Run(r *process.Resolver, stdout io.Writer) error {
+	reader := r.Accounts
 	from, err := accounts.From(reader.Path)
 	if err != nil {
 		return err
@@ -58,7 +59,7 @@ func (c *Shared) Run(reader *accounts.Reader, resolving process.Resolving, stdou
 	defer cancel()
 	get := getHTTPS
 	if _, _, ok := from.S3(); ok {
-		if get, err = gettingS3(ctx, from.Account, resolving); err != nil {
+		if get, err = gettingS3(ctx, from.Account, r); err != nil {
 			return err
 		}
 	}
@@ -152,11 +153,7 @@ func wholeBody(address string, response *http.Response) ([]byte, error) {
 
 // gettingS3 returns what gets an object with the credentials of the account called name. One signed request is all that is
 // needed of S3, whose client would make the program a third larger.
-func gettingS3(ctx context.Context, name string, resolving process.Resolving) (func(context.Context, string) ([]byte, error), error) {
-	r, err := resolving()
-	if err != nil {
-		return nil, err
-	}
+func gettingS3(ctx context.Context, name string, r *process.Resolver) (func(context.Context, string) ([]byte, error), error) {
 	file, err := r.Accounts.File()
 	if err != nil {
 		return nil, err

@@ -34,14 +34,14 @@ more you are told, and --prune removes it. Take the field out to keep an entry f
 }
 
 // Run lists all that the person has before anything is compared or changed.
-func (c *SSO) Run(r *process.Resolver, asker *ask.Asker, locks accounts.Locks, program *stanza.Program, forget stanza.Forget,
+func (c *SSO) Run(r *process.Resolver, asker *ask.Asker, program *stanza.Program,
 	stdout io.Writer, stderr tui.Stderr) error {
 	for _, p := range c.RoleName {
 		if _, err := path.Match(p, ""); err != nil {
 			return hint.Usage(fmt.Errorf("--role-name=%s is no pattern", p), "write one like 'Read*'")
 		}
 	}
-	s := &syncing{Options: c.Options, Resolver: r, Asker: asker, Locks: locks, Program: program, Forget: forget, Out: stdout, Err: stderr,
+	s := &syncing{Options: c.Options, Resolver: r, Asker: asker, Program: program, Out: stdout, Err: stderr,
 		what: []any{"sso", c.Session, c.RoleName}}
 	return s.once(func() error {
 		ctx, stop := tui.Interruptible()

@@ -57,9 +57,7 @@ type syncing struct {
 	Options
 	*process.Resolver
 	Asker     *ask.Asker
-	Locks     accounts.Locks
 	Program   *stanza.Program
-	Forget    stanza.Forget
 	Out       io.Writer
 	Err       tui.Stderr
 	what      any // the command with its flags: what --if-older-than is about
@@ -112,7 +110,7 @@ func (s *syncing) merge(ctx context.Context, file *accounts.File, listing accoun
 		}
 	}
 	if d.Edits() {
-		if _, err := accounts.Change(ctx, file.Path, string(s.Locks), func(now []byte) ([]byte, error) {
+		if _, err := s.Accounts.Change(ctx, func(now []byte) ([]byte, error) {
 			meanwhile, err := accounts.Parse(file.Path, now)
 			if err != nil {
 				return nil, err
@@ -149,7 +147,7 @@ func (s *syncing) remove(ctx context.Context, names []string, listing accounts.L
 	if len(names) == 0 {
 		return nil
 	}
-	return stanza.TakeOut(ctx, reader, names, s.Locks, s.Program, s.Forget, s.Out)
+	return stanza.TakeOut(ctx, reader, names, s.Program, s.Sessions, s.Out)
 }
 
 func (s *syncing) question(file *accounts.File, d *accounts.Difference, gone []string) string {

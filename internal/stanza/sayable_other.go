@@ -1,6 +1,6 @@
 //go:build !windows
 
-package wire
+package stanza
 
 // sayable is for Windows alone: quotes serve everywhere else.
 func sayable(path string) string { return path }

@@ -1,4 +1,4 @@
-package wire
+package stanza
 
 import (
 	"path/filepath"

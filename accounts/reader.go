@@ -74,7 +74,7 @@ func (r *Reader) Change(ctx context.Context, edit func(old []byte) ([]byte, erro
 }
 
 // MovedFrom returns where the file was before it was moved or renamed, "" if it wasn't. all is the folder of the notes of all files.
-func (r *Reader) MovedFrom(all string) string { return r.first().MovedFrom(all, r.dir) }
+func (r *Reader) MovedFrom(all string) string { return r.first().MovedFrom(all) }
 
 // Changed reports whether the file has changed between the look that Stamp is of and the reading of f.
 func (r *Reader) Changed(f *File) bool { return !r.first().Saw(f.Stamp) }

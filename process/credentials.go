@@ -88,7 +88,7 @@ func (r *Resolver) source(ctx context.Context, o *route.Origin, hop *route.Hop, 
 		return Static(keys.Credentials(keys.Current)), nil
 	case route.FromProcess:
 		return processcreds.NewProviderCommand(processcreds.NewCommandBuilderFunc(func(ctx context.Context) (*exec.Cmd, error) {
-			return credentialProcess(ctx, o), nil
+			return r.credentialProcess(ctx, o), nil
 		})), nil
 	case route.FromWebIdentity:
 		return webIdentity(o, hop, cfg)
@@ -163,13 +163,16 @@ func inCircle(routes *route.Table, way *route.Route) error {
 
 // credentialProcess is the command of a profile. It has neither what opens our keychain nor our standard error: our callers take what is
 // there for ours, wait for all that hold it, and it may say a secret.
-func credentialProcess(ctx context.Context, o *route.Origin) *exec.Cmd {
+func (r *Resolver) credentialProcess(ctx context.Context, o *route.Origin) *exec.Cmd {
 	shell := []string{"sh", "-c"}
 	if runtime.GOOS == "windows" {
 		shell = []string{"cmd.exe", "/C"}
 	}
 	cmd := exec.CommandContext(ctx, shell[0], append(shell[1:], o.Command)...)
 	cmd.Env = append(private.Environment(), resolvingVariable+"="+strings.Join(append(resolving(), o.Profile), "\n"))
+	if r.likeSDK {
+		cmd.Env = os.Environ()
+	}
 	cmd.Stdin = os.Stdin
 	return cmd
 }

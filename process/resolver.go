@@ -30,6 +30,8 @@ type Resolver struct {
 	Log      *AccessLog
 	MFA      *MFA
 	SSO      *SSO
+
+	likeSDK bool // a profile's process gets all of our environment, as SDKs would give it
 }
 
 // Session returns the provider of the credentials that the account called name hands out. It doesn't look into the

@@ -40,7 +40,7 @@ func CurrentIdentity(ctx context.Context) (Identity, aws.Credentials, error) {
 		return Identity{}, aws.Credentials{}, err
 	}
 	locks, _ := place.Locks()
-	r := &Resolver{Sessions: &cache.Sessions{Now: time.Now}, MFA: &MFA{Asker: &ask.Asker{Never: true}, Dir: locks, Now: time.Now}}
+	r := &Resolver{likeSDK: true, Sessions: &cache.Sessions{Now: time.Now}, MFA: &MFA{Asker: &ask.Asker{Never: true}, Dir: locks, Now: time.Now}}
 	provider, err := r.origin(ctx, &route.Route{Origin: *origin, Hops: []route.Hop{*hop}}, false)
 	if err != nil {
 		return Identity{}, aws.Credentials{}, explainCurrent(err)

@@ -125,6 +125,7 @@ type Look struct {
 	Noted  *Noted // nil if there is no note of this version
 	Own    *Seen  // the accounts file
 	theirs Stamp  // of the shared file that the note names
+	used   bool   // there is a note, be it of another version: the file was used at this path
 	at     time.Time
 }
 
@@ -132,7 +133,7 @@ type Look struct {
 func At(path, dir string, now time.Time) *Look {
 	l := &Look{at: now, Own: See(path, now)}
 	var n Noted
-	if l.Own.Stamp != (Stamp{}) && note.Read(dir, noteName, &n) && n.Stamp == l.Own.Stamp.String() {
+	if l.used = l.Own.Stamp != (Stamp{}) && note.Read(dir, noteName, &n); l.used && n.Stamp == l.Own.Stamp.String() {
 		l.Noted = &n
 		if n.Shared != "" {
 			l.theirs = See(n.Shared, now).Stamp // none is no version
@@ -150,11 +151,10 @@ func (l *Look) Note(dir string, n Noted) {
 }
 
 // MovedFrom returns where the accounts file was before somebody moved or renamed it, "" if it wasn't. all is the folder that has
-// the note of each accounts file in a folder of its own, and own is this one's: it has no note yet where the file has been moved
-// to. The file is known by its content, or by being the same one to the system.
-func (l *Look) MovedFrom(all, own string) string {
+// the note of each accounts file in a folder of its own. The file is known by its content, or by being the same one to the system.
+func (l *Look) MovedFrom(all string) string {
 	var n Noted
-	if all == "" || l.Own.Err != nil || note.Read(own, noteName, &n) {
+	if all == "" || l.Own.Err != nil || l.used {
 		return ""
 	}
 	folders, err := os.ReadDir(all)

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"path/filepath"
 	"runtime"
 	"syscall"
 )
@@ -38,10 +37,10 @@ func FileStep(err error) string {
 	}
 	path := pe.Path
 	for { // a new file, also one on the way to be one, is a matter of the folder
-		if _, err := os.Lstat(path); err == nil || path == filepath.Dir(path) {
+		if _, err := os.Lstat(path); err == nil || path == parent(path) {
 			break
 		}
-		path = filepath.Dir(path)
+		path = parent(path)
 	}
 	path = Word(path)
 	show := "`ls -ld " + path + "` shows what it is and whose"
@@ -64,4 +63,18 @@ func FileStep(err error) string {
 // ChangedMeanwhile says that somebody else has changed the file that command was about to change.
 func ChangedMeanwhile(path, command string) error {
 	return New(fmt.Errorf("%s has changed meanwhile and stays as it is", path), "run `aws-accounts %s` again", command)
+}
+
+// parent is filepath.Dir, but for its cleaning. That package has an init which the language puts behind most others, and with it
+// whatever imports it: what a warm `process` needs must not (see process/warm).
+func parent(path string) string {
+	for i := len(path) - 1; i > 0; i-- {
+		if os.IsPathSeparator(path[i]) {
+			return path[:i]
+		}
+	}
+	if path != "" && os.IsPathSeparator(path[0]) {
+		return path[:1]
+	}
+	return "."
 }

@@ -122,10 +122,14 @@ func home() (string, error) {
 }
 
 func abs(path string) string {
-	if dir, err := os.Getwd(); err == nil && !isAbs(path) {
-		return Join(dir, path)
+	if isAbs(path) {
+		return path
 	}
-	return path
+	dir, err := os.Getwd()
+	if err != nil {
+		return path
+	}
+	return Join(dir, path)
 }
 
 // expandVariables replaces $NAME and ${NAME} as botocore does in its variables: what isn't set stays as it is.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -77,16 +78,23 @@ func (d *checkup) checkNetwork() *finding.Area {
 	if d.File == nil {
 		return a
 	}
-	for _, place := range d.endpoints() {
-		if d.checkEndpoint(a, place) {
-			d.reached = true
+	seen := map[string]bool{}
+	for _, link := range d.links() {
+		hop, err := route.HopOf(link, "")
+		if err != nil {
+			a.Failed(finding.Fail, "network", "", err)
+			break
+		}
+		if !seen[hop.Key()] {
+			seen[hop.Key()] = true
+			d.reached = d.checkEndpoint(a, hop) || d.reached
 		}
 	}
 	return a
 }
 
-// endpoints are those of the account looked at, else of the first account, one for each region on the way.
-func (d *checkup) endpoints() []*accounts.Account {
+// links are the accounts on the way to the one looked at, else to the first, for which STS is called.
+func (d *checkup) links() []*accounts.Account {
 	first := d.Only
 	if first == nil {
 		first = &accounts.Account{}
@@ -94,31 +102,17 @@ func (d *checkup) endpoints() []*accounts.Account {
 			first = &d.File.Accounts[0]
 		}
 	}
-	var places []*accounts.Account
-	seen := map[string]bool{}
-	for _, link := range first.Chain() {
-		region := route.PartitionOf(link) + link.EffectiveRegion()
-		if link.SSO == nil && !seen[region] {
-			seen[region] = true
-			places = append(places, link)
-		}
-	}
-	return places
+	return slices.DeleteFunc(first.Chain(), func(a *accounts.Account) bool { return a.SSO != nil })
 }
 
-func (d *checkup) checkEndpoint(a *finding.Area, link *accounts.Account) (reached bool) {
+func (d *checkup) checkEndpoint(a *finding.Area, hop *route.Hop) (reached bool) {
 	ctx, cancel := patient()
 	defer cancel()
-	hop, err := route.HopOf(link, "")
-	if err != nil {
-		a.Failed(finding.Fail, "network", "", err)
-		return false
-	}
 	cfg := hop.Settings.Config(hop.Partition, aws.AnonymousCredentials{}, false)
 	w := &watcher{HTTPClient: cfg.HTTPClient}
 	cfg.HTTPClient = w
 	cfg.Retryer = func() aws.Retryer { return aws.NopRetryer{} }
-	_, err = process.STSOf(cfg, &hop.Settings).GetCallerIdentity(ctx, &sts.GetCallerIdentityInput{})
+	_, err := process.STSOf(cfg, &hop.Settings).GetCallerIdentity(ctx, &sts.GetCallerIdentityInput{})
 	by := ""
 	if w.proxy != "" {
 		by = ", through the proxy " + w.proxy

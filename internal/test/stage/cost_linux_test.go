@@ -91,7 +91,7 @@ func asked(written []byte) (methods []string) {
 	}
 }
 
-var hexadecimal = regexp.MustCompile(`[0-9a-f]{16,}`)
+var hexadecimal = regexp.MustCompile(`[0-9a-f]{8,}`)
 
 // memory reads from a stopped thread.
 func memory(tid int, address, size uint64) []byte {

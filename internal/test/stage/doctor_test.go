@@ -24,7 +24,7 @@ func TestDoctorNamesThePolicy(t *testing.T) {
 		{"not granted", []standin.Denial{{Principal: user, Action: "sts:AssumeRole"}},
 			`-> allow ` + user + ` to assume the role: {"Effect": "Allow", "Action": "sts:AssumeRole", "Resource": "` + DevRole + `"}`},
 		{"denied", []standin.Denial{{Principal: user, Action: "sts:AssumeRole", Explicit: true}},
-			`-> a policy denies it: look for "Deny" in the policies of ` + user},
+			`-> ask an administrator to take the Deny of sts:AssumeRole out of the policies of ` + user},
 		{"not told", []standin.Denial{{Principal: user, Action: "sts:AssumeRole"}, {Principal: user, Action: "iam:*"}},
 			"-> check that the role exists, that its trust policy names account " + MainAccount + " or the caller"},
 	} {

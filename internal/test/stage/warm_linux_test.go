@@ -213,7 +213,7 @@ func TestSlowFiles(t *testing.T) {
 	cmd.Stdout = out
 	held := 0
 	traced(t, cmd, func(tid int, info syscallInfo) bool {
-		if info.nr == unix.SYS_OPENAT && bytes.Contains(memory(tid, info.args[1], 512), []byte("/accounts-file-")) {
+		if info.nr == unix.SYS_OPENAT && bytes.Contains(memory(tid, info.args[1], 512), []byte("/accounts-file.json")) {
 			held++
 			time.Sleep(nodbus.Patience + time.Second)
 		}

@@ -1,8 +1,9 @@
 // Package process turns an account into credentials, and credentials into what callers read.
 //
-// The way of a call: find the account, make its route (route.go: from where the credentials begin, which origin.go knows, over
-// the hops to the account, each with its settings, settings.go), ask the keychain for a session of that route (package cache), else
-// fetch one over the route (resolver.go, credentials.go, sts.go), and write it (process.go).
+// One call goes down and comes back once: find the account, make its route (package route: where the credentials begin, and the
+// hops from there to the account), ask the keychain for a session of that route (package cache), else fetch one along the route
+// (resolver.go; credentials.go has the beginning, sts.go the calls, mfa.go the codes, sso.go Identity Center), and write it
+// (process.go). refusal.go and network.go say what AWS, or the way to it, had against it.
 //
 // Invariant: credentials of an account come from that account's own entry alone. They never come through a profile that
 // calls us, and never belong to another AWS account than the entry says.

@@ -12,6 +12,7 @@ package process
 import (
 	"context"
 	"fmt"
+	"sync"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -135,13 +136,17 @@ func fetchingNow(a *accounts.Account, look *version.AWS) (*fetching, error) {
 func HandedOut(reader *accounts.Reader) func(*item.Session) bool {
 	look := version.FirstAWS(time.Now())
 	stamp := look.With(reader.Stamp())
-	routes, broken := route.At(look)
+	routesOnce := sync.OnceValues(func() (*route.Table, error) { return route.At(look) })
 	return func(s *item.Session) bool {
 		if stamp != "" && s.Stamp == stamp {
 			return true
 		}
 		file, err := reader.File()
-		if err != nil || broken != nil { // then it can't be told
+		if err != nil { // then it can't be told
+			return true
+		}
+		routes, err := routesOnce()
+		if err != nil {
 			return true
 		}
 		a, err := file.Find(s.Account)

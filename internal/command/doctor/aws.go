@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"os"
 	"strings"
 	"time"
 
@@ -77,16 +76,21 @@ func (d *checkup) checkNetwork() *finding.Area {
 	if d.File == nil {
 		return a
 	}
-	for _, place := range d.endpoints() {
-		if d.checkEndpoint(a, place) {
+	hops, err := d.endpoints()
+	if err != nil {
+		a.Failed(finding.Fail, "network", "", err)
+	}
+	for _, hop := range hops {
+		if d.checkEndpoint(a, hop) {
 			d.reached = true
 		}
 	}
 	return a
 }
 
-// endpoints are those of the account looked at, else of the first account, one for each region on the way.
-func (d *checkup) endpoints() []*accounts.Account {
+// endpoints are the hops to the account looked at, else to the first account, one for each way in which STS is called there.
+// Those before one whose settings are wrong are returned with the error.
+func (d *checkup) endpoints() (hops []*route.Hop, err error) {
 	first := d.Only
 	if first == nil {
 		first = &accounts.Account{}
@@ -94,36 +98,40 @@ func (d *checkup) endpoints() []*accounts.Account {
 			first = &d.File.Accounts[0]
 		}
 	}
-	var places []*accounts.Account
+	routes, err := route.Read()
+	if err != nil {
+		return nil, err
+	}
 	seen := map[string]bool{}
 	for _, link := range first.Chain() {
-		region := route.PartitionOf(link) + link.EffectiveRegion()
-		if link.SSO == nil && !seen[region] {
-			seen[region] = true
-			places = append(places, link)
+		if link.SSO != nil {
+			continue
+		}
+		hop, err := routes.Hop(link, "")
+		if err != nil {
+			return hops, err
+		}
+		if !seen[hop.Key()] {
+			seen[hop.Key()] = true
+			hops = append(hops, hop)
 		}
 	}
-	return places
+	return hops, nil
 }
 
-func (d *checkup) checkEndpoint(a *finding.Area, link *accounts.Account) (reached bool) {
+func (d *checkup) checkEndpoint(a *finding.Area, hop *route.Hop) (reached bool) {
 	ctx, cancel := patient()
 	defer cancel()
-	hop, err := route.HopOf(link, "")
-	if err != nil {
-		a.Failed(finding.Fail, "network", "", err)
-		return false
-	}
 	cfg := hop.Settings.Config(hop.Partition, aws.AnonymousCredentials{}, false)
 	w := &watcher{HTTPClient: cfg.HTTPClient}
 	cfg.HTTPClient = w
 	cfg.Retryer = func() aws.Retryer { return aws.NopRetryer{} }
-	_, err = process.STSOf(cfg, &hop.Settings).GetCallerIdentity(ctx, &sts.GetCallerIdentityInput{})
+	_, err := process.STSOf(cfg, &hop.Settings).GetCallerIdentity(ctx, &sts.GetCallerIdentityInput{})
 	by := ""
 	if w.proxy != "" {
 		by = ", through the proxy " + w.proxy
 	}
-	if ca := os.Getenv("AWS_CA_BUNDLE"); ca != "" {
+	if ca := hop.Settings.CAFile; ca != "" {
 		by += ", trusting " + ca
 	}
 	api, isAPI := errors.AsType[smithy.APIError](err)

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"reflect"
 	"slices"
 	"strconv"
 	"strings"
@@ -302,11 +303,12 @@ func (s *Settings) Config(partition string, provider aws.CredentialsProvider, fa
 		timeout, attempts = callTimeoutFailFast, 1
 	}
 	cfg := aws.Config{
-		Region:        s.In(partition),
-		Credentials:   provider,
-		HTTPClient:    s.client().WithTimeout(timeout),
-		ConfigSources: []any{sdkSettings{s}},
-		Logger:        quiet,
+		Region:         s.In(partition),
+		Credentials:    provider,
+		HTTPClient:     s.client().WithTimeout(timeout),
+		ConfigSources:  []any{sdkSettings{s}},
+		ServiceOptions: []func(string, any){s.setEndpoint},
+		Logger:         quiet,
 		Retryer: func() aws.Retryer {
 			standard := func(o *retry.StandardOptions) { o.MaxAttempts, o.MaxBackoff = attempts, 2*time.Second }
 			if s.RetryMode == aws.RetryModeAdaptive {
@@ -315,10 +317,15 @@ func (s *Settings) Config(partition string, provider aws.CredentialsProvider, fa
 			return retry.NewStandard(standard)
 		},
 	}
-	if endpoint := s.Endpoints(""); endpoint != "" {
-		cfg.BaseEndpoint = &endpoint
-	}
 	return cfg
+}
+
+// setEndpoint gives a client of the SDK's the endpoint of its service. The SDK would ask its configuration for it, but not where
+// AWS_ENDPOINT_URL is set, be it to nothing. All have the field, and no interface for it.
+func (s *Settings) setEndpoint(service string, options any) {
+	if endpoint := s.Endpoints(service); endpoint != "" {
+		reflect.ValueOf(options).Elem().FieldByName("BaseEndpoint").Set(reflect.ValueOf(&endpoint))
+	}
 }
 
 func (s *Settings) client() *awshttp.BuildableClient {
@@ -349,11 +356,6 @@ func (s sdkSettings) GetUseFIPSEndpoint(context.Context) (aws.FIPSEndpointState,
 
 func (s sdkSettings) GetUseDualStackEndpoint(context.Context) (aws.DualStackEndpointState, bool, error) {
 	return aws.DualStackEndpointStateEnabled, s.DualStack, nil
-}
-
-func (s sdkSettings) GetServiceBaseEndpoint(_ context.Context, service string) (string, bool, error) {
-	endpoint := s.Endpoints(service)
-	return endpoint, endpoint != "", nil
 }
 
 // layersOf are the profiles whose settings count for a: the one that setup wrote for it, then the one called begins, where its

@@ -213,6 +213,10 @@ func instanceProvider(o *route.Origin, cfg aws.Config) (aws.CredentialsProvider,
 		return nil, hint.New(errors.New("the instance metadata, where credentials begin, is switched off: AWS_EC2_METADATA_DISABLED is true"),
 			"`unset AWS_EC2_METADATA_DISABLED`")
 	}
+	if u, err := url.Parse(o.Address); o.Address != "" && (err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "") {
+		return nil, hint.New(errors.New("AWS_EC2_METADATA_SERVICE_ENDPOINT: it is no address, like http://169.254.169.254"),
+			"`unset AWS_EC2_METADATA_SERVICE_ENDPOINT`, or correct it")
+	}
 	options := imds.Options{Endpoint: o.Address, ClientEnableState: imds.ClientEnabled, Retryer: cfg.Retryer()}
 	if mode := os.Getenv("AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE"); mode != "" {
 		if err := options.EndpointMode.SetFromString(mode); err != nil {

@@ -130,7 +130,7 @@ func (c *Console) site(a *accounts.Account) (*consoleSite, error) {
 		return nil, hint.New(fmt.Errorf("%s: --duration is not for a role that is assumed with another session, as AWS refuses it", a.Name),
 			"leave --duration out: the console then stays open as long as the session")
 	}
-	return newConsoleSite(partition, region, c.Service, &hop.Settings), nil
+	return newConsoleSite(partition, region, c.Service, &hop.Settings)
 }
 
 // errNoBrowserCame is all that is known when a browser was started and didn't ask for the page.

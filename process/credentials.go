@@ -16,6 +16,7 @@ import (
 	"sync"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/aws-sdk-go-v2/credentials/ec2rolecreds"
 	"github.com/aws/aws-sdk-go-v2/credentials/endpointcreds"
 	"github.com/aws/aws-sdk-go-v2/credentials/processcreds"
@@ -204,7 +205,8 @@ func containerProvider(o *route.Origin, hop *route.Hop, cfg aws.Config) (aws.Cre
 			})
 		}
 		options.Retryer = cfg.Retryer()
-		options.HTTPClient = &http.Client{Timeout: route.CallTimeout}
+		// As botocore has it: the address is this machine's affair, and a proxy would be told the token.
+		options.HTTPClient = awshttp.NewBuildableClient().WithTimeout(route.CallTimeout).WithTransportOptions(func(t *http.Transport) { t.Proxy = nil })
 	}), nil
 }
 

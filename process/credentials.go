@@ -16,6 +16,7 @@ import (
 	"sync"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/aws-sdk-go-v2/credentials/ec2rolecreds"
 	"github.com/aws/aws-sdk-go-v2/credentials/endpointcreds"
 	"github.com/aws/aws-sdk-go-v2/credentials/processcreds"
@@ -223,7 +224,8 @@ func containerProvider(o *route.Origin, hop *route.Hop, cfg aws.Config) (aws.Cre
 			})
 		}
 		options.Retryer = cfg.Retryer()
-		options.HTTPClient = &http.Client{Timeout: route.CallTimeout}
+		// As botocore has it: the address is this machine's affair, and a proxy would be told the token.
+		options.HTTPClient = awshttp.NewBuildableClient().WithTimeout(route.CallTimeout).WithTransportOptions(func(t *http.Transport) { t.Proxy = nil })
 	}), nil
 }
 
@@ -231,6 +233,10 @@ func instanceProvider(o *route.Origin, cfg aws.Config) (aws.CredentialsProvider,
 	if strings.EqualFold(os.Getenv("AWS_EC2_METADATA_DISABLED"), "true") {
 		return nil, hint.New(errors.New("the instance metadata, where credentials begin, is switched off: AWS_EC2_METADATA_DISABLED is true"),
 			"`unset AWS_EC2_METADATA_DISABLED`")
+	}
+	if u, err := url.Parse(o.Address); o.Address != "" && (err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "") {
+		return nil, hint.New(errors.New("AWS_EC2_METADATA_SERVICE_ENDPOINT: it is no address, like http://169.254.169.254"),
+			"`unset AWS_EC2_METADATA_SERVICE_ENDPOINT`, or correct it")
 	}
 	options := imds.Options{Endpoint: o.Address, ClientEnableState: imds.ClientEnabled, Retryer: cfg.Retryer()}
 	if mode := os.Getenv("AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE"); mode != "" {

@@ -73,7 +73,7 @@ func (v Verdict) entry() string     { return v.Name + " in " + v.File }
 func (v Verdict) Word() string      { return hint.Word(v.Name) }
 func (v Verdict) Because() string   { return v.becauseText }
 func (v Verdict) AWSSays() string   { return Plain(v.err) }
-func (v Verdict) region() string    { return v.a.EffectiveRegion() }
+func (v Verdict) region() string    { return v.route().Last().Region() }
 func (v Verdict) duration() string  { return accounts.Duration(v.a.EffectiveDuration()).String() }
 func (v Verdict) tokenFile() string { return v.base.Way().WebIdentityTokenFile }
 func (v Verdict) profile() string   { return hint.Word(v.base.Way().Profile) }

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"reflect"
 	"slices"
 	"strconv"
 	"strings"
@@ -17,6 +18,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws/retry"
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/smithy-go/logging"
+	"github.com/aws/smithy-go/middleware"
 
 	"aws-accounts/accounts"
 	"aws-accounts/internal/awsfiles"
@@ -33,15 +35,17 @@ import (
 // Each value is the first that is set: in the environment, in the account's entry, in the profile that setup wrote for it, in
 // the profile that its credentials begin with, in the defaults of the accounts file, by the SDK.
 type Settings struct {
-	Regions     []string            `route:"transport"` // all that are set, in that order: see In
-	Endpoints   func(string) string `route:"transport"` // by service ("STS", "SSO OIDC"), "" for AWS's own; what issues a session is in its Hop
-	FIPS        bool                `route:"transport"`
-	DualStack   bool                `route:"transport"`
-	GlobalSTS   bool                `route:"transport"` // sts.amazonaws.com for the regions that had no other once
-	CAFile      string              `route:"transport"` // "": the system's certificates
-	CABundle    *x509.CertPool      `route:"transport"` // what is in it
-	RetryMode   aws.RetryMode       `route:"transport"`
-	MaxAttempts int                 `route:"transport"` // of one call; 0: as many as there is time for
+	Regions   []string            `route:"transport"` // all that are set, in that order: see In
+	Endpoints func(string) string `route:"transport"` // by service ("STS", "SSO OIDC"), "" for AWS's own; what issues a session is in its Hop
+	// CheckEndpoint says what is wrong with the endpoint of a service.
+	CheckEndpoint func(string) error `route:"transport"`
+	FIPS          bool               `route:"transport"`
+	DualStack     bool               `route:"transport"`
+	GlobalSTS     bool               `route:"transport"` // sts.amazonaws.com for the regions that had no other once
+	CAFile        string             `route:"transport"` // "": the system's certificates
+	CABundle      *x509.CertPool     `route:"transport"` // what is in it
+	RetryMode     aws.RetryMode      `route:"transport"`
+	MaxAttempts   int                `route:"transport"` // of one call; 0: as many as there is time for
 }
 
 // layer is a profile of ~/.aws whose settings count.
@@ -164,19 +168,32 @@ func (s *Settings) In(partition string) string {
 
 // endpoints has one for all services and one for each, from the environment and then from each profile.
 func (s *Settings) endpoints(l layers) error {
-	s.Endpoints = func(string) string { return "" }
+	s.Endpoints, s.CheckEndpoint = func(string) string { return "" }, func(string) error { return nil }
 	if l.find("ignore_configured_endpoint_urls", "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS").is() {
 		return nil
 	}
-	for _, service := range []string{"", "STS", "SSO", "SSO_OIDC", "SIGNIN"} { // the others say themselves when they are called
-		if v := l.endpoint(service); v.text != "" {
-			if u, err := url.Parse(v.text); err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http" {
-				return v.wrong("it is no address, like https://sts.example.com")
-			}
-		}
+	configured := func(service string) value {
+		return l.endpoint(strings.ToUpper(strings.ReplaceAll(service, " ", "_")))
 	}
-	s.Endpoints = func(service string) string {
-		return strings.TrimSuffix(l.endpoint(strings.ToUpper(strings.ReplaceAll(service, " ", "_"))).text, "/")
+	s.Endpoints = func(service string) string { return strings.TrimSuffix(configured(service).text, "/") }
+	s.CheckEndpoint = func(service string) error { return l.checkEndpoint(configured(service)) }
+	return s.CheckEndpoint("STS") // those of the others are checked when they are called, which most commands never do
+}
+
+// checkEndpoint refuses what is no address, and what AWS's rules for endpoints refuse.
+func (l layers) checkEndpoint(v value) error {
+	if v.text == "" {
+		return nil
+	}
+	if u, err := url.Parse(v.text); err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http" {
+		return v.wrong("it is no address, like https://sts.example.com")
+	}
+	for _, other := range []value{
+		l.find("use_fips_endpoint", "AWS_USE_FIPS_ENDPOINT"), l.find("use_dualstack_endpoint", "AWS_USE_DUALSTACK_ENDPOINT"),
+	} {
+		if other.is() {
+			return v.wrong("an endpoint of your own can't be used together with %s", other.name)
+		}
 	}
 	return nil
 }
@@ -222,9 +239,9 @@ func (s *Settings) globalSTS(l layers) error {
 	return nil
 }
 
-// STSRegion is what the SDK calls the endpoint of STS for a region.
+// STSRegion is what the SDK calls the endpoint of STS for a region. It would sign for that name at an endpoint of another's.
 func (s *Settings) STSRegion(region string) string {
-	if s.GlobalSTS && !s.FIPS && !s.DualStack && slices.Contains(globalSTSRegions, region) {
+	if s.GlobalSTS && s.Endpoints("STS") == "" && !s.FIPS && !s.DualStack && slices.Contains(globalSTSRegions, region) {
 		return "aws-global"
 	}
 	return region
@@ -302,11 +319,12 @@ func (s *Settings) Config(partition string, provider aws.CredentialsProvider, fa
 		timeout, attempts = callTimeoutFailFast, 1
 	}
 	cfg := aws.Config{
-		Region:        s.In(partition),
-		Credentials:   provider,
-		HTTPClient:    s.client().WithTimeout(timeout),
-		ConfigSources: []any{sdkSettings{s}},
-		Logger:        quiet,
+		Region:         s.In(partition),
+		Credentials:    provider,
+		HTTPClient:     s.client().WithTimeout(timeout),
+		ConfigSources:  []any{sdkSettings{s}},
+		ServiceOptions: []func(string, any){s.setEndpoint},
+		Logger:         quiet,
 		Retryer: func() aws.Retryer {
 			standard := func(o *retry.StandardOptions) { o.MaxAttempts, o.MaxBackoff = attempts, 2*time.Second }
 			if s.RetryMode == aws.RetryModeAdaptive {
@@ -315,10 +333,22 @@ func (s *Settings) Config(partition string, provider aws.CredentialsProvider, fa
 			return retry.NewStandard(standard)
 		},
 	}
-	if endpoint := s.Endpoints(""); endpoint != "" {
-		cfg.BaseEndpoint = &endpoint
-	}
 	return cfg
+}
+
+// setEndpoint gives a client of the SDK's the endpoint of its service, or has its calls fail if that is wrong. The SDK would ask its configuration for it, but not where
+// AWS_ENDPOINT_URL is set, be it to nothing. All clients have the fields, and
+// no interface for them.
+func (s *Settings) setEndpoint(service string, options any) {
+	fields := reflect.ValueOf(options).Elem()
+	if endpoint := s.Endpoints(service); endpoint != "" {
+		fields.FieldByName("BaseEndpoint").Set(reflect.ValueOf(&endpoint))
+	}
+	if err := s.CheckEndpoint(service); err != nil {
+		fields.FieldByName("APIOptions").Set(reflect.ValueOf([]func(*middleware.Stack) error{
+			func(*middleware.Stack) error { return err },
+		}))
+	}
 }
 
 func (s *Settings) client() *awshttp.BuildableClient {
@@ -349,11 +379,6 @@ func (s sdkSettings) GetUseFIPSEndpoint(context.Context) (aws.FIPSEndpointState,
 
 func (s sdkSettings) GetUseDualStackEndpoint(context.Context) (aws.DualStackEndpointState, bool, error) {
 	return aws.DualStackEndpointStateEnabled, s.DualStack, nil
-}
-
-func (s sdkSettings) GetServiceBaseEndpoint(_ context.Context, service string) (string, bool, error) {
-	endpoint := s.Endpoints(service)
-	return endpoint, endpoint != "", nil
 }
 
 // layersOf are the profiles whose settings count for a: the one that setup wrote for it, then the one called begins, where its

@@ -5,8 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"os"
-	"slices"
 	"strings"
 	"time"
 
@@ -78,23 +76,21 @@ func (d *checkup) checkNetwork() *finding.Area {
 	if d.File == nil {
 		return a
 	}
-	seen := map[string]bool{}
-	for _, link := range d.links() {
-		hop, err := route.HopOf(link, "")
-		if err != nil {
-			a.Failed(finding.Fail, "network", "", err)
-			break
-		}
-		if !seen[hop.Key()] {
-			seen[hop.Key()] = true
-			d.reached = d.checkEndpoint(a, hop) || d.reached
+	hops, err := d.endpoints()
+	if err != nil {
+		a.Failed(finding.Fail, "network", "", err)
+	}
+	for _, hop := range hops {
+		if d.checkEndpoint(a, hop) {
+			d.reached = true
 		}
 	}
 	return a
 }
 
-// links are the accounts on the way to the one looked at, else to the first, for which STS is called.
-func (d *checkup) links() []*accounts.Account {
+// endpoints are the hops to the account looked at, else to the first account, one for each way in which STS is called there.
+// Those before one whose settings are wrong are returned with the error.
+func (d *checkup) endpoints() (hops []*route.Hop, err error) {
 	first := d.Only
 	if first == nil {
 		first = &accounts.Account{}
@@ -102,7 +98,25 @@ func (d *checkup) links() []*accounts.Account {
 			first = &d.File.Accounts[0]
 		}
 	}
-	return slices.DeleteFunc(first.Chain(), func(a *accounts.Account) bool { return a.SSO != nil })
+	routes, err := route.Read()
+	if err != nil {
+		return nil, err
+	}
+	seen := map[string]bool{}
+	for _, link := range first.Chain() {
+		if link.SSO != nil {
+			continue
+		}
+		hop, err := routes.Hop(link, "")
+		if err != nil {
+			return hops, err
+		}
+		if !seen[hop.Key()] {
+			seen[hop.Key()] = true
+			hops = append(hops, hop)
+		}
+	}
+	return hops, nil
 }
 
 func (d *checkup) checkEndpoint(a *finding.Area, hop *route.Hop) (reached bool) {
@@ -117,7 +131,7 @@ func (d *checkup) checkEndpoint(a *finding.Area, hop *route.Hop) (reached bool) 
 	if w.proxy != "" {
 		by = ", through the proxy " + w.proxy
 	}
-	if ca := os.Getenv("AWS_CA_BUNDLE"); ca != "" {
+	if ca := hop.Settings.CAFile; ca != "" {
 		by += ", trusting " + ca
 	}
 	api, isAPI := errors.AsType[smithy.APIError](err)

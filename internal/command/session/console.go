@@ -100,19 +100,19 @@ var serviceName = pattern.New(`^[a-z0-9][a-z0-9-]*$`)
 
 // site checks what was asked for, and finds out where that is.
 func (c *Console) site(a *accounts.Account) (*consoleSite, error) {
-	partition := route.PartitionOf(a)
-	if partition == "" {
-		region := a.EffectiveRegion()
-		if a.SSO != nil {
-			region = a.SSOSession().Region
-		}
-		partition = partitions.Of(region)
-	}
 	way, err := route.To(a)
 	if err != nil {
 		return nil, err
 	}
 	hop := way.Last()
+	partition := hop.Partition
+	switch {
+	case partition != "":
+	case a.SSO != nil:
+		partition = partitions.Of(a.SSOSession().Region)
+	default:
+		partition = partitions.Of(hop.Region())
+	}
 	region := route.ProfileRegion(a)
 	if region == "" || partitions.Of(region) != partition {
 		region = hop.Settings.In(partition)
@@ -130,7 +130,7 @@ func (c *Console) site(a *accounts.Account) (*consoleSite, error) {
 		return nil, hint.New(fmt.Errorf("%s: --duration is not for a role that is assumed with another session, as AWS refuses it", a.Name),
 			"leave --duration out: the console then stays open as long as the session")
 	}
-	return newConsoleSite(partition, region, c.Service, &hop.Settings), nil
+	return newConsoleSite(partition, region, c.Service, &hop.Settings)
 }
 
 // errNoBrowserCame is all that is known when a browser was started and didn't ask for the page.

@@ -29,7 +29,10 @@ type consoleSite struct {
 }
 
 // newConsoleSite has it in the console of a region. The newer partitions have sign-in hosts by region alone.
-func newConsoleSite(partition, region, service string, settings *route.Settings) *consoleSite {
+func newConsoleSite(partition, region, service string, settings *route.Settings) (*consoleSite, error) {
+	if err := settings.CheckEndpoint("SIGNIN"); err != nil {
+		return nil, err
+	}
 	p, _ := partitions.Called(partition)
 	signin := region + ".signin."
 	switch p.Name {
@@ -45,7 +48,7 @@ func newConsoleSite(partition, region, service string, settings *route.Settings)
 		s.federation = endpoint
 	}
 	s.federation += "/federation"
-	return s
+	return s, nil
 }
 
 // signinLink exchanges a's session for a link that signs in to the console, for 15 minutes, and says until when one then

@@ -65,11 +65,11 @@ func TestConsoleSite(t *testing.T) {
 		}
 		return &hop.Settings
 	}
-	if site := newConsoleSite("aws", "eu-west-1", "", settings()); site.federation != "http://127.0.0.1:1/federation" {
+	if site, err := newConsoleSite("aws", "eu-west-1", "", settings()); err != nil || site.federation != "http://127.0.0.1:1/federation" {
 		t.Error(site.federation)
 	}
 	t.Setenv("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "true")
-	if site := newConsoleSite("aws", "eu-west-1", "", settings()); site.federation != "https://signin.aws.amazon.com/federation" {
+	if site, err := newConsoleSite("aws", "eu-west-1", "", settings()); err != nil || site.federation != "https://signin.aws.amazon.com/federation" {
 		t.Error(site.federation)
 	}
 }

@@ -13,7 +13,6 @@ import (
 	"aws-accounts/internal/ask"
 	"aws-accounts/internal/hint"
 	"aws-accounts/internal/organization"
-	"aws-accounts/internal/partitions"
 	"aws-accounts/internal/pattern"
 	"aws-accounts/internal/route"
 	"aws-accounts/internal/stanza"
@@ -142,15 +141,11 @@ func (c *Organizations) list(ctx context.Context, s *syncing, file *accounts.Fil
 	if err != nil {
 		return nil, err
 	}
-	partition := route.PartitionOf(with)
-	if partition == "" {
-		partition = partitions.Of(with.EffectiveRegion())
-	}
 	hop, err := route.HopOf(with, "")
 	if err != nil {
 		return nil, err
 	}
-	cfg := hop.Settings.Config(partition, process.Static(credentials), false)
+	cfg := hop.Settings.Config(hop.Partition, process.Static(credentials), false)
 	org := organization.New(s.patient(cfg))
 	defer s.progress(func() string { return "listing the organization: " + tui.Count(org.Seen(), "account") })()
 	var listed []organization.Account

@@ -19,7 +19,8 @@ type Call struct {
 	Message   string     `json:"message,omitempty"`   // of an error
 	Principal string     `json:"principal,omitempty"` // ARN
 	AccessKey string     `json:"access_key,omitempty"`
-	Region    string     `json:"region,omitempty"`
+	Region    string     `json:"region,omitempty"`   // that it is signed for
+	Host      string     `json:"host,omitempty"`     // that it was sent to, as the client names it
 	Resource  string     `json:"resource,omitempty"` // role ARN, bucket/key
 	UserAgent string     `json:"user_agent,omitempty"`
 	RequestID string     `json:"request_id"`

@@ -1,6 +1,9 @@
 package standin
 
-import "slices"
+import (
+	"fmt"
+	"slices"
+)
 
 // Env is what points SDKs and tools at the stand-in, as KEY=value. Credentials are not in it, see KeyEnv.
 //
@@ -59,6 +62,14 @@ func (s *Server) ContainerEnv() []string {
 	return []string{
 		"AWS_CONTAINER_CREDENTIALS_FULL_URI=" + s.URL() + containerPath,
 		"AWS_CONTAINER_AUTHORIZATION_TOKEN=" + s.containerToken(),
+	}
+}
+
+// ContainersEnv is ContainerEnv for one of Config.Containers, which needs a Token.
+func (s *Server) ContainersEnv(i int) []string {
+	return []string{
+		fmt.Sprintf("AWS_CONTAINER_CREDENTIALS_FULL_URI=%s%s/%d", s.URL(), containerPath, i),
+		"AWS_CONTAINER_AUTHORIZATION_TOKEN=" + s.config.Containers[i].Token,
 	}
 }
 

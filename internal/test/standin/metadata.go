@@ -39,10 +39,20 @@ func (x *exchange) metadataCredentials(role, session string, extra map[string]st
 }
 
 func containerCredentials(x *exchange) (reply, error) {
-	if token := x.s.container(); token == "" || x.r.Header.Get("Authorization") != token {
+	token, role := x.s.container(), ""
+	if token != "" {
+		role = x.s.config.Container.Role
+	}
+	if name, ok := strings.CutPrefix(x.r.URL.Path, containerPath+"/"); ok {
+		i, err := strconv.Atoi(name)
+		if err != nil || i < 0 || i >= len(x.s.config.Containers) {
+			return reply{}, fail(404, "NotFound", "Not Found")
+		}
+		token, role = x.s.config.Containers[i].Token, x.s.config.Containers[i].Role
+	}
+	if token == "" || x.r.Header.Get("Authorization") != token {
 		return reply{}, fail(401, "Unauthorized", "Unauthorized")
 	}
-	role := x.s.config.Container.Role
 	return x.metadataCredentials(role, "container", map[string]string{"RoleArn": role}), nil
 }
 

@@ -33,6 +33,9 @@ func publicOperation(r *http.Request, body []byte) (public, bool) {
 	if strings.HasPrefix(r.URL.Path, "/latest/meta-data/") && r.Method == http.MethodGet {
 		return public{"imds", "GetMetadata", plain}, true
 	}
+	if strings.HasPrefix(r.URL.Path, containerPath+"/") {
+		return public{"container", "GetCredentials", plain}, true
+	}
 	p, ok := publicRoutes[r.Method+" "+r.URL.Path]
 	if p.service == "signin" {
 		r.Body = readerOf(body)

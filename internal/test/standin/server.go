@@ -123,7 +123,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	x := s.identify(w, r, body)
 	x.call = &Call{
 		Time: x.now, Service: x.service, Operation: x.operation, Resource: x.resource(), UserAgent: r.UserAgent(),
-		RequestID: x.requestID, Params: x.form,
+		RequestID: x.requestID, Params: x.form, Host: r.Host,
 	}
 	fault := s.record(x.call)
 	answer, err := x.answer(fault)

@@ -14,6 +14,7 @@ type Config struct {
 	Organization   *Organization    `json:"organization,omitempty"`
 	Instance       *Instance        `json:"instance,omitempty"`
 	Container      *Container       `json:"container,omitempty"`
+	Containers     []Container      `json:"containers,omitempty"` // more of them; see [Server.ContainersEnv]
 
 	// Moto is the URL of a running moto_server. S3, DynamoDB and every operation that standin does not know are then forwarded
 	// to it, after standin has verified them.

@@ -66,6 +66,7 @@ func (m *MFA) with(ctx context.Context, a *accounts.Account, account string, use
 func (m *MFA) code(ctx context.Context, a *accounts.Account, account, complaint string) (code string, retry bool, err error) {
 	if m.Code != "" {
 		code, m.Code = m.Code, ""
+		code = withoutBlanks(code)
 		if m.used(a.MFASerial, code) {
 			return "", false, hint.New(fmt.Errorf("%s: this MFA code has been used, and AWS takes each once", account),
 				"wait for the next code, at most 30 seconds")
@@ -86,7 +87,7 @@ func (m *MFA) code(ctx context.Context, a *accounts.Account, account, complaint 
 		if err != nil {
 			return "", false, m.explainNoCode(err, a, account)
 		}
-		code = strings.ReplaceAll(code, " ", "")
+		code = withoutBlanks(code)
 		switch {
 		case !mfaCode.MatchString(code):
 			complaint = "A code has six digits. "
@@ -103,7 +104,7 @@ func (m *MFA) fromProcess(ctx context.Context, a *accounts.Account, account stri
 	for {
 		code, err := m.Asker.Command(ctx, a.MFAProcess)
 		if err == nil {
-			code = strings.TrimSpace(code)
+			code = withoutBlanks(code)
 			err = m.check(code)
 		}
 		if err != nil {
@@ -120,6 +121,9 @@ func (m *MFA) fromProcess(ctx context.Context, a *accounts.Account, account stri
 		}
 	}
 }
+
+// withoutBlanks is a code as AWS takes it: many devices show `123 456`.
+func withoutBlanks(code string) string { return strings.Join(strings.Fields(code), "") }
 
 func (m *MFA) check(code string) error {
 	if !mfaCode.MatchString(code) {

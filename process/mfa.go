@@ -40,16 +40,22 @@ const mfaStep = 30 * time.Second
 
 var mfaCode = pattern.New(`^[0-9]{6}$`)
 
-// with calls use with a code of a's device, again with another where AWS says that it's wrong and somebody can be asked.
-func (m *MFA) with(ctx context.Context, a *accounts.Account, account string, use func(code string) (aws.Credentials, error)) (aws.Credentials, error) {
+// with makes a client's call with a code of a's device, again with another where AWS says that it's wrong and somebody can
+// be asked.
+func (m *MFA) with(ctx context.Context, a *accounts.Account, account string, client *Client,
+	call func(client *Client, code string) (aws.Credentials, error)) (aws.Credentials, error) {
 	complaint := ""
 	for try := 1; ; try++ {
 		code, retry, err := m.code(ctx, a, account, complaint)
 		if err != nil {
 			return aws.Credentials{}, err
 		}
-		m.noteUsed(a.MFASerial, code)
-		credentials, err := use(code)
+		var sent delivery
+		takeBack := m.noteUsed(a.MFASerial, code)
+		credentials, err := call(client.Through(sent.watched), code)
+		if !sent.spent {
+			takeBack()
+		}
 		switch {
 		case err == nil || !wrongCode(err):
 			return credentials, err
@@ -166,7 +172,7 @@ func Device(serial string) string {
 	return serial[strings.LastIndexAny(serial, ":/")+1:]
 }
 
-// used reports whether the code was sent to AWS within the time for which it holds.
+// used reports whether AWS has had the code within the time for which it holds.
 func (m *MFA) used(serial, code string) bool {
 	var n usedCode
 	return note.Read(m.Dir, noteOf(serial), &n) && n.Code == code && m.Now().Sub(n.At) < 3*mfaStep
@@ -178,9 +184,19 @@ type usedCode struct {
 	At   time.Time `json:"at"`
 }
 
-// noteUsed is best effort: without the note AWS refuses the code, and another is asked for.
-func (m *MFA) noteUsed(serial, code string) {
+// noteUsed is best effort: without the note AWS refuses the code, and another is asked for. It comes before the code
+// is sent, so that no other process sends it meanwhile; takeBack is for one that AWS has then not had.
+func (m *MFA) noteUsed(serial, code string) (takeBack func()) {
+	var before usedCode
+	had := note.Read(m.Dir, noteOf(serial), &before)
 	note.Write(m.Dir, noteOf(serial), usedCode{code, m.Now()})
+	return func() {
+		if had {
+			note.Write(m.Dir, noteOf(serial), before)
+		} else {
+			note.Remove(m.Dir, noteOf(serial))
+		}
+	}
 }
 
 func noteOf(serial string) string {

@@ -259,13 +259,13 @@ func ProfileRegion(a *accounts.Account) string {
 	return a.EffectiveRegion()
 }
 
-// DefaultRegion is the region of the default profile, "" if it has none.
-func DefaultRegion() string {
+// RegionOf is the region that a profile of ~/.aws names, "" if it names none.
+func RegionOf(profile string) string {
 	files, err := dotaws.ReadAll()
 	if err != nil {
 		return ""
 	}
-	return layersOf(files, nil, accounts.DefaultProfile).find("region").text
+	return layersOf(files, nil, profile).find("region").text
 }
 
 // SessionName is what shows in CloudTrail: as the account says, or the OS user, made valid.

@@ -256,6 +256,30 @@ func TestSettingsOrder(t *testing.T) {
 	}
 }
 
+// Roles of a key in the keychain ask where they asked when it was in a profile, whose region its entry keeps.
+func TestRegionOfABaseInTheKeychain(t *testing.T) {
+	for _, c := range []struct{ base, entry, defaults, config, want string }{
+		{`, "region": "me-south-1"`, "", "", "", "me-south-1"},
+		{`, "region": "me-south-1"`, "", "", "[default]\nregion = sa-east-1\n", "me-south-1"},
+		{`, "region": "me-south-1"`, "", `"region": "eu-north-1"`, "", "me-south-1"},
+		{`, "region": "me-south-1"`, `, "region": "eu-west-1"`, "", "", "eu-west-1"},
+		{`, "region": "cn-north-1"`, "", "", "", "us-east-1"}, // of another partition than the role
+		{"", "", "", "[default]\nregion = sa-east-1\n", "sa-east-1"},
+	} {
+		awsHome(t, c.config, "")
+		f, err := accounts.Parse("accounts.json", []byte(`{"defaults": {`+c.defaults+`}, "accounts": [
+			{"name": "main", "credentials": {"keychain": true}`+c.base+`},
+			{"name": "dev", "role_arn": "arn:aws:iam::987654321098:role/R"`+c.entry+`}]}`))
+		if err != nil {
+			t.Fatal(err)
+		}
+		route, err := To(&f.Accounts[1])
+		if err != nil || route.Last().Region() != c.want {
+			t.Errorf("%+v: %v, %v", c, route, err)
+		}
+	}
+}
+
 // A bad value names the variable, or the file and its line, and one step; the value of a proxy isn't shown.
 func TestWrongSettings(t *testing.T) {
 	for _, c := range []struct{ variable, config, says, hint string }{

@@ -24,7 +24,7 @@ type File struct {
 	SSOSessions  []SSOSession  `json:"sso_sessions,omitempty"`
 
 	index  *index
-	notes  []Problem
+	check  *check // for Notes
 	shared *shared
 }
 

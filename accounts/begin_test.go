@@ -29,11 +29,11 @@ func TestBeginInKeychain(t *testing.T) {
 			if want == "" {
 				want = c.old
 			}
-			got, err := beginInKeychain("f", []byte(c.old), "main", "123456789012")
+			got, err := beginInKeychain("f", []byte(c.old), "main", "123456789012", "")
 			if err != nil || string(got) != want {
 				t.Errorf("%v\n%s\nwant\n%s", err, got, want)
 			}
-			if again, err := beginInKeychain("f", got, "main", "123456789012"); err != nil || !bytes.Equal(again, got) {
+			if again, err := beginInKeychain("f", got, "main", "123456789012", ""); err != nil || !bytes.Equal(again, got) {
 				t.Errorf("twice isn't once: %v\n%s", err, again)
 			}
 		})
@@ -44,8 +44,32 @@ func TestBeginInKeychain(t *testing.T) {
 		{"broken", `{`, "too early"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			if _, err := beginInKeychain("f", []byte(c.old), "main", ""); err == nil || !strings.Contains(err.Error(), c.want) {
+			if _, err := beginInKeychain("f", []byte(c.old), "main", "", ""); err == nil || !strings.Contains(err.Error(), c.want) {
 				t.Errorf("got %v", err)
+			}
+		})
+	}
+}
+
+// Where AWS is asked about the key is kept, unless the file says it.
+func TestBeginInKeychainKeepsTheRegion(t *testing.T) {
+	for _, c := range []struct{ name, old, new string }{
+		{"none", `{"accounts": [{"name": "main"}]}`,
+			`{"accounts": [{"name": "main", "credentials": {"keychain": true}, "region": "cn-north-1"}]}`},
+		{"keys are there already", `{"accounts": [{"name": "main", "credentials": {"keychain": true}}]}`,
+			`{"accounts": [{"name": "main", "credentials": {"keychain": true}, "region": "cn-north-1"}]}`},
+		{"its own", `{"accounts": [{"name": "main", "region": "cn-northwest-1"}]}`,
+			`{"accounts": [{"name": "main", "credentials": {"keychain": true}, "region": "cn-northwest-1"}]}`},
+		{"the defaults'", `{"defaults": {"region": "cn-northwest-1"}, "accounts": [{"name": "main"}]}`,
+			`{"defaults": {"region": "cn-northwest-1"}, "accounts": [{"name": "main", "credentials": {"keychain": true}}]}`},
+		{"a first account", `{"accounts": []}`, `{"accounts": [
+    {"name": "main", "account_id": "123456789012", "region": "cn-north-1", "credentials": {"keychain": true}}
+  ]}`},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			got, err := beginInKeychain("f", []byte(c.old), "main", "123456789012", "cn-north-1")
+			if err != nil || string(got) != c.new {
+				t.Errorf("%v\n%s\nwant\n%s", err, got, c.new)
 			}
 		})
 	}
@@ -57,7 +81,7 @@ func TestBeginInKeychainFile(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, want := range []bool{true, false} {
-		if changed, err := BeginInKeychain(context.Background(), path, t.TempDir(), "main", ""); err != nil || changed != want {
+		if changed, err := BeginInKeychain(context.Background(), path, t.TempDir(), "main", "", ""); err != nil || changed != want {
 			t.Errorf("%v %v", changed, err)
 		}
 	}
@@ -73,7 +97,7 @@ func FuzzBeginInKeychain(f *testing.F) {
 	f.Add([]byte("{\"accounts\": [\n{\n\"name\"\n:\"main\"//x\n, /*y*/},]}"))
 	f.Add([]byte(`{"accounts": []}`))
 	f.Fuzz(func(t *testing.T, data []byte) {
-		got, err := beginInKeychain("f", data, "main", "123456789012")
+		got, err := beginInKeychain("f", data, "main", "123456789012", "cn-north-1")
 		if err != nil {
 			return
 		}
@@ -90,7 +114,7 @@ func FuzzBeginInKeychain(f *testing.F) {
 				t.Errorf("account %d was %+v, is %+v", i, old, now)
 			}
 		}
-		if again, err := beginInKeychain("f", got, "main", "123456789012"); err != nil || !bytes.Equal(again, got) {
+		if again, err := beginInKeychain("f", got, "main", "123456789012", "cn-north-1"); err != nil || !bytes.Equal(again, got) {
 			t.Errorf("twice isn't once: %v", err)
 		}
 	})

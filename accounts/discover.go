@@ -181,6 +181,9 @@ func (d *discovery) base(profile string, b FoundAccount) (string, error) {
 			return "", fmt.Errorf("account %s of the accounts file is another one", tui.Quote(a.Name))
 		case b.KeyID != "" && (way.Profile == profile || way.Keychain): // of the latter an import that was interrupted
 			b.Account = *a
+			if b.EffectiveRegion() == "" { // its profile won't say it any more
+				b.Region = d.get(profile, "region")
+			}
 			d.found.Accounts = append(d.found.Accounts, b)
 		case way.Keychain && !d.ready(a.Name):
 			return "", d.noKey(profile, a.Name)

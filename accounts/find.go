@@ -160,22 +160,27 @@ func (a *Account) EffectiveRegion() string {
 // EffectiveDuration is how long a session of a is asked to live. It is 0 for an account of Identity Center, where the
 // permission set decides.
 func (a *Account) EffectiveDuration() time.Duration {
-	defaults := a.File().Defaults
-	d := DefaultDuration
-	switch {
-	case a.SSO != nil:
-		return 0
-	case a.Duration != 0:
-		d = time.Duration(a.Duration)
-	case a.IsBase() && a.MFASerial != "":
-		return MFADuration // a default that suits roles would have the code asked for all day
-	case defaults.Duration != 0:
-		d = time.Duration(defaults.Duration)
-	}
+	d := a.WantedDuration()
 	if a.IsChained() || a.sharesCode() {
 		d = min(d, ChainedDuration)
 	}
 	return d
+}
+
+// WantedDuration is how long a session of a should live as the file has it, whether or not AWS will give that. It is 0
+// for an account of Identity Center.
+func (a *Account) WantedDuration() time.Duration {
+	switch defaults := a.File().Defaults; {
+	case a.SSO != nil:
+		return 0
+	case a.Duration != 0:
+		return time.Duration(a.Duration)
+	case a.IsBase() && a.MFASerial != "":
+		return MFADuration // a default that suits roles would have the code asked for all day
+	case defaults.Duration != 0:
+		return time.Duration(defaults.Duration)
+	}
+	return DefaultDuration
 }
 
 // CodeOwner returns the account whose device's code goes along with the call that gets a's session, nil if none does. That is a
@@ -210,5 +215,14 @@ func (a *Account) IsChained() bool {
 	return s != nil && (!s.IsBase() || s.Way().WebIdentityTokenFile != "")
 }
 
-// Notes are what is right but may surprise, for `validate`.
-func (f *File) Notes() []Problem { return f.notes }
+// Notes are what is right but may surprise, for `validate`. lifetime is how long AWS will let a session of an account
+// live, for who knows where its credentials begin; nil stands for what the file alone tells.
+func (f *File) Notes(lifetime func(*Account) time.Duration) []Problem {
+	if f.check == nil { // put together by hand
+		return nil
+	}
+	if lifetime == nil {
+		lifetime = (*Account).EffectiveDuration
+	}
+	return f.check.notes(lifetime)
+}

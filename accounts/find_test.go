@@ -123,6 +123,7 @@ func TestChainOfCycle(t *testing.T) {
 
 func TestNotes(t *testing.T) {
 	const role = `"role_arn": "arn:aws:iam::111111111111:role/R"`
+	const device = `"mfa_serial": "arn:aws:iam::111111111111:mfa/me"`
 	for _, test := range []struct {
 		name, data string
 		want       []string
@@ -134,6 +135,12 @@ func TestNotes(t *testing.T) {
 		{"chained by default", `{"defaults": {"duration": "2h"}, "accounts": [{"name": "main"}, {"name": "dev", ` + role + `},
  {"name": "prod", "source": "dev", ` + role + `}, {"name": "test", "source": "dev", ` + role + `}]}`,
 			[]string{`1:27: "prod", "test" get 1h instead of 2h: AWS gives no more to a role that is assumed by a role`}},
+		{"one code for all", `{"defaults": {"duration": "2h"}, "accounts": [{"name": "main", ` + device + `}, {"name": "dev", ` + role + `},
+ {"name": "test", ` + role + `}, {"name": "long", "duration": "3h", ` + role + `}, {"name": "prod", "source": "dev", ` + role + `}]}`,
+			[]string{`1:27: "prod" gets 1h instead of 2h: AWS gives no more to a role that is assumed by a role`,
+				`1:27: "dev", "test" get 1h instead of 2h: one MFA code of "main" serves all its roles, ` +
+					`for which AWS gives no more; a role with a "duration" of its own gets that, and asks for a code itself`}},
+		{"a code, and no more than an hour", `{"defaults": {"duration": "1h"}, "accounts": [{"name": "main", ` + device + `}, {"name": "dev", ` + role + `}]}`, nil},
 		{"web identity", `{"accounts": [{"name": "pod", "duration": "2h", "credentials": {"web_identity_token_file": "/t", ` + role + `}}, {"name": "dev", "duration": "2h", ` + role + `}]}`,
 			[]string{`1:176: "dev" gets 1h instead of 2h: AWS gives no more to a role that is assumed by a role`}},
 		{"own profile", `{"accounts": [{"name": "main", "credentials": {"profile": "dev"}}, {"name": "dev", ` + role + `}]}`,
@@ -143,7 +150,7 @@ func TestNotes(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			var got []string
-			for _, n := range parse1(t, test.data).Notes() {
+			for _, n := range parse1(t, test.data).Notes(nil) {
 				got = append(got, fmt.Sprintf("%d:%d: %s", n.Line, n.Column, n.Message))
 			}
 			if strings.Join(got, "\n") != strings.Join(test.want, "\n") {

@@ -79,7 +79,7 @@ func parseFile(path string, data []byte, shared bool) (*File, error) {
 		return nil, err
 	}
 	f.index = newIndex(f)
-	f.notes, f.shared = c.notes(), c.shared
+	f.check, f.shared = c, c.shared
 	return f, nil
 }
 

@@ -114,7 +114,7 @@ func TestParseFull(t *testing.T) {
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("got %+v\nwant %+v", got, want)
 	}
-	if n := f.Notes(); len(n) != 1 || n[0].Message != "s3://team/accounts.json: not fetched yet: `aws-accounts sync shared` does that" {
+	if n := f.Notes(nil); len(n) != 1 || n[0].Message != "s3://team/accounts.json: not fetched yet: `aws-accounts sync shared` does that" {
 		t.Errorf("notes: %v", n)
 	}
 	again, err := f.encode()

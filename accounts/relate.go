@@ -2,6 +2,8 @@ package accounts
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"time"
 
@@ -206,7 +208,7 @@ func (c *check) chain(i int) {
 }
 
 // notes are for a file without problems.
-func (c *check) notes() []Problem {
+func (c *check) notes(lifetime func(*Account) time.Duration) []Problem {
 	n := &check{report: &report{data: c.data}}
 	if s := c.shared; s != nil && s.trouble != nil {
 		n.at(c.root, "accounts_from", "%s: %v", c.f.AccountsFrom, s.trouble)
@@ -224,7 +226,6 @@ func (c *check) notes() []Problem {
 	if bases == 0 {
 		taken[DefaultProfile] = ""
 	}
-	var cut []string
 	for i := range c.f.Accounts {
 		a, v := &c.f.Accounts[i], &c.nodes[i]
 		if base, ok := taken[a.ProfileName()]; ok {
@@ -238,18 +239,44 @@ func (c *check) notes() []Problem {
 			}
 			n.at(v, field, `profile %s is the one that %s, so that it can't be set up for this account: give it another "profile"`, tui.Quote(a.ProfileName()), whose)
 		}
-		if !a.IsChained() {
+	}
+	c.lifetimes(n, lifetime)
+	return n.problems()
+}
+
+// lifetimes says once of each reason which roles get shorter sessions than the file asks for.
+func (c *check) lifetimes(n *check, lifetime func(*Account) time.Duration) {
+	cut := map[string][]string{} // by the defaults' duration: reason → names
+	for i := range c.f.Accounts {
+		a := &c.f.Accounts[i]
+		gets := lifetime(a)
+		if a.RoleARN == "" || gets >= a.WantedDuration() {
 			continue
 		}
-		if time.Duration(a.Duration) > ChainedDuration {
-			n.at(v, "duration", "%q gets %s instead of %s: AWS gives no more to a role that is assumed by a role", a.Name, Duration(ChainedDuration), a.Duration)
-		} else if a.Duration == 0 && time.Duration(c.f.Defaults.Duration) > ChainedDuration {
-			cut = append(cut, a.Name)
+		why := whyShorter(a)
+		if a.Duration != 0 {
+			n.at(&c.nodes[i], "duration", "%q gets %s instead of %s: %s", a.Name, Duration(gets), a.Duration, why)
+		} else {
+			cut[why] = append(cut[why], a.Name)
 		}
 	}
-	if len(cut) > 0 {
-		n.at(member(c.root, "defaults"), "duration", "%s get %s instead of %s: AWS gives no more to a role that is assumed by a role",
-			tui.QuoteAll(cut), Duration(ChainedDuration), c.f.Defaults.Duration)
+	for _, why := range slices.Sorted(maps.Keys(cut)) {
+		names, verb := cut[why], "get"
+		if len(names) == 1 {
+			verb = "gets"
+		}
+		n.at(member(c.root, "defaults"), "duration", "%s %s %s instead of %s: %s",
+			tui.QuoteAll(names), verb, Duration(ChainedDuration), c.f.Defaults.Duration, why)
 	}
-	return n.problems()
+}
+
+func whyShorter(a *Account) string {
+	switch {
+	case a.IsChained():
+		return "AWS gives no more to a role that is assumed by a role"
+	case a.sharesCode():
+		return fmt.Sprintf(`one MFA code of %q serves all its roles, for which AWS gives no more; `+
+			`a role with a "duration" of its own gets that, and asks for a code itself`, a.SourceAccount().Name)
+	}
+	return "its source begins with a session, with which AWS gives a role no more"
 }

@@ -165,7 +165,7 @@ func TestSharedLastGood(t *testing.T) {
 		if _, err := f.Find("dev"); err != nil {
 			t.Error(err)
 		}
-		if n := f.Notes(); len(n) != 1 || !strings.Contains(n[0].Message, "the last good version is used") {
+		if n := f.Notes(nil); len(n) != 1 || !strings.Contains(n[0].Message, "the last good version is used") {
 			t.Errorf("notes: %v", n)
 		}
 	}
@@ -184,7 +184,7 @@ func TestSharedWithoutLastGood(t *testing.T) {
 func TestSharedAddress(t *testing.T) {
 	_, own := sharing(t, team, `{"accounts_from": {"url": "https://team.example/accounts.json"}, "accounts": [{"name": "mine", "account_id": "444444444444"}]}`)
 	f := load(t, own)
-	if n := f.Notes(); len(f.Accounts) != 1 || len(n) != 1 || !strings.Contains(n[0].Message, "sync shared") {
+	if n := f.Notes(nil); len(f.Accounts) != 1 || len(n) != 1 || !strings.Contains(n[0].Message, "sync shared") {
 		t.Errorf("%d accounts, notes %v", len(f.Accounts), n)
 	}
 	from, err := From(own)
@@ -198,8 +198,8 @@ func TestSharedAddress(t *testing.T) {
 	if err != nil || len(added) != 4 || len(changed)+len(gone) != 0 {
 		t.Fatal(added, changed, gone, err)
 	}
-	if f := load(t, own); len(f.Accounts) != 5 || len(f.Notes()) != 0 || from.Fetched().IsZero() {
-		t.Errorf("%d accounts, notes %v", len(f.Accounts), f.Notes())
+	if f := load(t, own); len(f.Accounts) != 5 || len(f.Notes(nil)) != 0 || from.Fetched().IsZero() {
+		t.Errorf("%d accounts, notes %v", len(f.Accounts), f.Notes(nil))
 	}
 	next := strings.ReplaceAll(strings.ReplaceAll(team, `"prod"`, `"live"`), "role/Admin", "role/Dev")
 	added, changed, gone, err = from.Keep([]byte(next), nil)
@@ -230,8 +230,8 @@ func TestSharedIsWhatWasSigned(t *testing.T) {
 		t.Errorf("without a signature: %v", err)
 	}
 	write(t, shared+".minisig", sign(team))
-	if f := load(t, own); len(f.Accounts) != 4 || len(f.Notes()) != 0 {
-		t.Errorf("%d accounts, notes %v", len(f.Accounts), f.Notes())
+	if f := load(t, own); len(f.Accounts) != 4 || len(f.Notes(nil)) != 0 {
+		t.Errorf("%d accounts, notes %v", len(f.Accounts), f.Notes(nil))
 	}
 	write(t, shared, strings.Replace(team, "987654321098", "987654321099", 1))
 	if _, err := Load(own); err == nil || !strings.Contains(err.Error(), "not signed with") {
@@ -346,8 +346,8 @@ func TestSharedCopyIsOfThis(t *testing.T) {
 	}
 	for _, demand := range []string{`"public_key": "` + key + `"`, `"sha256": "` + strings.Repeat("0", 64) + `"`} {
 		write(t, own, `{"accounts_from": {"url": "https://team.example/accounts.json", `+demand+`}, "accounts": []}`)
-		if f := load(t, own); len(f.Accounts) != 0 || !strings.Contains(f.Notes()[0].Message, "not fetched yet") {
-			t.Errorf("%s: %d accounts, %v", demand, len(f.Accounts), f.Notes())
+		if f := load(t, own); len(f.Accounts) != 0 || !strings.Contains(f.Notes(nil)[0].Message, "not fetched yet") {
+			t.Errorf("%s: %d accounts, %v", demand, len(f.Accounts), f.Notes(nil))
 		}
 	}
 }

@@ -41,33 +41,54 @@ var ErrNoCredentials = errors.New("no credentials")
 // origin returns the provider of what the route begins with: one of the SDK's, for the way that the origin says. It asks nobody yet.
 func (r *Resolver) origin(ctx context.Context, way *route.Route, failFast bool) (aws.CredentialsProvider, error) {
 	o, hop := &way.Origin, way.First()
-	base := hop.Account
-	slog.Debug("credentials begin", "account", base.Name, "kind", o.Kind, "profile", o.Profile)
+	slog.Debug("credentials begin", "account", hop.Account.Name, "kind", o.Kind, "profile", o.Profile)
 	provider, err := r.source(ctx, o, hop, failFast)
 	if err != nil {
 		return nil, err
 	}
 	provider = aws.NewCredentialsCache(provider)
 	for _, role := range o.Roles {
-		partition := route.PartitionOf(&accounts.Account{RoleARN: role.ARN})
-		client := newSTS(&hop.Settings, partition, provider, failFast)
-		provider = aws.NewCredentialsCache(stscreds.NewAssumeRoleProvider(client, role.ARN, func(options *stscreds.AssumeRoleOptions) {
-			options.RoleSessionName, options.Duration = role.SessionName, role.Duration
-			if options.RoleSessionName == "" {
-				options.RoleSessionName = route.SessionName(base)
-			}
-			options.ExternalID = optional(role.ExternalID)
-			if role.MFASerial != "" {
-				options.SerialNumber = aws.String(role.MFASerial)
-				options.TokenProvider = func() (string, error) {
-					code, _, err := r.MFA.code(ctx, base.File().Entry(accounts.Account{Name: base.Name, MFASerial: role.MFASerial}), base.Name, "")
-					r.MFA.noteUsed(role.MFASerial, code)
-					return code, err
-				}
-			}
-		}))
+		provider = aws.NewCredentialsCache(r.profileRole(ctx, hop, role, provider, failFast))
 	}
 	return provider, nil
+}
+
+// profileRole provides the credentials of a role that a profile of ~/.aws assumes, with an MFA code where the profile says
+// so.
+func (r *Resolver) profileRole(ctx context.Context, hop *route.Hop, role route.ProfileRole, source aws.CredentialsProvider,
+	failFast bool,
+) aws.CredentialsProvider {
+	base := hop.Account
+	var sent delivery
+	takeBack := func() {}
+	cfg := sent.watched(hop.Settings.Config(route.PartitionOf(&accounts.Account{RoleARN: role.ARN}), source, failFast))
+	client := STSOf(cfg, &hop.Settings)
+	provider := stscreds.NewAssumeRoleProvider(client, role.ARN, func(options *stscreds.AssumeRoleOptions) {
+		options.RoleSessionName, options.Duration = role.SessionName, role.Duration
+		if options.RoleSessionName == "" {
+			options.RoleSessionName = route.SessionName(base)
+		}
+		options.ExternalID = optional(role.ExternalID)
+		if role.MFASerial != "" {
+			options.SerialNumber = aws.String(role.MFASerial)
+			options.TokenProvider = func() (string, error) {
+				device := base.File().Entry(accounts.Account{Name: base.Name, MFASerial: role.MFASerial})
+				code, _, err := r.MFA.code(ctx, device, base.Name, "")
+				if err == nil {
+					sent, takeBack = delivery{}, r.MFA.noteUsed(role.MFASerial, code)
+				}
+				return code, err
+			}
+		}
+	})
+	return aws.CredentialsProviderFunc(func(ctx context.Context) (aws.Credentials, error) {
+		credentials, err := provider.Retrieve(ctx)
+		if !sent.spent {
+			takeBack()
+		}
+		takeBack = func() {}
+		return credentials, err
+	})
 }
 
 func (r *Resolver) source(ctx context.Context, o *route.Origin, hop *route.Hop, failFast bool) (aws.CredentialsProvider, error) {

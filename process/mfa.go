@@ -40,16 +40,22 @@ const mfaStep = 30 * time.Second
 
 var mfaCode = pattern.New(`^[0-9]{6}$`)
 
-// with calls use with a code of a's device, again with another where AWS says that it's wrong and somebody can be asked.
-func (m *MFA) with(ctx context.Context, a *accounts.Account, account string, use func(code string) (aws.Credentials, error)) (aws.Credentials, error) {
+// with makes a client's call with a code of a's device, again with another where AWS says that it's wrong and somebody can
+// be asked.
+func (m *MFA) with(ctx context.Context, a *accounts.Account, account string, client *Client,
+	call func(client *Client, code string) (aws.Credentials, error)) (aws.Credentials, error) {
 	complaint := ""
 	for try := 1; ; try++ {
 		code, retry, err := m.code(ctx, a, account, complaint)
 		if err != nil {
 			return aws.Credentials{}, err
 		}
-		m.noteUsed(a.MFASerial, code)
-		credentials, err := use(code)
+		var sent delivery
+		takeBack := m.noteUsed(a.MFASerial, code)
+		credentials, err := call(client.Through(sent.watched), code)
+		if !sent.spent {
+			takeBack()
+		}
 		switch {
 		case err == nil || !wrongCode(err):
 			return credentials, err
@@ -66,6 +72,7 @@ func (m *MFA) with(ctx context.Context, a *accounts.Account, account string, use
 func (m *MFA) code(ctx context.Context, a *accounts.Account, account, complaint string) (code string, retry bool, err error) {
 	if m.Code != "" {
 		code, m.Code = m.Code, ""
+		code = withoutBlanks(code)
 		if m.used(a.MFASerial, code) {
 			return "", false, hint.New(fmt.Errorf("%s: this MFA code has been used, and AWS takes each once", account),
 				"wait for the next code, at most 30 seconds")
@@ -86,7 +93,7 @@ func (m *MFA) code(ctx context.Context, a *accounts.Account, account, complaint 
 		if err != nil {
 			return "", false, m.explainNoCode(err, a, account)
 		}
-		code = strings.ReplaceAll(code, " ", "")
+		code = withoutBlanks(code)
 		switch {
 		case !mfaCode.MatchString(code):
 			complaint = "A code has six digits. "
@@ -103,7 +110,7 @@ func (m *MFA) fromProcess(ctx context.Context, a *accounts.Account, account stri
 	for {
 		code, err := m.Asker.Command(ctx, a.MFAProcess)
 		if err == nil {
-			code = strings.TrimSpace(code)
+			code = withoutBlanks(code)
 			err = m.check(code)
 		}
 		if err != nil {
@@ -120,6 +127,9 @@ func (m *MFA) fromProcess(ctx context.Context, a *accounts.Account, account stri
 		}
 	}
 }
+
+// withoutBlanks is a code as AWS takes it: many devices show `123 456`.
+func withoutBlanks(code string) string { return strings.Join(strings.Fields(code), "") }
 
 func (m *MFA) check(code string) error {
 	if !mfaCode.MatchString(code) {
@@ -162,7 +172,7 @@ func Device(serial string) string {
 	return serial[strings.LastIndexAny(serial, ":/")+1:]
 }
 
-// used reports whether the code was sent to AWS within the time for which it holds.
+// used reports whether AWS has had the code within the time for which it holds.
 func (m *MFA) used(serial, code string) bool {
 	var n usedCode
 	return note.Read(m.Dir, noteOf(serial), &n) && n.Code == code && m.Now().Sub(n.At) < 3*mfaStep
@@ -174,9 +184,19 @@ type usedCode struct {
 	At   time.Time `json:"at"`
 }
 
-// noteUsed is best effort: without the note AWS refuses the code, and another is asked for.
-func (m *MFA) noteUsed(serial, code string) {
+// noteUsed is best effort: without the note AWS refuses the code, and another is asked for. It comes before the code
+// is sent, so that no other process sends it meanwhile; takeBack is for one that AWS has then not had.
+func (m *MFA) noteUsed(serial, code string) (takeBack func()) {
+	var before usedCode
+	had := note.Read(m.Dir, noteOf(serial), &before)
 	note.Write(m.Dir, noteOf(serial), usedCode{code, m.Now()})
+	return func() {
+		if had {
+			note.Write(m.Dir, noteOf(serial), before)
+		} else {
+			note.Remove(m.Dir, noteOf(serial))
+		}
+	}
 }
 
 func noteOf(serial string) string {

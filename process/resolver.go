@@ -194,12 +194,14 @@ func (r *Resolver) fetchRole(ctx context.Context, c *fetching) (aws.Credentials,
 	if err != nil {
 		return aws.Credentials{}, Explain(err, hop.Account)
 	}
-	assume := func(code string) (aws.Credentials, error) { return client.AssumeRole(ctx, hop, c.Origin.Kind, code) }
+	assume := func(client *Client, code string) (aws.Credentials, error) {
+		return client.AssumeRole(ctx, hop, c.Origin.Kind, code)
+	}
 	var credentials aws.Credentials
 	if hop.Device != "" {
-		credentials, err = r.MFA.with(ctx, hop.CodeOwner, hop.Account.Name, assume)
+		credentials, err = r.MFA.with(ctx, hop.CodeOwner, hop.Account.Name, client, assume)
 	} else {
-		credentials, err = assume("")
+		credentials, err = assume(client, "")
 	}
 	return credentials, Explain(err, hop.Account)
 }
@@ -222,12 +224,12 @@ func (r *Resolver) fetchBase(ctx context.Context, c *fetching) (aws.Credentials,
 	if hop.KeepsKey || credentials.SessionToken != "" {
 		return credentials, nil
 	}
-	get := func(code string) (aws.Credentials, error) { return client.sessionToken(ctx, hop, code) }
+	get := func(client *Client, code string) (aws.Credentials, error) { return client.sessionToken(ctx, hop, code) }
 	var session aws.Credentials
 	if hop.Device != "" {
-		session, err = r.MFA.with(ctx, hop.CodeOwner, hop.Account.Name, get)
+		session, err = r.MFA.with(ctx, hop.CodeOwner, hop.Account.Name, client, get)
 	} else {
-		session, err = get("")
+		session, err = get(client, "")
 	}
 	if err != nil {
 		return aws.Credentials{}, Explain(err, hop.Account)

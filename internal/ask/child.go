@@ -12,13 +12,17 @@ import (
 // What a child may write; nobody types more.
 const most = 64 << 10
 
-// run runs a child that gets none of our standard files, with stdin as all that it can read, and returns what it wrote.
+// run runs a child that gets none of our standard files, with stdin as all that it can read, and returns what it wrote. A
+// child whose standard error is set already keeps it.
 // What it wrote may be a secret. onLine, if there is one, is called when it has written a first line.
 func run(cmd *exec.Cmd, stdin string, onLine func()) (stdout, stderr string, err error) {
 	// The file keychain's passphrase opens every account, and no child of ours has to open any.
 	cmd.Env = slices.DeleteFunc(cmd.Environ(), func(v string) bool { return strings.HasPrefix(v, "AWS_ACCOUNTS_KEYCHAIN_PASSPHRASE=") })
 	out, errs := &capped{onLine: onLine}, &capped{}
-	cmd.Stdout, cmd.Stderr = out, errs
+	cmd.Stdout = out
+	if cmd.Stderr == nil {
+		cmd.Stderr = errs
+	}
 	if stdin != "" {
 		cmd.Stdin = strings.NewReader(stdin)
 	}

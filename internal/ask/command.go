@@ -27,8 +27,9 @@ var errLingers = errors.New("it has answered, and goes on")
 // it writes, as it is.
 //
 // Its standard input is empty. It may ask at the terminal where we could, and not under --no-input: there, and where we
-// are no job in the foreground, it runs in a session of its own. Its standard error is shown to nobody and is in no error,
-// as it may hold what the command handles. AWS_PROFILE is taken out of its environment, since it mostly names the profile
+// are no job in the foreground, it runs in a session of its own. At the terminal its standard error is that terminal, as
+// `ykman` says there when to touch the key; elsewhere it is shown to nobody. It is in no error and never on our own standard
+// error, as it may hold what the command handles. AWS_PROFILE is taken out of its environment, since it mostly names the profile
 // that started us. When ctx ends it is killed, and in a session of its own all that it started is, too; so it is when it goes
 // on for long after that line.
 func (a *Asker) Command(ctx context.Context, command string) (string, error) {
@@ -54,6 +55,10 @@ func (a *Asker) Command(ctx context.Context, command string) (string, error) {
 		}
 		defer release()
 		defer t.keep()() // a command that is killed at its prompt leaves the echo off
+		if shown, err := t.forChild(); err == nil {
+			defer shown.Close()
+			cmd.Stderr = shown
+		}
 	}
 	cmd.Env = append(slices.DeleteFunc(private.Environment(), func(v string) bool {
 		return strings.HasPrefix(v, "AWS_PROFILE=") || strings.HasPrefix(v, "AWS_DEFAULT_PROFILE=")

@@ -107,6 +107,38 @@ func TestCommandAtTheTerminal(t *testing.T) {
 	}
 }
 
+// What a command says besides its answer, such as when to touch the key, is for the person at the terminal alone.
+func TestCommandTellsAtTheTerminal(t *testing.T) {
+	t.Parallel()
+	const long = 100_000 // more than a terminal takes at once: it waits, and loses nothing
+	for _, c := range []struct {
+		name, role, command string
+		env                 []string
+		shown               string
+	}{
+		{"a word", "ask", "echo 'Touch your key' >&2; echo 123456", nil, "Touch your key\r\n"},
+		{"much", "ask", "head -c 100000 /dev/zero | tr '\\0' x >&2 && echo 123456", nil, strings.Repeat("x", long)},
+		{"asking is forbidden", "ask", "echo 'Touch your key' >&2; echo 123456", []string{"ASK_NEVER=1"}, ""},
+		{"not in the foreground", "background", "echo 'Touch your key' >&2; echo 123456", nil, ""},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			s := begin(t, c.role, true, append(c.env, "ASK_HOW=command", "ASK_COMMAND="+c.command)...)
+			before := ""
+			if c.shown != "" {
+				before = s.until(c.shown)
+			}
+			if r := s.result(); r.Answer != "123456" {
+				t.Errorf("%+v", r)
+			}
+			s.slave.WriteString("<end>")
+			if after := s.until("<end>"); before+after != "" {
+				t.Errorf("the terminal shows %q and %q besides", before, after)
+			}
+		})
+	}
+}
+
 func TestCommandKilledAtItsPrompt(t *testing.T) {
 	t.Parallel()
 	for name, keys := range map[string]string{"the time is up": "", "ctrl-c": "\x03"} {

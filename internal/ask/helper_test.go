@@ -121,7 +121,7 @@ func askAsTold() result {
 		ctx, cancel = context.WithTimeout(ctx, limit)
 		defer cancel()
 	}
-	a := Asker{Locks: os.Getenv("ASK_LOCKS")}
+	a := Asker{Locks: os.Getenv("ASK_LOCKS"), Never: os.Getenv("ASK_NEVER") != ""}
 	question := os.Getenv("ASK_QUESTION")
 	begin := time.Now()
 	var answer string
@@ -237,14 +237,14 @@ func begin(t *testing.T, role string, withTerminal bool, env ...string) *session
 	return s
 }
 
-// until reads the terminal until it has shown what, and forgets what it showed up to there.
-func (s *session) until(what string) {
+// until reads the terminal until it has shown what, and forgets what it showed up to there. It returns what came before.
+func (s *session) until(what string) string {
 	s.t.Helper()
 	buffer := make([]byte, 1024)
 	for {
-		if _, after, found := strings.Cut(s.shown, what); found {
+		if before, after, found := strings.Cut(s.shown, what); found {
 			s.shown = after
-			return
+			return before
 		}
 		n, err := s.master.Read(buffer)
 		if err != nil {

@@ -35,6 +35,16 @@ func openTerminal() (*terminal, error) {
 
 func (t *terminal) close() { unix.Close(t.fd) }
 
+// forChild is the terminal for a child to write to. It is opened anew: ours doesn't block, and programs give up a message
+// that would have to wait.
+func (t *terminal) forChild() (*os.File, error) {
+	fd, err := unix.Open("/dev/tty", unix.O_WRONLY|unix.O_NOCTTY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return nil, err
+	}
+	return os.NewFile(uintptr(fd), "/dev/tty"), nil
+}
+
 func (t *terminal) foreground() bool {
 	group, err := unix.IoctlGetInt(t.fd, unix.TIOCGPGRP)
 	return err == nil && group == unix.Getpgrp()

@@ -43,6 +43,9 @@ func (t *terminal) close() {
 	t.out.Close()
 }
 
+// forChild is the console for a child to write to.
+func (t *terminal) forChild() (*os.File, error) { return os.OpenFile("CONOUT$", os.O_RDWR, 0) }
+
 // id tells consoles apart.
 func (t *terminal) id() uint { return uint(t.window >> 4) } // handles of windows are numbers in steps
 

@@ -96,6 +96,15 @@ func (r *Table) Current() (o *Origin, profile string) { return currentOrigin(r.f
 // To is the way to a.
 func (r *Table) To(a *accounts.Account) (*Route, error) { return routeOf(a, r.files) }
 
+// Lifetime is how long AWS will let a session of a live, as far as that can be told without asking.
+func (r *Table) Lifetime(a *accounts.Account) time.Duration {
+	way, err := r.To(a)
+	if err != nil {
+		return a.EffectiveDuration()
+	}
+	return way.Last().Duration
+}
+
 // Hop is how AWS is called on behalf of a, wherever its credentials begin: with profile in ~/.aws, or with a's own origin if
 // profile is "". a may be nil: then it is for whoever uses the profile alone.
 func (r *Table) Hop(a *accounts.Account, profile string) (*Hop, error) {
@@ -250,13 +259,13 @@ func ProfileRegion(a *accounts.Account) string {
 	return a.EffectiveRegion()
 }
 
-// DefaultRegion is the region of the default profile, "" if it has none.
-func DefaultRegion() string {
+// RegionOf is the region that a profile of ~/.aws names, "" if it names none.
+func RegionOf(profile string) string {
 	files, err := dotaws.ReadAll()
 	if err != nil {
 		return ""
 	}
-	return layersOf(files, nil, accounts.DefaultProfile).find("region").text
+	return layersOf(files, nil, profile).find("region").text
 }
 
 // SessionName is what shows in CloudTrail: as the account says, or the OS user, made valid.

@@ -259,6 +259,30 @@ func TestSettingsOrder(t *testing.T) {
 	}
 }
 
+// Roles of a key in the keychain ask where they asked when it was in a profile, whose region its entry keeps.
+func TestRegionOfABaseInTheKeychain(t *testing.T) {
+	for _, c := range []struct{ base, entry, defaults, config, want string }{
+		{`, "region": "me-south-1"`, "", "", "", "me-south-1"},
+		{`, "region": "me-south-1"`, "", "", "[default]\nregion = sa-east-1\n", "me-south-1"},
+		{`, "region": "me-south-1"`, "", `"region": "eu-north-1"`, "", "me-south-1"},
+		{`, "region": "me-south-1"`, `, "region": "eu-west-1"`, "", "", "eu-west-1"},
+		{`, "region": "cn-north-1"`, "", "", "", "us-east-1"}, // of another partition than the role
+		{"", "", "", "[default]\nregion = sa-east-1\n", "sa-east-1"},
+	} {
+		awsHome(t, c.config, "")
+		f, err := accounts.Parse("accounts.json", []byte(`{"defaults": {`+c.defaults+`}, "accounts": [
+			{"name": "main", "credentials": {"keychain": true}`+c.base+`},
+			{"name": "dev", "role_arn": "arn:aws:iam::987654321098:role/R"`+c.entry+`}]}`))
+		if err != nil {
+			t.Fatal(err)
+		}
+		route, err := To(&f.Accounts[1])
+		if err != nil || route.Last().Region() != c.want {
+			t.Errorf("%+v: %v, %v", c, route, err)
+		}
+	}
+}
+
 // A bad value names the variable, or the file and its line, and one step; the value of a proxy isn't shown.
 func TestWrongSettings(t *testing.T) {
 	for _, c := range []struct{ variable, config, says, hint string }{
@@ -430,7 +454,9 @@ func TestOriginIsTheSDKs(t *testing.T) {
 
 // A role over what is a role's session already lasts an hour at most, and one code of a base serves all its roles.
 func TestDurationsAsAWSAllows(t *testing.T) {
-	const config = "[profile role]\nrole_arn = arn:aws:iam::600000000000:role/R\nsource_profile = base\n[profile base]\n[profile process]\ncredential_process = x\n"
+	const config = "[profile role]\nrole_arn = arn:aws:iam::600000000000:role/R\nsource_profile = base\n[profile base]\n[profile process]\ncredential_process = x\n" +
+		"[profile console]\nlogin_session = x\nregion = us-east-1\n[profile corp]\nsso_start_url = https://corp.awsapps.com/start\n" +
+		"sso_region = eu-west-1\nsso_account_id = 123456789012\nsso_role_name = R\n"
 	for _, c := range []struct {
 		base, dev string
 		env       string
@@ -439,6 +465,9 @@ func TestDurationsAsAWSAllows(t *testing.T) {
 	}{
 		{`{"name": "main", "credentials": {"profile": "base"}}`, `"duration": "2h"`, "", 2 * time.Hour, false},
 		{`{"name": "main", "credentials": {"profile": "role"}}`, `"duration": "2h"`, "", time.Hour, false},
+		{`{"name": "main", "credentials": {"profile": "corp"}}`, `"duration": "2h"`, "", time.Hour, false},
+		{`{"name": "main", "credentials": {"profile": "console"}}`, `"duration": "2h"`, "", time.Hour, false},
+		{`{"name": "main", "credentials": {"profile": "process"}}`, `"duration": "2h"`, "", 2 * time.Hour, false},
 		{`{"name": "main", "credentials": {"environment": true}}`, `"duration": "2h"`, "", 2 * time.Hour, false},
 		{`{"name": "main", "credentials": {"environment": true}}`, `"duration": "2h"`, "t", time.Hour, false},
 		{`{"name": "main", "credentials": {"instance": true}}`, `"duration": "2h"`, "", 2 * time.Hour, false},
@@ -452,7 +481,17 @@ func TestDurationsAsAWSAllows(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		route, err := To(&f.Accounts[1])
+		routes, err := Read()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := routes.Lifetime(&f.Accounts[1]); got != c.want {
+			t.Errorf("%s, %s: lifetime %s", c.base, c.dev, got)
+		}
+		if notes := f.Notes(routes.Lifetime); (len(notes) > 0) != (c.want < 2*time.Hour) {
+			t.Errorf("%s, %s: %v", c.base, c.dev, notes)
+		}
+		route, err := routes.To(&f.Accounts[1])
 		if err != nil {
 			t.Fatal(err)
 		}

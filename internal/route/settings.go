@@ -33,7 +33,8 @@ import (
 // program decides that anywhere else.
 //
 // Each value is the first that is set: in the environment, in the account's entry, in the profile that setup wrote for it, in
-// the profile that its credentials begin with, in the defaults of the accounts file, by the SDK.
+// the profile that its credentials begin with (of a key in the keychain, its account's entry stands there), in the defaults of
+// the accounts file, by the SDK.
 type Settings struct {
 	Regions   []string            `route:"transport"` // all that are set, in that order: see In
 	Endpoints func(string) string `route:"transport"` // by service ("STS", "SSO OIDC"), "" for AWS's own; what issues a session is in its Hop
@@ -143,6 +144,10 @@ func (s *Settings) regions(l layers, a *accounts.Account) error {
 		if err := check(v); err != nil {
 			return err
 		}
+	}
+	if a != nil && a.Chain()[0] != a && a.Chain()[0].Way().Keychain && a.Chain()[0].Region != "" {
+		// Of the profile that the key was imported from, which stood here.
+		s.Regions = append(s.Regions, a.Chain()[0].Region)
 	}
 	if a != nil && a.File().Defaults.Region != "" {
 		s.Regions = append(s.Regions, a.File().Defaults.Region)

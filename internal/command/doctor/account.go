@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/aws/arn"
@@ -120,7 +121,9 @@ func (d *checkup) checkRole(ctx context.Context, a *finding.Area) {
 	if source.Name != "" {
 		with = source.Name
 	}
-	a.OK("role", "", "AWS lets %s assume %s for %s", with, role.RoleARN, accounts.Duration(role.EffectiveDuration()))
+	// What AWS gives where a credential_process is the source shows only now.
+	lifetime := credentials.Expires.Sub(d.resolver.Sessions.Now()).Round(time.Minute)
+	a.OK("role", "", "AWS lets %s assume %s for %s", with, role.RoleARN, accounts.Duration(lifetime))
 }
 
 // fail is a finding about the account itself, whose name stands above it.

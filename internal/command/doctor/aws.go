@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -176,18 +177,44 @@ func (d *checkup) checkBases() *finding.Area {
 	<-d.network
 	<-d.keychain // some begin there, and its dialog should open once
 	a := &finding.Area{Title: "Where credentials begin"}
-	end := time.Now().Add(basesPatience)
-	for i, base := range bases { // one after the other: each loads the SDK's configuration, some under another environment
-		if i > 0 && time.Now().After(end) {
-			a.Add(finding.Warn, "base", "", "`aws-accounts doctor NAME` looks at one", "%d more were not tried, as it takes long", len(bases)-i)
-			break
-		}
-		d.checkBase(a, base)
-	}
+	d.tryBases(a, bases)
 	if d.resolver != nil {
 		d.checkSignIns(a)
 	}
 	return a
+}
+
+// tryBases tries them side by side: each may ask a program of the user's own, or wait for AWS.
+func (d *checkup) tryBases(a *finding.Area, bases []*accounts.Account) {
+	ctx, cancel := context.WithTimeout(context.Background(), basesPatience)
+	defer cancel()
+	found := make([]*finding.Area, len(bases)) // nil: not tried
+	turns := make(chan struct{}, basesAtOnce)
+	var all sync.WaitGroup
+	for i, base := range bases {
+		all.Go(func() {
+			select {
+			case turns <- struct{}{}:
+				defer func() { <-turns }()
+			case <-ctx.Done():
+				return
+			}
+			found[i] = &finding.Area{}
+			d.checkBase(ctx, found[i], base)
+		})
+	}
+	all.Wait()
+	left := 0
+	for _, f := range found {
+		if f == nil {
+			left++
+			continue
+		}
+		a.Findings = append(a.Findings, f.Findings...)
+	}
+	if left > 0 {
+		a.Add(finding.Warn, "base", "", "`aws-accounts doctor NAME` looks at one", "%d more were not tried, as it takes long", left)
+	}
 }
 
 // checkSignIns looks at the sign-ins that accounts begin with, in the keychain alone. The account looked at tries its own.
@@ -237,7 +264,7 @@ func (d *checkup) checkSignIn(ctx context.Context, a *finding.Area, session *acc
 	}
 }
 
-func (d *checkup) checkBase(a *finding.Area, base *accounts.Account) {
+func (d *checkup) checkBase(ctx context.Context, a *finding.Area, base *accounts.Account) {
 	const check = "base"
 	name := base.Name
 	if name == "" {
@@ -251,7 +278,7 @@ func (d *checkup) checkBase(a *finding.Area, base *accounts.Account) {
 		a.Add(finding.Note, check, name, "", "not tried, as AWS can't be reached")
 		return
 	}
-	ctx, cancel := patient()
+	ctx, cancel := context.WithTimeout(ctx, awsPatience)
 	defer cancel()
 	client, way, err := d.resolver.Client(ctx, base)
 	if err != nil {

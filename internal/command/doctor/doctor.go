@@ -62,6 +62,7 @@ type checkup struct {
 const (
 	awsPatience      = 6 * time.Second
 	basesPatience    = 10 * time.Second // all of them
+	basesAtOnce      = 8
 	keychainPatience = 5 * time.Second
 )
 

@@ -15,6 +15,7 @@ import (
 	"aws-accounts/internal/hint"
 	"aws-accounts/internal/pattern"
 	"aws-accounts/internal/place"
+	"aws-accounts/internal/route"
 	"aws-accounts/internal/tui"
 	"aws-accounts/process"
 )
@@ -38,9 +39,15 @@ func (d *checkup) checkAccountsFile() *finding.Area {
 	}
 	d.File = file
 	a.OK("accounts-file", "", "%s; only you can change %s", tui.Count(len(file.Accounts), "account"), tui.Tilde(file.Path))
-	for i, n := range file.Notes() {
+	var lifetime func(*accounts.Account) time.Duration
+	if routes, err := route.Read(); err == nil { // else checkProfiles says what is wrong with ~/.aws
+		lifetime = routes.Lifetime
+	}
+	notes := file.Notes(lifetime)
+	for i, n := range notes {
 		if i == finding.Most {
-			a.Add(finding.Note, "accounts-file-notes", "", "`aws-accounts validate` shows them", "%d more notes", len(file.Notes())-i)
+			a.Add(finding.Note, "accounts-file-notes", "", "`aws-accounts validate` shows them", "%d more notes",
+				len(notes)-i)
 			break
 		}
 		a.Add(finding.Note, "accounts-file-notes", "", "", "line %d: %s", n.Line, n.Message)

@@ -80,7 +80,7 @@ func (c *Import) Run(r *process.Resolver, stdout io.Writer) error {
 	if err != nil {
 		return err
 	}
-	if err := begin(ctx, r, stdout, file, a, stored); err != nil {
+	if err := begin(ctx, r, stdout, file, a, c.Profile, stored); err != nil {
 		return err
 	}
 	if !c.Remove {

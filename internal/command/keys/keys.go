@@ -14,12 +14,14 @@ import (
 	"os"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/aws/arn"
 
 	"aws-accounts/accounts"
 	"aws-accounts/cache"
 	"aws-accounts/internal/accesskey"
 	"aws-accounts/internal/ask"
 	"aws-accounts/internal/hint"
+	"aws-accounts/internal/route"
 	"aws-accounts/process"
 )
 
@@ -75,7 +77,7 @@ func (c *Add) Run(r *process.Resolver, stdout io.Writer) error {
 	if err != nil {
 		return err
 	}
-	return begin(ctx, r, stdout, file, a, stored)
+	return begin(ctx, r, stdout, file, a, "", stored)
 }
 
 func (c *Add) read(ctx context.Context, asker *ask.Asker, a *accounts.Account) (id, secret string, err error) {
@@ -139,16 +141,42 @@ func holdKeys(ctx context.Context, r *process.Resolver, name string) (file *acco
 }
 
 // begin makes the accounts file say that a begins in the keychain, and tells what has been done.
-func begin(ctx context.Context, r *process.Resolver, stdout io.Writer, file *accounts.File, a *accounts.Account, stored *cache.Keys) error {
+// profile is the one of ~/.aws that the key was in, "" for none.
+func begin(ctx context.Context, r *process.Resolver, stdout io.Writer, file *accounts.File, a *accounts.Account, profile string,
+	stored *cache.Keys,
+) error {
 	fmt.Fprintf(stdout, "%s: access key %s of %s is in the keychain (%s)\n", a.Name, stored.Current.ID, stored.User, r.Sessions.Keychain.Backend())
-	changed, err := accounts.BeginInKeychain(ctx, file.Path, r.Sessions.Dir, a.Name, stored.AccountID)
+	region := keptRegion(a, profile, stored)
+	changed, err := accounts.BeginInKeychain(ctx, file.Path, r.Sessions.Dir, a.Name, stored.AccountID, region)
 	if err != nil {
 		return err
 	}
-	if changed {
+	switch {
+	case changed && a.Way().Keychain:
+		fmt.Fprintf(stdout, "%s: the region of %s is %s now\n", file.Path, a.Name, region)
+	case changed:
 		fmt.Fprintf(stdout, "%s: %s begins in the keychain now\n", file.Path, a.Name)
 	}
 	return nil
+}
+
+// keptRegion is the region that a's entry has to name so that AWS is asked about the key where it was asked before: that of its
+// profile, else the one that AWS has answered in where only some regions know the key, as in China.
+func keptRegion(a *accounts.Account, profile string, stored *cache.Keys) string {
+	if profile != "" {
+		if region := route.RegionOf(profile); region != "" {
+			return region
+		}
+	}
+	user, err := arn.Parse(stored.User)
+	if err != nil || user.Partition == "aws" {
+		return ""
+	}
+	hop, err := route.HopOf(a, profile)
+	if err != nil {
+		return ""
+	}
+	return hop.Region()
 }
 
 // Remove is `aws-accounts keys remove NAME`.

@@ -12,6 +12,7 @@ import (
 
 	"github.com/alecthomas/kong"
 
+	"aws-accounts/accounts"
 	"aws-accounts/internal/hint"
 	"aws-accounts/internal/route"
 	"aws-accounts/process"
@@ -90,7 +91,7 @@ func (c *Exec) serve(session *session, path string, argv []string) error {
 	defer e.Close()
 	variables := append(session.variables(), e.variables()...)
 	if session.region == "" && os.Getenv("AWS_REGION") == "" && os.Getenv("AWS_DEFAULT_REGION") == "" {
-		variables = append(variables, regionVariables(route.DefaultRegion())...)
+		variables = append(variables, regionVariables(route.RegionOf(accounts.DefaultProfile))...)
 	}
 	// The SDKs ask the endpoint last of all: a default profile with credentials of its own would win.
 	variables = append(variables, variable{"AWS_CONFIG_FILE", os.DevNull}, variable{"AWS_SHARED_CREDENTIALS_FILE", os.DevNull})

@@ -76,6 +76,9 @@ func (b *beginning) editAccounts(data []byte) ([]byte, error) {
 			b.imports = append(b.imports, accounts.FoundAccount{Account: a, From: f.From, KeyID: f.KeyID, New: f.New})
 			if !f.New {
 				fields := []accounts.Field{{Name: "credentials", Value: `{"keychain": true}`}}
+				if have, err := b.have.Find(a.Name); err == nil && have.Region == "" && a.Region != "" {
+					fields = append(fields, accounts.Field{Name: "region", Value: fmt.Sprintf("%q", a.Region)})
+				}
 				if a.Profile != "" && f.Profile == "" {
 					fields = append(fields, accounts.Field{Name: "profile", Value: fmt.Sprintf("%q", a.Profile)})
 				}

@@ -3,8 +3,10 @@ package setup
 import (
 	"fmt"
 	"io"
+	"time"
 
 	"aws-accounts/accounts"
+	"aws-accounts/internal/route"
 	"aws-accounts/internal/tui"
 )
 
@@ -26,7 +28,11 @@ func (Validate) Run(r *accounts.Reader, stdout io.Writer) error {
 	if err != nil {
 		return err
 	}
-	for _, n := range file.Notes() {
+	var lifetime func(*accounts.Account) time.Duration
+	if routes, err := route.Read(); err == nil {
+		lifetime = routes.Lifetime
+	}
+	for _, n := range file.Notes(lifetime) {
 		fmt.Fprintf(stdout, "%s:%d:%d: note: %s\n", tui.ShowPath(file.Path), n.Line, n.Column, n.Message)
 	}
 	fmt.Fprintf(stdout, "%s: %s, no errors\n", tui.ShowPath(file.Path), tui.Count(len(file.Accounts), "account"))

@@ -37,6 +37,44 @@ func keysHome(t *testing.T, world standin.Config, keychain ...string) (*Home, *s
 	return h, aws
 }
 
+// A key of China is known in its own regions alone. Where its profile named one, that is kept when the key leaves the profile;
+// without it the key would be called deleted.
+func TestImportKeepsTheRegion(t *testing.T) {
+	t.Parallel()
+	const role = "arn:aws-cn:iam::" + DevAccount + ":role/Admin"
+	world := standin.Config{
+		Accounts: []standin.Account{{ID: MainAccount, Partition: "aws-cn"}, {ID: DevAccount, Partition: "aws-cn"}},
+		Users:    []standin.User{{Account: MainAccount, Name: User}},
+		Roles:    []standin.Role{{ARN: role, Trust: standin.Trust{Principals: []string{MainAccount}}}},
+	}
+	for _, c := range []struct{ name, profile, config, entry, region, command string }{
+		{"another profile", "work", "[default]\nregion = eu-west-1\n[profile work]\nregion = cn-north-1\n", "", "", "keys import work --remove"},
+		{"the default profile", "default", "[default]\nregion = cn-northwest-1\n", "", "", "keys import --remove"},
+		{"the environment alone", "work", "", "", "cn-north-1", "keys import work --remove"},
+		{"its own region", "work", "[profile work]\nregion = cn-north-1\n", `, "region": "cn-northwest-1"`, "", "keys import work --remove"},
+		{"init", "work", "[profile work]\nregion = cn-north-1\n", "", "", "init --yes"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			aws := standin.Start(t, world)
+			h := NewHome(t, aws, append(FileKeychain(), "AWS_REGION="+c.region)...)
+			key := aws.Key(User)
+			h.Write(".aws/config", c.config)
+			h.Write(".aws/credentials", fmt.Sprintf("[%s]\naws_access_key_id = %s\naws_secret_access_key = %s\n", c.profile, key.ID, key.Secret))
+			h.Accounts(fmt.Sprintf(`{"accounts": [{"name": "main", "credentials": {"profile": %q}%s}, {"name": "dev", "role_arn": %q}]}`,
+				c.profile, c.entry, role))
+			h.MustRun("aws-accounts", strings.Fields(c.command)...)
+			h.Write(".aws/config", "")
+			h.Env = append(h.Env, "AWS_REGION=")
+			if out := h.MustRun("aws-accounts", "whoami", "main"); !strings.Contains(out, "arn:aws-cn:iam::"+MainAccount+":user/"+User) {
+				t.Error(out)
+			}
+			h.MustRun("aws-accounts", "process", "dev")
+			h.MustRun("aws-accounts", "keys", "rotate", "main")
+		})
+	}
+}
+
 // noTrace is NoSecrets without its exception for ~/.aws/credentials: the secrets are in no file at all.
 func noTrace(t *testing.T, h *Home, aws *standin.Server) {
 	t.Helper()

@@ -3,8 +3,6 @@ package stage
 import (
 	"context"
 	"encoding/json"
-	"io"
-	"log"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -99,6 +97,14 @@ func fault(f standin.Fault) func(*testing.T, *standin.Server) []string {
 // elsewhere is an STS with a name, which is reached through a proxy if at all.
 const elsewhere = "sts.eu-west-1.example.com"
 
+// reachable has the home's sessions issued there, and returns the environment with which a process gets there.
+func (h *Home) reachable(aws *standin.Server, scheme string) []string {
+	proxy := standin.StartProxy(h.t, aws)
+	h.Env = append(h.Env, "AWS_ENDPOINT_URL_STS="+scheme+"://"+elsewhere)
+	h.Write("ca.pem", string(proxy.CA()))
+	return append(proxy.Env(), "AWS_CA_BUNDLE="+filepath.Join(h.Dir, "ca.pem"))
+}
+
 var outages = []outage{
 	{"refusing", "connection refused", func(_ *testing.T, aws *standin.Server) []string { aws.Refuse(); return nil }},
 	{"resetting", "connection reset by peer", fault(standin.Fault{Operation: "*", Kind: standin.Reset})},
@@ -114,20 +120,20 @@ var outages = []outage{
 	{"HTML with 502", "HTTP 502", fault(standin.Fault{Operation: "*", Kind: standin.HTML, Status: 502})},
 	{"truncated", "what answered isn't AWS", fault(standin.Fault{Operation: "*", Kind: standin.Truncate})},
 	{"a proxy that is gone", "connection refused", func(t *testing.T, _ *standin.Server) []string {
-		return []string{"AWS_ENDPOINT_URL_STS=https://" + elsewhere, "HTTPS_PROXY=" + standin.RefusedURL(t)}
+		return []string{"HTTPS_PROXY=" + standin.RefusedURL(t)}
 	}},
 	{"a proxy that is gone, without TLS", "connection refused", func(t *testing.T, _ *standin.Server) []string {
-		return []string{"AWS_ENDPOINT_URL_STS=http://" + elsewhere, "HTTP_PROXY=" + standin.RefusedURL(t)}
+		return []string{"HTTP_PROXY=" + standin.RefusedURL(t)}
 	}},
 	{"a proxy that fails", "Bad Gateway", func(t *testing.T, _ *standin.Server) []string {
 		proxy := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusBadGateway) }))
 		t.Cleanup(proxy.Close)
-		return []string{"AWS_ENDPOINT_URL_STS=https://" + elsewhere, "HTTPS_PROXY=" + proxy.URL}
+		return []string{"HTTPS_PROXY=" + proxy.URL}
 	}},
 	{"a proxy that wants a password", "Proxy Authentication Required", func(t *testing.T, _ *standin.Server) []string {
 		proxy := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusProxyAuthRequired) }))
 		t.Cleanup(proxy.Close)
-		return []string{"AWS_ENDPOINT_URL_STS=https://" + elsewhere, "HTTPS_PROXY=" + proxy.URL}
+		return []string{"HTTPS_PROXY=" + proxy.URL}
 	}},
 	{"a proxy that is silent", "didn't answer in time", func(t *testing.T, _ *standin.Server) []string {
 		proxy, err := net.Listen("tcp", "127.0.0.1:0") // the kernel takes the connections, nobody reads
@@ -135,14 +141,10 @@ var outages = []outage{
 			t.Fatal(err)
 		}
 		t.Cleanup(func() { proxy.Close() })
-		return []string{"AWS_ENDPOINT_URL_STS=https://" + elsewhere, "HTTPS_PROXY=http://" + proxy.Addr().String()}
+		return []string{"HTTPS_PROXY=http://" + proxy.Addr().String()}
 	}},
 	{"an unknown CA", "isn't trusted", func(t *testing.T, aws *standin.Server) []string {
-		server := httptest.NewUnstartedServer(aws)
-		server.Config.ErrorLog = log.New(io.Discard, "", 0)
-		server.StartTLS()
-		t.Cleanup(server.Close)
-		return []string{"AWS_ENDPOINT_URL_STS=" + server.URL}
+		return standin.StartProxy(t, aws).Env()
 	}},
 }
 
@@ -169,7 +171,12 @@ func TestOutages(t *testing.T) {
 		w := waiting{outage: o, aws: startStageAWS(t, "")}
 		w.home = NewHome(t, w.aws, FileKeychain()...)
 		w.home.Accounts(stageAccounts)
-		first, _ := w.home.process("dev").credentials()
+		var before []string
+		if strings.HasPrefix(o.name, "a proxy") || o.name == "an unknown CA" {
+			scheme := map[bool]string{true: "http", false: "https"}[strings.HasSuffix(o.name, "without TLS")]
+			before = w.home.reachable(w.aws, scheme)
+		}
+		first, _ := w.home.process("dev", before...).credentials()
 		w.home.age("dev", 5*time.Minute)
 		env := o.begin(t, w.aws)
 

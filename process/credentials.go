@@ -59,7 +59,9 @@ func (r *Resolver) origin(ctx context.Context, way *route.Route, failFast bool) 
 				options.SerialNumber = aws.String(role.MFASerial)
 				options.TokenProvider = func() (string, error) {
 					code, _, err := r.MFA.code(ctx, base.File().Entry(accounts.Account{Name: base.Name, MFASerial: role.MFASerial}), base.Name, "")
-					r.MFA.noteUsed(role.MFASerial, code)
+					if err == nil {
+						r.MFA.noteUsed(role.MFASerial, code)
+					}
 					return code, err
 				}
 			}

@@ -13,7 +13,6 @@ import (
 	"runtime"
 	"slices"
 	"strings"
-	"sync"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/credentials/ec2rolecreds"
@@ -155,9 +154,9 @@ func elsewhere(profile string, base *accounts.Account) string {
 const resolvingVariable = "AWS_ACCOUNTS_RESOLVING"
 
 // resolving are the profiles that those above us are resolving just now.
-var resolving = sync.OnceValue(func() []string {
+func resolving() []string {
 	return strings.FieldsFunc(os.Getenv(resolvingVariable), func(r rune) bool { return r == '\n' }) // names may have blanks
-})
+}
 
 // inCircle refuses a route that begins with a profile which calls us, or that somebody above us is resolving. It is asked before a lock is taken: they hold it,
 // and would wait for us while we wait for them.

@@ -13,7 +13,6 @@ import (
 	"runtime"
 	"slices"
 	"strings"
-	"sync"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
@@ -132,9 +131,11 @@ func (r *Resolver) source(ctx context.Context, o *route.Origin, hop *route.Hop, 
 	case route.FromLogin:
 		return &awslogin.Provider{Session: o.Login, Config: cfg, Region: o.LoginRegion, Locks: r.MFA.Dir, Now: r.Sessions.Now}, nil
 	case route.FromContainer:
-		return containerProvider(o, hop, cfg)
+		provider, err := containerProvider(o, cfg)
+		return provider, about(base, err)
 	case route.FromInstance:
-		return instanceProvider(o, cfg)
+		provider, err := instanceProvider(o, cfg)
+		return provider, about(base, err)
 	}
 	if o.Why != nil {
 		return nil, explainOrigin(o.Why, base)
@@ -169,10 +170,15 @@ func explainOrigin(err error, base *accounts.Account) error {
 	if missing, ok := errors.AsType[route.NoProfile](err); ok {
 		return hint.New(fmt.Errorf("%s%w: %w", of(base), ErrNoCredentials, err), "%s", elsewhere(missing.Profile, base))
 	}
-	if base.Name == "" || hint.Of(err) == "" {
+	return about(base, err)
+}
+
+// about puts the account before an error that has a next step, which stays.
+func about(base *accounts.Account, err error) error {
+	if err == nil || base.Name == "" || hint.Of(err) == "" {
 		return err
 	}
-	return fmt.Errorf("%s%w", of(base), err)
+	return hint.New(fmt.Errorf("%s%w", of(base), err), "%s", hint.Of(err)) // Explain returns what has a hint, and no more
 }
 
 func elsewhere(profile string, base *accounts.Account) string {
@@ -184,9 +190,9 @@ func elsewhere(profile string, base *accounts.Account) string {
 const resolvingVariable = "AWS_ACCOUNTS_RESOLVING"
 
 // resolving are the profiles that those above us are resolving just now.
-var resolving = sync.OnceValue(func() []string {
+func resolving() []string {
 	return strings.FieldsFunc(os.Getenv(resolvingVariable), func(r rune) bool { return r == '\n' }) // names may have blanks
-})
+}
 
 // inCircle refuses a route that begins with a profile which calls us, or that somebody above us is resolving. It is asked before a lock is taken: they hold it,
 // and would wait for us while we wait for them.
@@ -232,9 +238,9 @@ func webIdentity(o *route.Origin, hop *route.Hop, cfg aws.Config) (aws.Credentia
 	}), nil
 }
 
-func containerProvider(o *route.Origin, hop *route.Hop, cfg aws.Config) (aws.CredentialsProvider, error) {
+func containerProvider(o *route.Origin, cfg aws.Config) (aws.CredentialsProvider, error) {
 	if err := checkContainer(o.Address); err != nil {
-		return nil, fmt.Errorf("%s%w", of(hop.Account), err)
+		return nil, err
 	}
 	return endpointcreds.New(o.Address, func(options *endpointcreds.Options) {
 		options.AuthorizationToken = os.Getenv("AWS_CONTAINER_AUTHORIZATION_TOKEN")

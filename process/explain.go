@@ -84,11 +84,20 @@ func (v Verdict) role() string {
 	return cmp.Or(v.resource, v.a.RoleARN, v.base.Way().RoleARN, "its role")
 }
 func (v Verdict) conditions() string { return Conditions(v.a) }
-func (v Verdict) device() string     { return mfaOwner(v.a).MFASerial }
+func (v Verdict) device() string     { return cmp.Or(mfaOwner(v.a).MFASerial, v.profileDevice()) }
 func (v Verdict) clock() string      { return skew(v.err) }
 func (v Verdict) status() string     { return fmt.Sprint(answerOf(v.err).StatusCode) }
 
 func (v Verdict) isAssuming() bool { return v.permission() == "sts:AssumeRole" }
+
+// profileDevice is the device that the profile asks for where a's credentials begin.
+func (v Verdict) profileDevice() string {
+	serial := ""
+	for _, role := range v.route().Origin.Roles {
+		serial = cmp.Or(role.MFASerial, serial)
+	}
+	return serial
+}
 
 func (v Verdict) ClockIsRight() bool { return !Row{match: clockTexts}.matches(v) }
 

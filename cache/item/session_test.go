@@ -11,8 +11,10 @@ import (
 
 // Whichever bit of a stored session is flipped, wherever it ends: it's the session that was stored, or none.
 func TestDamagedSessions(t *testing.T) {
-	whole := Session{Layout: SessionLayout, Account: "dev", Fingerprint: "f", Stamp: "stamp", Issued: time.Unix(1e9, 123).UTC(), Expiration: time.Unix(2e9, 0).UTC(),
-		AccessKeyID: "ASIAEXAMPLE", SecretAccessKey: "secret", SessionToken: "token", AccountID: "987654321098", Source: "test"}
+	whole := Session{Layout: SessionLayout, Account: "dev", Fingerprint: "f", Stamp: "stamp",
+		Issued: time.Unix(1e9, 123).UTC(), Expiration: time.Unix(2e9, 0).UTC(),
+		AccessKeyID: "ASIAEXAMPLE", SecretAccessKey: "secret", SessionToken: "token", AccountID: "987654321098",
+		Source: "test"}
 	data, err := json.Marshal(whole)
 	if err != nil {
 		t.Fatal(err)
@@ -40,8 +42,66 @@ func TestDamagedSessions(t *testing.T) {
 	}
 }
 
+// A stored session is taken for what it says alone: of the account that is asked for, of this layout, whole, with
+// a lifetime, and with the sum of just that. Whoever moves an item to another account's place, or writes into it,
+// gets nothing handed out.
+func TestParseSessionTakesNoOther(t *testing.T) {
+	t.Parallel()
+	whole := Session{Layout: SessionLayout, Account: "dev", Fingerprint: "f", Issued: time.Unix(1e9, 0).UTC(),
+		Expiration:  time.Unix(2e9, 0).UTC(),
+		AccessKeyID: "ASIAEXAMPLE", SecretAccessKey: "SESAME", SessionToken: "SESAME", AccountID: "987654321098"}
+	for name, c := range map[string]struct {
+		change func(*Session)
+		says   string
+	}{
+		"as it is":           {func(*Session) {}, ""},
+		"in another case":    {func(s *Session) { s.Account = "DEV" }, ""},
+		"another account's":  {func(s *Session) { s.Account = "prod" }, "it is of another account"},
+		"nobody's":           {func(s *Session) { s.Account = "" }, "it is of another account"},
+		"of another version": {func(s *Session) { s.Layout++ }, "stored by another version"},
+		"without a key":      {func(s *Session) { s.AccessKeyID = "" }, "half a session"},
+		"without a secret":   {func(s *Session) { s.SecretAccessKey = "" }, "half a session"},
+		"without a token":    {func(s *Session) { s.SessionToken = "" }, "half a session"},
+		"of nothing known":   {func(s *Session) { s.Fingerprint = "" }, "half a session"},
+		"without an end":     {func(s *Session) { s.Expiration = time.Time{} }, "no lifetime"},
+		"over before it is":  {func(s *Session) { s.Expiration = s.Issued }, "no lifetime"},
+	} {
+		s := whole
+		c.change(&s)
+		data, err := json.Marshal(s)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := ParseSession("dev", data)
+		switch {
+		case c.says == "" && (err != nil || got.SecretAccessKey != "SESAME"):
+			t.Errorf("%s: %v", name, err)
+		case c.says != "" && (!errors.Is(err, ErrCorrupt) || !strings.Contains(err.Error(), c.says) ||
+			strings.Contains(err.Error(), "SESAME")):
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	data, err := json.Marshal(whole)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for was, is := range map[string]string{"ASIAEXAMPLE": "ASIAANOTHER", "987654321098": "555555555555",
+		`"fingerprint":"f"`: `"fingerprint":"g"`,
+		`"issued":"2001`:    `"issued":"2000`, `"expiration":"2033`: `"expiration":"2034`,
+		`"account":"dev"`: `"account":"Dev"`} {
+		changed := strings.Replace(string(data), was, is, 1)
+		if changed == string(data) {
+			t.Fatalf("%s isn't there", was)
+		}
+		if _, err := ParseSession("dev", []byte(changed)); !errors.Is(err, ErrCorrupt) {
+			t.Errorf("%s in the place of %s: %v", is, was, err)
+		}
+	}
+}
+
 func FuzzParseSession(f *testing.F) {
-	good, _ := json.Marshal(Session{Layout: SessionLayout, Account: "dev", Fingerprint: "f", Stamp: "s", Issued: time.Unix(1e9, 0).UTC(), Expiration: time.Unix(2e9, 0).UTC(),
+	good, _ := json.Marshal(Session{Layout: SessionLayout, Account: "dev", Fingerprint: "f", Stamp: "s",
+		Issued: time.Unix(1e9, 0).UTC(), Expiration: time.Unix(2e9, 0).UTC(),
 		AccessKeyID: "a", SecretAccessKey: "b", SessionToken: "c"})
 	f.Add(good)
 	f.Add([]byte(`{"layout":1}`))

@@ -15,6 +15,8 @@ import (
 
 	"github.com/godbus/dbus/v5"
 	"golang.org/x/sys/unix"
+
+	"aws-accounts/internal/test/standin"
 )
 
 // ofTheRuntime are system calls whose number depends on how Go's threads come to run, on the kernel or on the machine's cgroups.
@@ -71,7 +73,8 @@ func costOf(t *testing.T, h *Home, args ...string) costs {
 		}
 		return true
 	})
-	if data, err := os.ReadFile(out.Name()); err != nil || !document.Match(data) {
+	data, err := os.ReadFile(out.Name())
+	if err != nil || !document.Match(accountInDocument.ReplaceAll(data, []byte(`"AccountId":"`+DevAccount+`"`))) {
 		t.Fatalf("no document, but %d bytes, %v", len(data), err)
 	}
 	return c
@@ -92,6 +95,9 @@ func asked(written []byte) (methods []string) {
 }
 
 var hexadecimal = regexp.MustCompile(`[0-9a-f]{8,}`)
+
+// accountInDocument is whichever account a call was made for.
+var accountInDocument = regexp.MustCompile(`"AccountId":"[0-9]{12}"`)
 
 // memory reads from a stopped thread.
 func memory(tid int, address, size uint64) []byte {
@@ -132,6 +138,53 @@ func TestWarmCallCosts(t *testing.T) {
 			got.systemCalls = want.systemCalls
 			if !reflect.DeepEqual(got, want) {
 				t.Errorf("it costs %+v\n           want %+v", got, want)
+			}
+		})
+	}
+}
+
+// A cold call opens the accounts file and both files of ~/.aws once each: all its parts see the same version of each. Otherwise a
+// session could be got by one version and kept as another's.
+func TestColdCallOpensEachFileOnce(t *testing.T) {
+	t.Parallel()
+	const prod = `{"name": "prod", "account_id": "` + ProdAccount + `", "role_arn": "` + ProdRole + `", "source": "dev"}`
+	for name, c := range map[string]struct {
+		account string
+		before  func(h *Home)
+		env     func(aws *standin.Server) []string
+	}{
+		"a role":              {account: "dev"},
+		"a base":              {account: "main"},
+		"a chain":             {account: "prod"},
+		"a name in capitals":  {account: "DEV"},
+		"in the environment":  {account: "dev", env: func(aws *standin.Server) []string { return aws.KeyEnv(User) }},
+		"with a profile":      {account: "dev", env: func(*standin.Server) []string { return []string{"AWS_PROFILE=other"} }},
+		"a file that's noted": {account: "dev", before: func(h *Home) { h.MustRun("aws-accounts", "process", "main") }},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			aws := startStageAWS(t, "")
+			env := FileKeychain()
+			if c.env != nil {
+				env = append(env, c.env(aws)...)
+			}
+			h := NewHome(t, aws, env...)
+			h.Accounts(stageAccountsWith(prod))
+			h.Write(".aws/config", "[default]\nregion = eu-west-1\n[profile dev]\ncredential_process = aws-accounts process dev\n[profile other]\n")
+			if c.before != nil {
+				c.before(h)
+			}
+			got := costOf(t, h, "process", c.account)
+			for _, file := range []string{"/.config/aws-accounts/accounts.json", "/.aws/config", "/.aws/credentials"} {
+				n := 0
+				for _, opened := range got.opened {
+					if opened == file {
+						n++
+					}
+				}
+				if n != 1 {
+					t.Errorf("%s is opened %d times: %q", file, n, got.opened)
+				}
 			}
 		})
 	}

@@ -1,6 +1,7 @@
 package accounts
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"slices"
@@ -35,7 +36,10 @@ func Discover(config, credentials []byte, have *File, ready func(name string) bo
 		return nil, err
 	}
 	d := &discovery{files: files, credentials: credentials, have: have, ready: ready,
-		done: map[string]result{}, names: map[string]bool{}, found: &Found{}}
+		done: map[string]result{}, names: map[string]bool{}, profiles: map[string][]string{}, found: &Found{}}
+	for _, name := range files.Names() {
+		d.profiles[strings.ToLower(name)] = append(d.profiles[strings.ToLower(name)], name)
+	}
 	for i := range have.Accounts {
 		d.names[strings.ToLower(have.Accounts[i].Name)] = true
 	}
@@ -54,7 +58,8 @@ type discovery struct {
 	have        *File
 	ready       func(string) bool
 	done        map[string]result
-	names       map[string]bool // lower-case names of accounts that there are or will be
+	names       map[string]bool     // lower-case names of accounts that there are or will be
+	profiles    map[string][]string // lower-case name → all that are called so
 	found       *Found
 }
 
@@ -191,7 +196,10 @@ func (d *discovery) base(profile string, b FoundAccount) (string, error) {
 		return a.Name, nil
 	}
 	b.New = true
-	b.Name = d.name(profile)
+	var err error
+	if b.Name, err = d.name(profile); err != nil {
+		return "", err
+	}
 	b.MFASerial = d.get(profile, "mfa_serial")
 	b.MFAProcess = d.get(profile, "mfa_process")
 	b.Region = d.get(profile, "region")
@@ -272,7 +280,7 @@ func (d *discovery) machine(name string, way Credentials) string {
 			return f.Name
 		}
 	}
-	f := FoundAccount{Account: Account{Name: d.name(name), Credentials: &way}, New: true}
+	f := FoundAccount{Account: Account{Name: d.free(name, ""), Credentials: &way}, New: true}
 	d.found.Accounts = append(d.found.Accounts, f)
 	return f.Name
 }
@@ -335,7 +343,10 @@ func (d *discovery) add(profile string, a Account) (string, error) {
 		f.Account = *old
 	} else {
 		f.New = true
-		f.Name = d.name(profile)
+		var err error
+		if f.Name, err = d.name(profile); err != nil {
+			return "", err
+		}
 		f.Profile = d.profile(f.Name, profile)
 	}
 	d.found.Accounts = append(d.found.Accounts, f)
@@ -350,19 +361,32 @@ func (d *discovery) profile(name, profile string) string {
 	return profile
 }
 
-// name is a free name for a profile's account.
-func (d *discovery) name(profile string) string {
-	name := profile
-	if name == DefaultProfile && !d.names["main"] {
-		if _, taken := d.files.Profile("main"); !taken {
-			name = "main"
+// name is a name for a profile's account. People take the two for one, and names of accounts compare without case: what is
+// the name of one profile is never that of another profile's account.
+func (d *discovery) name(profile string) (string, error) {
+	lower := strings.ToLower(profile)
+	for _, other := range d.profiles[lower] {
+		if other != profile {
+			return "", fmt.Errorf("it differs from [profile %s] in case alone, and case makes no two accounts: "+
+				"rename one of them, then `aws-accounts init` again", other)
 		}
 	}
-	if name = cleanName(name); name == "" {
-		name = "account"
+	switch {
+	case profile == DefaultProfile && !d.names["main"] && d.profiles["main"] == nil:
+		profile = "main"
+	case cleanName(profile) != profile:
+		return d.free(cmp.Or(cleanName(profile), "account"), profile), nil
+	case d.names[lower]:
+		return "", fmt.Errorf("account %s of the accounts file is another one", tui.Quote(profile))
 	}
+	d.names[strings.ToLower(profile)] = true
+	return profile, nil
+}
+
+// free is a name that neither an account has nor another profile than the one given.
+func (d *discovery) free(name, profile string) string {
 	free := name
-	for n := 2; d.names[strings.ToLower(free)]; n++ {
+	for n := 2; d.names[strings.ToLower(free)] || free != profile && d.profiles[strings.ToLower(free)] != nil; n++ {
 		free = fmt.Sprintf("%s-%d", name, n)
 	}
 	d.names[strings.ToLower(free)] = true

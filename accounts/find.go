@@ -189,15 +189,18 @@ func (a *Account) WantedDuration() time.Duration {
 // code of its own; and an account that hands out its keys has no session.
 func (a *Account) CodeOwner() *Account {
 	source := a.SourceAccount()
+	own := a.MFASerial != ""
 	switch {
-	case a.MFASerial != "":
+	case own && (source == nil || !strings.EqualFold(source.MFASerial, a.MFASerial)):
 		return a
 	case source == nil || source.MFASerial == "":
 		return nil
-	case source.Session == SessionNone || time.Duration(a.Duration) > ChainedDuration:
-		return source
+	case source.Session != SessionNone && time.Duration(a.Duration) <= ChainedDuration: // also where both name the device
+		return nil
+	case own:
+		return a
 	}
-	return nil
+	return source
 }
 
 // sharesCode reports whether a's role is assumed with its source's session with MFA: one code for all roles of the source.

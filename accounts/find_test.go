@@ -143,6 +143,21 @@ func TestNotes(t *testing.T) {
 		{"a code, and no more than an hour", `{"defaults": {"duration": "1h"}, "accounts": [{"name": "main", ` + device + `}, {"name": "dev", ` + role + `}]}`, nil},
 		{"web identity", `{"accounts": [{"name": "pod", "duration": "2h", "credentials": {"web_identity_token_file": "/t", ` + role + `}}, {"name": "dev", "duration": "2h", ` + role + `}]}`,
 			[]string{`1:176: "dev" gets 1h instead of 2h: AWS gives no more to a role that is assumed by a role`}},
+		{"a code for each role", `{"accounts": [{"name": "main"}, {"name": "dev", ` + device + `, ` + role + `},
+ {"name": "test", ` + device + `, ` + role + `}, {"name": "other", "mfa_serial": "arn:aws:iam::111111111111:mfa/you", ` + role + `}]}`,
+			[]string{`1:63: "dev", "test" each ask for a code of the same device: ` +
+				"`aws-accounts edit main --mfa-serial=arn:aws:iam::111111111111:mfa/me` has one code serve them all for 12 hours"}},
+		{"a code for each role, by a command", `{"accounts": [{"name": "main"}, {"name": "dev", "mfa_process": "ykman x", ` + device + `, ` + role + `},
+ {"name": "test", "mfa_process": "ykman x", ` + device + `, ` + role + `}]}`,
+			[]string{`1:89: "dev", "test" each ask for a code of the same device: ` +
+				"`aws-accounts edit main --mfa-serial=arn:aws:iam::111111111111:mfa/me --mfa-process='ykman x'` has one code serve them all for 12 hours"}},
+		{"a code for each role, no base", `{"accounts": [{"name": "dev", ` + device + `, ` + role + `}, {"name": "test", ` + device + `, ` + role + `}]}`,
+			[]string{`1:45: "dev", "test" each ask for a code of the same device: ` +
+				"`aws-accounts add main --credentials-profile=default --mfa-serial=arn:aws:iam::111111111111:mfa/me` has one code serve them all for 12 hours"}},
+		{"one code, named at the roles too", `{"accounts": [{"name": "main", ` + device + `}, {"name": "dev", ` + device + `, ` + role + `},
+ {"name": "test", ` + device + `, ` + role + `}]}`, nil},
+		{"keys as they are", `{"accounts": [{"name": "main", "session": "none"}, {"name": "dev", ` + device + `, ` + role + `},
+ {"name": "test", ` + device + `, ` + role + `}]}`, nil},
 		{"own profile", `{"accounts": [{"name": "main", "credentials": {"profile": "dev"}}, {"name": "dev", ` + role + `}]}`,
 			[]string{`1:77: profile "dev" is the one that account "main" begins at, so that it can't be set up for this account: give it another "profile"`}},
 		{"implicit profile", `{"accounts": [{"name": "dev", "profile": "default", ` + role + `}]}`,

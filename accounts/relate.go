@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"aws-accounts/internal/hint"
 	"aws-accounts/internal/partitions"
 	"aws-accounts/internal/tui"
 )
@@ -241,7 +242,53 @@ func (c *check) notes(lifetime func(*Account) time.Duration) []Problem {
 		}
 	}
 	c.lifetimes(n, lifetime)
+	c.codes(n)
 	return n.problems()
+}
+
+// codes finds roles that each ask for a code of the same device, where one code at their source would do for all.
+func (c *check) codes(n *check) {
+	type use struct{ source, device string }
+	roles := map[use][]int{}
+	for i := range c.f.Accounts {
+		a := &c.f.Accounts[i]
+		s := a.SourceAccount()
+		if s != nil && s.canShareCode() && a.MFASerial != "" && time.Duration(a.Duration) <= ChainedDuration {
+			u := use{strings.ToLower(s.Name), strings.ToLower(a.MFASerial)}
+			roles[u] = append(roles[u], i)
+		}
+	}
+	for _, of := range roles {
+		if len(of) < 2 {
+			continue
+		}
+		var names []string
+		for _, i := range of {
+			names = append(names, c.f.Accounts[i].Name)
+		}
+		first := &c.f.Accounts[of[0]]
+		change := "edit " + first.SourceAccount().Name
+		if first.SourceAccount().Name == "" {
+			name := "main"
+			if _, taken := c.byName[name]; taken {
+				name = "base"
+			}
+			change = "add " + name + " --credentials-profile=" + DefaultProfile
+		}
+		change += " --mfa-serial=" + first.MFASerial
+		if first.MFAProcess != "" {
+			change += " --mfa-process=" + hint.Word(first.MFAProcess)
+		}
+		n.at(&c.nodes[of[0]], "mfa_serial", "%s each ask for a code of the same device: "+
+			"`aws-accounts %s` has one code serve them all for 12 hours", tui.QuoteAll(names), change)
+	}
+}
+
+// canShareCode reports whether a code at a, which has none, would serve all roles of a: it has long-term keys, as far as the
+// file tells, and hands out a session.
+func (a *Account) canShareCode() bool {
+	w := a.Way()
+	return a.IsBase() && a.MFASerial == "" && a.Session != SessionNone && !w.Environment && !w.Instance && w.WebIdentityTokenFile == ""
 }
 
 // lifetimes says once of each reason which roles get shorter sessions than the file asks for.

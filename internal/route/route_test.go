@@ -473,6 +473,9 @@ func TestDurationsAsAWSAllows(t *testing.T) {
 		{`{"name": "main", "credentials": {"instance": true}}`, `"duration": "2h"`, "", 2 * time.Hour, false},
 		{`{"name": "main", "credentials": {"profile": "base"}, "mfa_serial": "GAHT12345678"}`, `"description": "as the defaults say"`, "", time.Hour, false},
 		{`{"name": "main", "credentials": {"profile": "base"}, "mfa_serial": "GAHT12345678"}`, `"duration": "2h"`, "", 2 * time.Hour, true},
+		{`{"name": "main", "credentials": {"profile": "base"}, "mfa_serial": "GAHT12345678"}`, `"mfa_serial": "GAHT12345678"`, "", time.Hour, false},
+		{`{"name": "main", "credentials": {"profile": "base"}, "mfa_serial": "GAHT12345678"}`, `"mfa_serial": "GAHT12345678", "duration": "2h"`, "", 2 * time.Hour, true},
+		{`{"name": "main", "credentials": {"profile": "base"}, "mfa_serial": "GAHT12345678"}`, `"mfa_serial": "GAHT87654321"`, "", 2 * time.Hour, true},
 	} {
 		awsHome(t, config, "[base]\naws_access_key_id = AKIA\naws_secret_access_key = s\n")
 		t.Setenv("AWS_ACCESS_KEY_ID", "AKIA")

@@ -252,7 +252,8 @@ func containerProvider(o *route.Origin, cfg aws.Config) (aws.CredentialsProvider
 		}
 		options.Retryer = cfg.Retryer()
 		// As botocore has it: the address is this machine's affair, and a proxy would be told the token.
-		options.HTTPClient = awshttp.NewBuildableClient().WithTimeout(route.CallTimeout).WithTransportOptions(func(t *http.Transport) { t.Proxy = nil })
+		options.HTTPClient = awshttp.NewBuildableClient().WithTimeout(route.CallTimeout).
+			WithTransportOptions(func(t *http.Transport) { t.Proxy = nil })
 	}), nil
 }
 
@@ -261,7 +262,8 @@ func instanceProvider(o *route.Origin, cfg aws.Config) (aws.CredentialsProvider,
 		return nil, hint.New(errors.New("the instance metadata, where credentials begin, is switched off: AWS_EC2_METADATA_DISABLED is true"),
 			"`unset AWS_EC2_METADATA_DISABLED`")
 	}
-	if u, err := url.Parse(o.Address); o.Address != "" && (err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "") {
+	u, err := url.Parse(o.Address)
+	if o.Address != "" && (err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "") {
 		return nil, hint.New(errors.New("AWS_EC2_METADATA_SERVICE_ENDPOINT: it is no address, like http://169.254.169.254"),
 			"`unset AWS_EC2_METADATA_SERVICE_ENDPOINT`, or correct it")
 	}

@@ -299,9 +299,11 @@ func TestWrongSettings(t *testing.T) {
 		{"AWS_ENDPOINT_URL_STS=//x", "", "AWS_ENDPOINT_URL_STS: it is no address", "`unset AWS_ENDPOINT_URL_STS`"},
 		{"", "endpoint_url = nowhere", "endpoint_url in line 2 of ~/.aws/config: it is no address", "correct line 2"},
 		{"AWS_ENDPOINT_URL=http://lab", "use_fips_endpoint = true",
-			"AWS_ENDPOINT_URL: an endpoint of your own can't be used together with use_fips_endpoint in line 2 of ~/.aws/config", "`unset AWS_ENDPOINT_URL`"},
+			"AWS_ENDPOINT_URL: an endpoint of your own can't be used together with use_fips_endpoint in line 2 of ~/.aws/config",
+			"`unset AWS_ENDPOINT_URL`"},
 		{"AWS_USE_DUALSTACK_ENDPOINT=true", "endpoint_url = http://lab",
-			"endpoint_url in line 2 of ~/.aws/config: an endpoint of your own can't be used together with AWS_USE_DUALSTACK_ENDPOINT", "correct line 2"},
+			"endpoint_url in line 2 of ~/.aws/config: an endpoint of your own can't be used together with AWS_USE_DUALSTACK_",
+			"correct line 2"},
 		{"HTTPS_PROXY=proxy host:99x", "", "HTTPS_PROXY: it is not the address of a proxy", "`unset HTTPS_PROXY`"},
 		{"https_proxy=ftp://me:SECRET@x", "", "https_proxy: it is not the address of a proxy", "`unset https_proxy`"},
 	} {
@@ -506,7 +508,8 @@ func TestDurationsAsAWSAllows(t *testing.T) {
 
 // The endpoint of a service that is called rarely is checked when it is called, and says where it is set.
 func TestEndpointOfOneService(t *testing.T) {
-	const config = "[profile base]\nservices = lab\n[services lab]\niam =\n  endpoint_url = lab.example.com\norganizations =\n  endpoint_url = https://lab.example.com/\n"
+	const config = "[profile base]\nservices = lab\n" +
+		"[services lab]\niam =\n  endpoint_url = lab.example.com\norganizations =\n  endpoint_url = https://lab.example.com/\n"
 	awsHome(t, config, "[base]\naws_access_key_id = AKIA\naws_secret_access_key = s\n")
 	t.Setenv("AWS_ENDPOINT_URL", "") // as Compose files set it
 	route, err := To(&chainFile(t, basesByKind["static"]).Accounts[1])
@@ -525,8 +528,11 @@ func TestEndpointOfOneService(t *testing.T) {
 
 // At an endpoint that isn't AWS's own there is no region called aws-global to sign for.
 func TestGlobalSTSIsAWSs(t *testing.T) {
-	for variable, want := range map[string]string{"": "aws-global", "AWS_ENDPOINT_URL_S3": "aws-global", "AWS_ENDPOINT_URL": "eu-west-1", "AWS_ENDPOINT_URL_STS": "eu-west-1"} {
-		awsHome(t, "[profile base]\nsts_regional_endpoints = legacy\n", "[base]\naws_access_key_id = AKIA\naws_secret_access_key = s\n")
+	for variable, want := range map[string]string{
+		"": "aws-global", "AWS_ENDPOINT_URL_S3": "aws-global", "AWS_ENDPOINT_URL": "eu-west-1", "AWS_ENDPOINT_URL_STS": "eu-west-1",
+	} {
+		awsHome(t, "[profile base]\nsts_regional_endpoints = legacy\n",
+			"[base]\naws_access_key_id = AKIA\naws_secret_access_key = s\n")
 		if variable != "" {
 			t.Setenv(variable, "http://lab")
 		}

@@ -36,17 +36,16 @@ import (
 // the profile that its credentials begin with (of a key in the keychain, its account's entry stands there), in the defaults of
 // the accounts file, by the SDK.
 type Settings struct {
-	Regions   []string            `route:"transport"` // all that are set, in that order: see In
-	Endpoints func(string) string `route:"transport"` // by service ("STS", "SSO OIDC"), "" for AWS's own; what issues a session is in its Hop
-	// CheckEndpoint says what is wrong with the endpoint of a service.
-	CheckEndpoint func(string) error `route:"transport"`
-	FIPS          bool               `route:"transport"`
-	DualStack     bool               `route:"transport"`
-	GlobalSTS     bool               `route:"transport"` // sts.amazonaws.com for the regions that had no other once
-	CAFile        string             `route:"transport"` // "": the system's certificates
-	CABundle      *x509.CertPool     `route:"transport"` // what is in it
-	RetryMode     aws.RetryMode      `route:"transport"`
-	MaxAttempts   int                `route:"transport"` // of one call; 0: as many as there is time for
+	Regions       []string            `route:"transport"` // all that are set, in that order: see In
+	Endpoints     func(string) string `route:"transport"` // by service ("STS", "SSO OIDC"), "" for AWS's own; see Hop.Issuer
+	CheckEndpoint func(string) error  `route:"transport"` // what is wrong with the endpoint of a service
+	FIPS          bool                `route:"transport"`
+	DualStack     bool                `route:"transport"`
+	GlobalSTS     bool                `route:"transport"` // sts.amazonaws.com for the regions that had no other once
+	CAFile        string              `route:"transport"` // "": the system's certificates
+	CABundle      *x509.CertPool      `route:"transport"` // what is in it
+	RetryMode     aws.RetryMode       `route:"transport"`
+	MaxAttempts   int                 `route:"transport"` // of one call; 0: as many as there is time for
 }
 
 // layer is a profile of ~/.aws whose settings count.
@@ -244,7 +243,8 @@ func (s *Settings) globalSTS(l layers) error {
 	return nil
 }
 
-// STSRegion is what the SDK calls the endpoint of STS for a region. It would sign for that name at an endpoint of another's.
+// STSRegion is what the SDK calls the endpoint of STS for a region. At an endpoint that isn't AWS's own it would sign for
+// aws-global.
 func (s *Settings) STSRegion(region string) string {
 	if s.GlobalSTS && s.Endpoints("STS") == "" && !s.FIPS && !s.DualStack && slices.Contains(globalSTSRegions, region) {
 		return "aws-global"
@@ -341,9 +341,9 @@ func (s *Settings) Config(partition string, provider aws.CredentialsProvider, fa
 	return cfg
 }
 
-// setEndpoint gives a client of the SDK's the endpoint of its service, or has its calls fail if that is wrong. The SDK would ask its configuration for it, but not where
-// AWS_ENDPOINT_URL is set, be it to nothing. All clients have the fields, and
-// no interface for them.
+// setEndpoint gives a client of the SDK's the endpoint of its service, or has its calls fail if that is wrong. The SDK would
+// ask its configuration for it, but not where AWS_ENDPOINT_URL is set, be it to nothing. All clients have the fields, and no
+// interface for them.
 func (s *Settings) setEndpoint(service string, options any) {
 	fields := reflect.ValueOf(options).Elem()
 	if endpoint := s.Endpoints(service); endpoint != "" {

@@ -89,8 +89,8 @@ func (d *checkup) checkNetwork() *finding.Area {
 	return a
 }
 
-// endpoints are the hops to the account looked at, else to the first account, one for each way in which STS is called there.
-// Those before one whose settings are wrong are returned with the error.
+// endpoints are the hops to the account looked at, else to the first account, one for each way in which STS is called
+// there. Those before one whose settings are wrong are returned with the error.
 func (d *checkup) endpoints() (hops []*route.Hop, err error) {
 	first := d.Only
 	if first == nil {

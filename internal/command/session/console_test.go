@@ -65,11 +65,13 @@ func TestConsoleSite(t *testing.T) {
 		}
 		return &hop.Settings
 	}
-	if site, err := newConsoleSite("aws", "eu-west-1", "", settings()); err != nil || site.federation != "http://127.0.0.1:1/federation" {
+	site, err := newConsoleSite("aws", "eu-west-1", "", settings())
+	if err != nil || site.federation != "http://127.0.0.1:1/federation" {
 		t.Error(site.federation)
 	}
 	t.Setenv("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "true")
-	if site, err := newConsoleSite("aws", "eu-west-1", "", settings()); err != nil || site.federation != "https://signin.aws.amazon.com/federation" {
+	site, err = newConsoleSite("aws", "eu-west-1", "", settings())
+	if err != nil || site.federation != "https://signin.aws.amazon.com/federation" {
 		t.Error(site.federation)
 	}
 }

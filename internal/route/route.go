@@ -252,7 +252,7 @@ func ProfileRegion(a *accounts.Account) string {
 		return a.EffectiveRegion()
 	}
 	for _, at := range layersOf(files, a, "") {
-		if found, ok := at.profile.Get(awsfiles.Both, "region"); ok && found.Value != "" {
+		if found, ok := at.profile.Get(awsfiles.Both, "region"); ok && found.Value != "" && !at.unnamed {
 			return found.Value
 		}
 	}

@@ -163,6 +163,9 @@ func begin(ctx context.Context, r *process.Resolver, stdout io.Writer, file *acc
 // keptRegion is the region that a's entry has to name so that AWS is asked about the key where it was asked before: that of its
 // profile, else the one that AWS has answered in where only some regions know the key, as in China.
 func keptRegion(a *accounts.Account, profile string, stored *cache.Keys) string {
+	if route.ProfileRegion(a) != "" { // which would be overridden
+		return ""
+	}
 	if profile != "" {
 		if region := route.RegionOf(profile); region != "" {
 			return region

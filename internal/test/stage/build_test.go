@@ -19,8 +19,8 @@ func TestOneWayToBuild(t *testing.T) {
 		".github/workflows/release.yml": usual,
 		".github/formula":               `"build", *std_go_args(ldflags: "-s -w")` + "\n", // which has -trimpath
 		".ci/test-windows":              usual,
-		"internal/test/stage/stage.go":       `"build", "-trimpath", "-ldflags=-s -w", "-o"`,
-		"internal/test/try/main.go":          `"build", "-buildvcs=false", "-trimpath", "-ldflags=-s -w", "-o"`,
+		"internal/test/stage/stage.go":  `"build", "-trimpath", "-ldflags=-s -w", "-o"`,
+		"internal/test/try/main.go":     `"build", "-buildvcs=false", "-trimpath", "-ldflags=-s -w", "-o"`,
 	} {
 		data, err := os.ReadFile(filepath.Join("../../..", file))
 		if err != nil {

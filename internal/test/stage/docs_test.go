@@ -73,7 +73,10 @@ func TestContributing(t *testing.T) {
 	if !found {
 		t.Fatal("CONTRIBUTING.md has no tree")
 	}
-	for _, line := range strings.Split(strings.TrimSpace(tree), "\n") {
+	for line := range strings.Lines(strings.TrimSpace(tree)) {
+		if strings.TrimSpace(line) == "" {
+			continue
+		}
 		if _, err := os.Stat(filepath.Join("../../..", strings.Fields(line)[0])); err != nil {
 			t.Errorf("the tree names what isn't there: %v", err)
 		}

@@ -23,6 +23,7 @@ func pickHome(t *testing.T) *Home {
 func TestAccountIsChosenAtTheTerminal(t *testing.T) {
 	t.Parallel()
 	h := pickHome(t)
+	h.MustRun("aws-accounts", "setup") // or assume warns
 	for _, c := range []struct{ command, want string }{
 		{`eval "$(aws-accounts env --shell sh)" && echo $AWS_ACCOUNTS_NAME`, "prod\n"},
 		{`aws-accounts exec -- sh -c 'echo $AWS_ACCOUNTS_NAME "$@"' sh -- x | cat`, "prod -- x\n"},

@@ -195,8 +195,8 @@ func (a *Account) CodeOwner() *Account {
 		return a
 	case source == nil || source.MFASerial == "":
 		return nil
-	case source.Session != SessionNone && time.Duration(a.Duration) <= ChainedDuration: // also where both name the device
-		return nil
+	case source.Session != SessionNone && time.Duration(a.Duration) <= ChainedDuration:
+		return nil // also where both name the device
 	case own:
 		return a
 	}
@@ -218,8 +218,8 @@ func (a *Account) IsChained() bool {
 	return s != nil && (!s.IsBase() || s.Way().WebIdentityTokenFile != "")
 }
 
-// Notes are what is right but may surprise, for `validate`. temporary tells of an account whether its credentials begin with
-// a session, for who knows more of that than the file says; it may be nil.
+// Notes are what is right but may surprise, for `validate`. temporary tells of an account whether its credentials begin
+// with a session, for who knows more of that than the file says; it may be nil.
 func (f *File) Notes(temporary func(*Account) bool) []Problem {
 	if f.check == nil { // put together by hand
 		return nil

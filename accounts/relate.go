@@ -284,11 +284,12 @@ func (c *check) codes(n *check, temporary func(*Account) bool) {
 	}
 }
 
-// canShareCode reports whether a code at a, which has none, would serve all roles of a: it has long-term keys, as far as the
-// file tells, and hands out a session.
+// canShareCode reports whether a code at a, which has none, would serve all roles of a: it has long-term keys, as far as
+// the file tells, and hands out a session.
 func (a *Account) canShareCode() bool {
 	w := a.Way()
-	return a.IsBase() && a.MFASerial == "" && a.Session != SessionNone && !w.Environment && !w.Instance && w.WebIdentityTokenFile == ""
+	keys := !w.Environment && !w.Instance && w.WebIdentityTokenFile == ""
+	return a.IsBase() && keys && a.MFASerial == "" && a.Session != SessionNone
 }
 
 // lifetimes says once of each reason which roles get shorter sessions than the file asks for.

@@ -31,7 +31,7 @@ import (
 type Init struct {
 	Yes               bool   `short:"y" help:"Answer every question with yes."`
 	TakeOver          *bool  `negatable:"" help:"Take over the profiles of roles and of Identity Center in ~/.aws/config."`
-	OneCode           *bool  `negatable:"" help:"Ask for an MFA code once in 12 hours at the account that roles begin with, not for each role."`
+	OneCode           *bool  `negatable:"" help:"Ask for one MFA code for all roles of an account, every 12 hours."`
 	ImportKeys        *bool  `negatable:"" help:"Move the access keys in ~/.aws/credentials into the keychain."`
 	Keychain          string `help:"Which keychain to use (default: the platform's own)." placeholder:"NAME" enum:"secret-service,kwallet,keyctl,pass,file,keychain,wincred,"  default:""`
 	PassphraseCommand string `help:"With --keychain=file: a command that prints its passphrase." placeholder:"COMMAND"`
@@ -246,7 +246,8 @@ func (b *beginning) showFound() {
 	fmt.Fprintln(b.out)
 }
 
-// ask has two questions at most, and one for each device that several roles ask for. One that a flag has answered isn't asked.
+// ask has two questions at most, and one for each device that several roles ask for. One that a flag has answered isn't
+// asked.
 func (b *beginning) ask(ctx context.Context) (err error) {
 	roles, keys := 0, []string{}
 	for _, f := range b.found.Accounts {
@@ -287,8 +288,8 @@ func (b *beginning) askOneCode(ctx context.Context) error {
 		return nil
 	}
 	for _, o := range b.found.OneCodes() {
-		question := fmt.Sprintf("Ask for one MFA code of %s at %s, good for 12 hours and all %d roles, instead of one for each role and hour?",
-			process.Device(o.Roles[0].MFASerial), o.Base.Name, len(o.Roles))
+		question := fmt.Sprintf("Ask for one MFA code of %s at %s, good for 12 hours and all %d roles, "+
+			"instead of one for each role and hour?", process.Device(o.Roles[0].MFASerial), o.Base.Name, len(o.Roles))
 		yes, err := b.question(ctx, b.OneCode, question, "--one-code or --no-one-code")
 		if err != nil {
 			return err

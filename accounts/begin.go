@@ -11,9 +11,9 @@ import (
 const inKeychain = `{"keychain": true}`
 
 // BeginInKeychain makes the file at path say that the account called name begins with keys in the keychain, and reports
-// whether that was news. Into a file without any account it puts one, with that account ID. region is where AWS was asked
-// about the key so far, "" if that needs no saying; the file's own word counts more. All else stays as its owner wrote it.
-// Locks are held in dir.
+// whether that was news. Into a file without any account it puts one, with that account ID. region is where AWS was
+// asked about the key so far, "" if that needs no saying; the file's own word counts more. All else stays as its owner
+// wrote it. Locks are held in dir.
 func BeginInKeychain(ctx context.Context, path, dir, name, accountID, region string) (changed bool, err error) {
 	changed, err = Change(ctx, path, dir, func(old []byte) ([]byte, error) {
 		return beginInKeychain(path, old, name, accountID, region)

@@ -432,6 +432,56 @@ func (d *discovery) sources() {
 	}
 }
 
+// OneCode is a new base account whose roles are all new, and each asks for a code of the same device.
+type OneCode struct {
+	Base  *FoundAccount
+	Roles []*FoundAccount
+}
+
+// OneCodes are the base accounts at which one code would serve several roles.
+func (f *Found) OneCodes() (all []OneCode) {
+	for i := range f.Accounts {
+		if base := &f.Accounts[i]; base.New && base.KeyID != "" && base.canShareCode() {
+			if o := (OneCode{base, f.rolesOf(base)}); len(o.Roles) > 1 && o.alike() {
+				all = append(all, o)
+			}
+		}
+	}
+	return all
+}
+
+// rolesOf are those that are assumed with a base account.
+func (f *Found) rolesOf(base *FoundAccount) (roles []*FoundAccount) {
+	bases := 0
+	for i := range f.Accounts {
+		if f.Accounts[i].IsBase() {
+			bases++
+		}
+	}
+	for i := range f.Accounts {
+		r := &f.Accounts[i]
+		if r.RoleARN != "" && (r.Source == base.Name || r.Source == "" && bases == 1) {
+			roles = append(roles, r)
+		}
+	}
+	return roles
+}
+
+func (o OneCode) alike() bool {
+	first := o.Roles[0]
+	return first.MFASerial != "" && !slices.ContainsFunc(o.Roles, func(r *FoundAccount) bool {
+		return !r.New || !strings.EqualFold(r.MFASerial, first.MFASerial) || r.MFAProcess != first.MFAProcess
+	})
+}
+
+// Take moves the device from the roles to the base account.
+func (o OneCode) Take() {
+	o.Base.MFASerial, o.Base.MFAProcess = o.Roles[0].MFASerial, o.Roles[0].MFAProcess
+	for _, r := range o.Roles {
+		r.MFASerial, r.MFAProcess = "", ""
+	}
+}
+
 // AddFound puts an account into the file, and keeps the sources of those that are there.
 func AddFound(path string, data []byte, a Account) ([]byte, error) {
 	e, err := newEntry(a)

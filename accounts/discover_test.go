@@ -40,6 +40,50 @@ func discovered(t *testing.T, config, credentials, have string) (string, *Found)
 	return b.String(), found
 }
 
+// One code at the base is offered where all of its roles ask for codes of one device.
+func TestOneCode(t *testing.T) {
+	const keys = "[default]\naws_access_key_id = AKIA1\naws_secret_access_key = s\n"
+	role := func(name, more string) string {
+		return "[profile " + name + "]\nrole_arn = arn:aws:iam::987654321098:role/R\n" + more + "\n"
+	}
+	const device = "source_profile = default\nmfa_serial = arn:aws:iam::123456789012:mfa/me\n"
+	const you = "source_profile = default\nmfa_serial = arn:aws:iam::123456789012:mfa/you\n"
+	for _, c := range []struct{ name, config, credentials, have, want string }{
+		{"three", role("a", device) + role("b", device) + role("c", device), keys, "", "main: a b c"},
+		{"and one of a role", role("a", device) + role("b", device) + role("c", "source_profile = a"), keys, "", "main: a b"},
+		{"one", role("a", device), keys, "", ""},
+		{"another device", role("a", device) + role("b", you), keys, "", ""},
+		{"another command", role("a", device) + role("b", device+"mfa_process = ykman x\n"), keys, "", ""},
+		{"one without a code", role("a", device) + role("b", device) + role("c", "source_profile = default"), keys, "", ""},
+		{"the base has one", "[default]\nmfa_serial = arn:aws:iam::123456789012:mfa/me\n" + role("a", device) + role("b", device), keys, "", ""},
+		{"two bases", role("a", device) + role("b", device) + role("c", "source_profile = work"),
+			keys + "[work]\naws_access_key_id = AKIA2\naws_secret_access_key = s\n", "", "main: a b"},
+		{"a base that begins with a session", "[default]\nlogin_session = x\n" + role("a", device) + role("b", device), "", "", ""},
+		{"a base that is there", role("a", device) + role("b", device), keys, `{"accounts": [{"name": "main"}]}`, ""},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			if c.have == "" {
+				c.have = Empty
+			}
+			_, found := discovered(t, c.config, c.credentials, c.have)
+			got := ""
+			for _, o := range found.OneCodes() {
+				got += o.Base.Name + ":"
+				for _, r := range o.Roles {
+					got += " " + r.Name
+				}
+				o.Take()
+				if o.Base.MFASerial != "arn:aws:iam::123456789012:mfa/me" || o.Roles[0].MFASerial != "" {
+					t.Errorf("taken: %+v", o)
+				}
+			}
+			if got != c.want || len(found.OneCodes()) != 0 && got != "" {
+				t.Errorf("%q, want %q", got, c.want)
+			}
+		})
+	}
+}
+
 func TestDiscover(t *testing.T) {
 	const keys = "[default]\naws_access_key_id = AKIA1\naws_secret_access_key = s\n"
 	const role = "arn:aws:iam::987654321098:role/R"

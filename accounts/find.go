@@ -195,8 +195,8 @@ func (a *Account) CodeOwner() *Account {
 		return a
 	case source == nil || source.MFASerial == "":
 		return nil
-	case source.Session != SessionNone && time.Duration(a.Duration) <= ChainedDuration: // also where both name the device
-		return nil
+	case source.Session != SessionNone && time.Duration(a.Duration) <= ChainedDuration:
+		return nil // also where both name the device
 	case own:
 		return a
 	}
@@ -218,14 +218,14 @@ func (a *Account) IsChained() bool {
 	return s != nil && (!s.IsBase() || s.Way().WebIdentityTokenFile != "")
 }
 
-// Notes are what is right but may surprise, for `validate`. lifetime is how long AWS will let a session of an account
-// live, for who knows where its credentials begin; nil stands for what the file alone tells.
-func (f *File) Notes(lifetime func(*Account) time.Duration) []Problem {
+// Notes are what is right but may surprise, for `validate`. temporary tells of an account whether its credentials begin
+// with a session, for who knows more of that than the file says; it may be nil.
+func (f *File) Notes(temporary func(*Account) bool) []Problem {
 	if f.check == nil { // put together by hand
 		return nil
 	}
-	if lifetime == nil {
-		lifetime = (*Account).EffectiveDuration
+	if temporary == nil {
+		temporary = func(*Account) bool { return false }
 	}
-	return f.check.notes(lifetime)
+	return f.check.notes(temporary)
 }

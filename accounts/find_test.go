@@ -156,6 +156,8 @@ func TestNotes(t *testing.T) {
 				"`aws-accounts add main --credentials-profile=default --mfa-serial=arn:aws:iam::111111111111:mfa/me` has one code serve them all for 12 hours"}},
 		{"one code, named at the roles too", `{"accounts": [{"name": "main", ` + device + `}, {"name": "dev", ` + device + `, ` + role + `},
  {"name": "test", ` + device + `, ` + role + `}]}`, nil},
+		{"a code for each role, of the environment", `{"accounts": [{"name": "main", "credentials": {"environment": true}}, {"name": "dev", ` + device + `, ` + role + `},
+ {"name": "test", ` + device + `, ` + role + `}]}`, nil},
 		{"keys as they are", `{"accounts": [{"name": "main", "session": "none"}, {"name": "dev", ` + device + `, ` + role + `},
  {"name": "test", ` + device + `, ` + role + `}]}`, nil},
 		{"own profile", `{"accounts": [{"name": "main", "credentials": {"profile": "dev"}}, {"name": "dev", ` + role + `}]}`,

@@ -209,7 +209,7 @@ func (c *check) chain(i int) {
 }
 
 // notes are for a file without problems.
-func (c *check) notes(lifetime func(*Account) time.Duration) []Problem {
+func (c *check) notes(temporary func(*Account) bool) []Problem {
 	n := &check{report: &report{data: c.data}}
 	if s := c.shared; s != nil && s.trouble != nil {
 		n.at(c.root, "accounts_from", "%s: %v", c.f.AccountsFrom, s.trouble)
@@ -241,13 +241,13 @@ func (c *check) notes(lifetime func(*Account) time.Duration) []Problem {
 			n.at(v, field, `profile %s is the one that %s, so that it can't be set up for this account: give it another "profile"`, tui.Quote(a.ProfileName()), whose)
 		}
 	}
-	c.lifetimes(n, lifetime)
-	c.codes(n)
+	c.lifetimes(n, temporary)
+	c.codes(n, temporary)
 	return n.problems()
 }
 
 // codes finds roles that each ask for a code of the same device, where one code at their source would do for all.
-func (c *check) codes(n *check) {
+func (c *check) codes(n *check, temporary func(*Account) bool) {
 	type use struct{ source, device string }
 	roles := map[use][]int{}
 	for i := range c.f.Accounts {
@@ -259,7 +259,7 @@ func (c *check) codes(n *check) {
 		}
 	}
 	for _, of := range roles {
-		if len(of) < 2 {
+		if len(of) < 2 || temporary(&c.f.Accounts[of[0]]) {
 			continue
 		}
 		var names []string
@@ -284,20 +284,27 @@ func (c *check) codes(n *check) {
 	}
 }
 
-// canShareCode reports whether a code at a, which has none, would serve all roles of a: it has long-term keys, as far as the
-// file tells, and hands out a session.
+// canShareCode reports whether a code at a, which has none, would serve all roles of a: it has long-term keys, as far as
+// the file tells, and hands out a session.
 func (a *Account) canShareCode() bool {
 	w := a.Way()
-	return a.IsBase() && a.MFASerial == "" && a.Session != SessionNone && !w.Environment && !w.Instance && w.WebIdentityTokenFile == ""
+	keys := !w.Environment && !w.Instance && w.WebIdentityTokenFile == ""
+	return a.IsBase() && keys && a.MFASerial == "" && a.Session != SessionNone
 }
 
 // lifetimes says once of each reason which roles get shorter sessions than the file asks for.
-func (c *check) lifetimes(n *check, lifetime func(*Account) time.Duration) {
+func (c *check) lifetimes(n *check, temporary func(*Account) bool) {
 	cut := map[string][]string{} // by the defaults' duration: reason → names
 	for i := range c.f.Accounts {
 		a := &c.f.Accounts[i]
-		gets := lifetime(a)
-		if a.RoleARN == "" || gets >= a.WantedDuration() {
+		if a.RoleARN == "" || a.WantedDuration() <= ChainedDuration {
+			continue
+		}
+		gets := a.EffectiveDuration()
+		if gets > ChainedDuration && temporary(a) {
+			gets = ChainedDuration
+		}
+		if gets >= a.WantedDuration() {
 			continue
 		}
 		why := whyShorter(a)

@@ -52,10 +52,10 @@ func (r *Resolver) origin(ctx context.Context, way *route.Route, failFast bool) 
 	return provider, nil
 }
 
-// profileRole provides the credentials of a role that a profile of ~/.aws assumes, with an MFA code where the profile says
-// so.
-func (r *Resolver) profileRole(ctx context.Context, hop *route.Hop, role route.ProfileRole, source aws.CredentialsProvider,
-	failFast bool,
+// profileRole provides the credentials of a role that a profile of ~/.aws assumes, with an MFA code where the profile
+// says so.
+func (r *Resolver) profileRole(ctx context.Context, hop *route.Hop, role route.ProfileRole,
+	source aws.CredentialsProvider, failFast bool,
 ) aws.CredentialsProvider {
 	base := hop.Account
 	var sent delivery

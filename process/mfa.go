@@ -40,8 +40,8 @@ const mfaStep = 30 * time.Second
 
 var mfaCode = pattern.New(`^[0-9]{6}$`)
 
-// with makes a client's call with a code of a's device, again with another where AWS says that it's wrong and somebody can
-// be asked.
+// with makes a client's call with a code of a's device, again with another where AWS says that it's wrong and somebody
+// can be asked.
 func (m *MFA) with(ctx context.Context, a *accounts.Account, account string, client *Client,
 	call func(client *Client, code string) (aws.Credentials, error)) (aws.Credentials, error) {
 	complaint := ""

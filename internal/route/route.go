@@ -96,13 +96,10 @@ func (r *Table) Current() (o *Origin, profile string) { return currentOrigin(r.f
 // To is the way to a.
 func (r *Table) To(a *accounts.Account) (*Route, error) { return routeOf(a, r.files) }
 
-// Lifetime is how long AWS will let a session of a live, as far as that can be told without asking.
-func (r *Table) Lifetime(a *accounts.Account) time.Duration {
+// Temporary reports whether a's credentials begin with a session, as far as that can be told without asking.
+func (r *Table) Temporary(a *accounts.Account) bool {
 	way, err := r.To(a)
-	if err != nil {
-		return a.EffectiveDuration()
-	}
-	return way.Last().Duration
+	return err == nil && way.Origin.temporary()
 }
 
 // Hop is how AWS is called on behalf of a, wherever its credentials begin: with profile in ~/.aws, or with a's own origin if

@@ -490,10 +490,7 @@ func TestDurationsAsAWSAllows(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got := routes.Lifetime(&f.Accounts[1]); got != c.want {
-			t.Errorf("%s, %s: lifetime %s", c.base, c.dev, got)
-		}
-		if notes := f.Notes(routes.Lifetime); (len(notes) > 0) != (c.want < 2*time.Hour) {
+		if notes := f.Notes(routes.Temporary); (len(notes) > 0) != (c.want < 2*time.Hour) {
 			t.Errorf("%s, %s: %v", c.base, c.dev, notes)
 		}
 		route, err := routes.To(&f.Accounts[1])

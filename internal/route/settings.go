@@ -33,8 +33,8 @@ import (
 // program decides that anywhere else.
 //
 // Each value is the first that is set: in the environment, in the account's entry, in the profile that setup wrote for it, in
-// the profile that its credentials begin with (of a key in the keychain, its account's entry stands there), in the defaults of
-// the accounts file, by the SDK.
+// the profile that its credentials begin with (for a key in the keychain: in its account's entry), in the defaults of the
+// accounts file, by the SDK.
 type Settings struct {
 	Regions       []string            `route:"transport"` // all that are set, in that order: see In
 	Endpoints     func(string) string `route:"transport"` // by service ("STS", "SSO OIDC"), "" for AWS's own; see Hop.Issuer

@@ -39,11 +39,11 @@ func (d *checkup) checkAccountsFile() *finding.Area {
 	}
 	d.File = file
 	a.OK("accounts-file", "", "%s; only you can change %s", tui.Count(len(file.Accounts), "account"), tui.Tilde(file.Path))
-	var lifetime func(*accounts.Account) time.Duration
+	var temporary func(*accounts.Account) bool
 	if routes, err := route.Read(); err == nil { // else checkProfiles says what is wrong with ~/.aws
-		lifetime = routes.Lifetime
+		temporary = routes.Temporary
 	}
-	notes := file.Notes(lifetime)
+	notes := file.Notes(temporary)
 	for i, n := range notes {
 		if i == finding.Most {
 			a.Add(finding.Note, "accounts-file-notes", "", "`aws-accounts validate` shows them", "%d more notes",

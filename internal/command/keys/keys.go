@@ -142,8 +142,8 @@ func holdKeys(ctx context.Context, r *process.Resolver, name string) (file *acco
 
 // begin makes the accounts file say that a begins in the keychain, and tells what has been done.
 // profile is the one of ~/.aws that the key was in, "" for none.
-func begin(ctx context.Context, r *process.Resolver, stdout io.Writer, file *accounts.File, a *accounts.Account, profile string,
-	stored *cache.Keys,
+func begin(ctx context.Context, r *process.Resolver, stdout io.Writer, file *accounts.File, a *accounts.Account,
+	profile string, stored *cache.Keys,
 ) error {
 	fmt.Fprintf(stdout, "%s: access key %s of %s is in the keychain (%s)\n", a.Name, stored.Current.ID, stored.User, r.Sessions.Keychain.Backend())
 	region := keptRegion(a, profile, stored)
@@ -160,8 +160,8 @@ func begin(ctx context.Context, r *process.Resolver, stdout io.Writer, file *acc
 	return nil
 }
 
-// keptRegion is the region that a's entry has to name so that AWS is asked about the key where it was asked before: that of its
-// profile, else the one that AWS has answered in where only some regions know the key, as in China.
+// keptRegion is the region that a's entry has to name so that AWS is asked about the key where it was asked before: that of
+// its profile, else the one that AWS has answered in where only some regions know the key, as in China.
 func keptRegion(a *accounts.Account, profile string, stored *cache.Keys) string {
 	if route.ProfileRegion(a) != "" { // which would be overridden
 		return ""

@@ -34,6 +34,7 @@ import (
 type Init struct {
 	Yes               bool   `short:"y" help:"Answer every question with yes."`
 	TakeOver          *bool  `negatable:"" help:"Take over the profiles of roles and of Identity Center in ~/.aws/config."`
+	OneCode           *bool  `negatable:"" help:"Ask for one MFA code for all roles of an account, every 12 hours."`
 	ImportKeys        *bool  `negatable:"" help:"Move the access keys in ~/.aws/credentials into the keychain."`
 	Keychain          string `help:"Which keychain to use (default: the platform's own)." placeholder:"NAME" enum:"secret-service,kwallet,keyctl,pass,file,keychain,wincred,"  default:""`
 	PassphraseCommand string `help:"With --keychain=file: a command that prints its passphrase." placeholder:"COMMAND"`
@@ -250,7 +251,8 @@ func (b *beginning) showFound() {
 	fmt.Fprintln(b.out)
 }
 
-// ask has two questions at most. One that a flag has answered isn't asked.
+// ask has two questions at most, and one for each device that several roles ask for. One that a flag has answered isn't
+// asked.
 func (b *beginning) ask(ctx context.Context) (err error) {
 	roles, keys := 0, []string{}
 	for _, f := range b.found.Accounts {
@@ -267,6 +269,9 @@ func (b *beginning) ask(ctx context.Context) (err error) {
 			return err
 		}
 	}
+	if err = b.askOneCode(ctx); err != nil {
+		return err
+	}
 	if len(keys) == 0 {
 		return nil
 	}
@@ -280,6 +285,25 @@ func (b *beginning) ask(ctx context.Context) (err error) {
 	b.importKeys, err = b.question(ctx, b.ImportKeys, fmt.Sprintf("Move the access %s of %s into the keychain?", tui.Plural(len(keys), "key"), strings.Join(keys, ", ")),
 		"--import-keys or --no-import-keys")
 	return err
+}
+
+// askOneCode offers to ask for one code where each role would ask for its own.
+func (b *beginning) askOneCode(ctx context.Context) error {
+	if !b.take {
+		return nil
+	}
+	for _, o := range b.found.OneCodes() {
+		question := fmt.Sprintf("Ask for one MFA code of %s at %s, good for 12 hours and all %d roles, "+
+			"instead of one for each role and hour?", process.Device(o.Roles[0].MFASerial), o.Base.Name, len(o.Roles))
+		yes, err := b.question(ctx, b.OneCode, question, "--one-code or --no-one-code")
+		if err != nil {
+			return err
+		}
+		if yes {
+			o.Take()
+		}
+	}
+	return nil
 }
 
 func (b *beginning) question(ctx context.Context, flag *bool, question, flags string) (bool, error) {

@@ -3,7 +3,6 @@ package setup
 import (
 	"fmt"
 	"io"
-	"time"
 
 	"aws-accounts/accounts"
 	"aws-accounts/internal/route"
@@ -28,11 +27,11 @@ func (Validate) Run(r *accounts.Reader, stdout io.Writer) error {
 	if err != nil {
 		return err
 	}
-	var lifetime func(*accounts.Account) time.Duration
+	var temporary func(*accounts.Account) bool
 	if routes, err := route.Read(); err == nil {
-		lifetime = routes.Lifetime
+		temporary = routes.Temporary
 	}
-	for _, n := range file.Notes(lifetime) {
+	for _, n := range file.Notes(temporary) {
 		fmt.Fprintf(stdout, "%s:%d:%d: note: %s\n", tui.ShowPath(file.Path), n.Line, n.Column, n.Message)
 	}
 	fmt.Fprintf(stdout, "%s: %s, no errors\n", tui.ShowPath(file.Path), tui.Count(len(file.Accounts), "account"))

@@ -65,6 +65,25 @@ func TestInitAsks(t *testing.T) {
 	}
 }
 
+// Enter takes the offer of one code for all roles.
+func TestInitAsksForOneCode(t *testing.T) {
+	t.Parallel()
+	aws := standin.Start(t, World())
+	h := NewHome(t, aws, FileKeychain()...)
+	h.Write(".aws/config", strings.ReplaceAll(fiveProfiles, "source_profile = default\n", "source_profile = default\nmfa_serial = "+MFASerial+"\n"))
+	cmd := h.Command("aws-accounts", "init", "--no-import-keys")
+	terminal := onTerminal(t, cmd)
+	terminal.answer(t, "Take over 5 profiles? [Y/n] ", "")
+	terminal.answer(t, "all 3 roles, instead of one for each role and hour? [Y/n] ", "")
+	terminal.answer(t, "Write all this? [Y/n] ", "")
+	if err := cmd.Wait(); err != nil {
+		t.Fatal(err)
+	}
+	if out := h.MustRun("cat", ".config/aws-accounts/accounts.json"); strings.Count(out, "mfa_serial") != 1 {
+		t.Error(out)
+	}
+}
+
 // Nothing is written before the last answer.
 func TestInitNo(t *testing.T) {
 	t.Parallel()

@@ -117,7 +117,6 @@ func TestExpirationsAreOnThisComputersClock(t *testing.T) {
 		"the same":        {0, time.Hour, ""},
 		"a little behind": {30 * time.Second, time.Hour + 30*time.Second, ""},
 		"behind":          {4 * time.Minute, time.Hour, "this computer's clock is 4m behind AWS's"},
-		"far behind":      {30 * time.Minute, time.Hour, "this computer's clock is 30m behind AWS's"},
 		"ahead":           {-4 * time.Minute, time.Hour - 4*time.Minute, "this computer's clock is 4m ahead of AWS's"},
 	} {
 		t.Run(name, func(t *testing.T) {

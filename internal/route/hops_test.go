@@ -21,7 +21,8 @@ const keyFiles = "[base]\naws_access_key_id = AKIA\naws_secret_access_key = s\n"
 // with.
 func TestWhichHopsAreHadWithASession(t *testing.T) {
 	const config = "[profile base]\n[profile role]\nrole_arn = arn:aws:iam::600000000000:role/R\n" +
-		"source_profile = base\n[profile code]\nrole_arn = arn:aws:iam::600000000000:role/R\nsource_profile = base\nmfa_serial = GAHT12345678\n" +
+		"source_profile = base\n[profile code]\nrole_arn = arn:aws:iam::600000000000:role/R\n" +
+		"source_profile = base\nmfa_serial = GAHT12345678\n" +
 		"[profile web]\nrole_arn = arn:aws:iam::600000000000:role/R\nweb_identity_token_file = /t\n"
 	awsHome(t, config, keyFiles)
 	for name, want := range map[string]bool{"static": false, "keychain": false, "environment": false, "instance": false,
@@ -181,7 +182,8 @@ func TestCurrentOrigin(t *testing.T) {
 // Which profiles start this program.
 func TestCallsUs(t *testing.T) {
 	awsHome(t, "[profile ours]\ncredential_process = /bin/aws-accounts process dev\n[profile on]\n"+
-		"source_profile = ours\nrole_arn = arn:aws:iam::1:role/x\n[profile other]\ncredential_process = /bin/other process dev\n", keyFiles)
+		"source_profile = ours\nrole_arn = arn:aws:iam::1:role/x\n[profile other]\n"+
+		"credential_process = /bin/other process dev\n", keyFiles)
 	table, err := Read()
 	if err != nil {
 		t.Fatal(err)

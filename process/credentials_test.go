@@ -293,7 +293,7 @@ func TestOriginsThatGiveNone(t *testing.T) {
 			`{"name": "main", "credentials": {"web_identity_token_file": "/gone", "role_arn": "` + hostRole + `"}}`, nil,
 			"main: the web identity token file can't be read", `"web_identity_token_file"`},
 		"a container elsewhere": {`{"name": "main", "credentials": {"instance": true}}`,
-			[]string{"AWS_CONTAINER_CREDENTIALS_FULL_URI=http://192.0.2.1/credentials"},
+			[]string{"AWS_CONTAINER_CREDENTIALS_FULL_URI=http://0.0.0.0:1/credentials", "AWS_MAX_ATTEMPTS=1"},
 			"main: AWS_CONTAINER_CREDENTIALS_FULL_URI: it is not an address that credentials may be asked of",
 			"unset AWS_CONTAINER_CREDENTIALS_FULL_URI"},
 		"metadata switched off": {`{"name": "main", "credentials": {"instance": true}}`,

@@ -147,5 +147,8 @@ func TestFresh(t *testing.T) {
 		if s.Fresh(now) != c.want || s.Answers("s", now) != c.want || s.Answers("t", now) || s.Answers("", now) {
 			t.Errorf("%s: fresh %t", name, s.Fresh(now))
 		}
+		if s.Stamp = ""; s.Answers("", now) {
+			t.Errorf("%s: a session of no known version answers where none is known", name)
+		}
 	}
 }

@@ -216,9 +216,6 @@ func identifying(v reflect.Value) any {
 	return v.Interface()
 }
 
-// volatile reports whether the route can be another one without a change of any file.
-func (r *Route) volatile() bool { return r.Origin.Volatile }
-
 // PartitionOf returns the partition that a's own ARNs name, "" if it has none.
 func PartitionOf(a *accounts.Account) string {
 	for _, s := range []string{a.RoleARN, a.Way().RoleARN, a.MFASerial} {

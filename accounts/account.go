@@ -5,6 +5,7 @@
 package accounts
 
 import (
+	"iter"
 	"reflect"
 	"strings"
 
@@ -141,6 +142,39 @@ func (f *File) SSOSession(name string) *SSOSession {
 		}
 	}
 	return nil
+}
+
+// All are the accounts, in the file's order.
+func (f *File) All() iter.Seq[*Account] {
+	return func(yield func(*Account) bool) {
+		for i := range f.Accounts {
+			if !yield(&f.Accounts[i]) {
+				return
+			}
+		}
+	}
+}
+
+// Where returns those of the accounts that fit, in the file's order.
+func (f *File) Where(fits func(*Account) bool) (found []*Account) {
+	for a := range f.All() {
+		if fits(a) {
+			found = append(found, a)
+		}
+	}
+	return found
+}
+
+// Bases are the base accounts.
+func (f *File) Bases() []*Account { return f.Where((*Account).IsBase) }
+
+// NamesOf are what accounts are called.
+func NamesOf(list []*Account) []string {
+	names := make([]string, len(list))
+	for i, a := range list {
+		names[i] = a.Name
+	}
+	return names
 }
 
 // sameEntry reports whether two accounts say the same, in whichever files they are.

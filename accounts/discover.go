@@ -36,8 +36,8 @@ func Discover(config, credentials []byte, have *File, ready func(name string) bo
 	}
 	d := &discovery{files: files, credentials: credentials, have: have, ready: ready,
 		done: map[string]result{}, names: map[string]bool{}, found: &Found{}}
-	for i := range have.Accounts {
-		d.names[strings.ToLower(have.Accounts[i].Name)] = true
+	for a := range have.All() {
+		d.names[strings.ToLower(a.Name)] = true
 	}
 	for _, name := range files.Names() {
 		if d.isStart(name) {
@@ -161,8 +161,7 @@ func (d *discovery) account(profile string) (string, error) {
 // existing is the account of the file that the profile is already: it hands it out, or begins with it.
 func (d *discovery) existing(profile string) *Account {
 	var found *Account
-	for i := range d.have.Accounts {
-		a := &d.have.Accounts[i]
+	for a := range d.have.All() {
 		if a.Way().Profile == profile {
 			return a
 		}
@@ -259,9 +258,9 @@ func (d *discovery) role(profile, arn string) (string, error) {
 
 // machine is the base account for what the computer itself has.
 func (d *discovery) machine(name string, way Credentials) string {
-	for i := range d.have.Accounts {
-		if d.have.Accounts[i].Way() == way {
-			return d.have.Accounts[i].Name
+	for a := range d.have.All() {
+		if a.Way() == way {
+			return a.Name
 		}
 	}
 	for _, f := range d.found.Accounts {
@@ -379,9 +378,9 @@ func (d *discovery) lookup(name string) *Account {
 			return &d.found.Accounts[i].Account
 		}
 	}
-	for i := range d.have.Accounts {
-		if d.have.Accounts[i].Name == name {
-			return &d.have.Accounts[i]
+	for a := range d.have.All() {
+		if a.Name == name {
+			return a
 		}
 	}
 	return nil
@@ -389,7 +388,7 @@ func (d *discovery) lookup(name string) *Account {
 
 // sources leaves out what needs no saying: the only base account is everybody's source.
 func (d *discovery) sources() {
-	bases := d.have.Bases()
+	bases := NamesOf(d.have.Bases())
 	for _, f := range d.found.Accounts {
 		if f.New && f.IsBase() {
 			bases = append(bases, f.Name)

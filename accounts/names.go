@@ -10,10 +10,10 @@ import (
 	"github.com/tailscale/hujson"
 )
 
-// Names returns the names of the accounts in a file that begin with prefix, in whichever case, without parsing it: shell
+// namesIn returns the names of the accounts in a file that begin with prefix, in whichever case, without parsing it: shell
 // completion has no time for 10,000 accounts, and a file with a mistake still completes. What isn't a name in a right file
 // may be missing or too much.
-func Names(path, prefix string) []string {
+func namesIn(path, prefix string) []string {
 	file, err := os.Open(path)
 	if err != nil {
 		return nil

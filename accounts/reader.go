@@ -85,22 +85,22 @@ func (r *Reader) Backend() (string, error) {
 	return n.Backend, err
 }
 
-// Names returns the names of the accounts that begin with prefix, as Names does for one file.
+// Names returns the names of the accounts that begin with prefix, as namesIn does for one file.
 func (r *Reader) Names(prefix string) []string {
-	found := Names(r.Path, prefix)
+	found := namesIn(r.Path, prefix)
 	n, err := r.need()
 	if err != nil || n.Shared == "" {
 		return found
 	}
 	if _, err := os.Stat(n.Shared); err == nil {
-		return append(found, Names(n.Shared, prefix)...)
+		return append(found, namesIn(n.Shared, prefix)...)
 	}
 	f, err := r.File() // which finds its last good version
 	if err != nil {
 		return found
 	}
-	for i := range f.Accounts {
-		if a := &f.Accounts[i]; a.From != "" && len(a.Name) >= len(prefix) && strings.EqualFold(a.Name[:len(prefix)], prefix) {
+	for a := range f.All() {
+		if a.From != "" && len(a.Name) >= len(prefix) && strings.EqualFold(a.Name[:len(prefix)], prefix) {
 			found = append(found, a.Name)
 		}
 	}

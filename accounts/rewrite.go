@@ -156,16 +156,6 @@ var fieldOrder = func() []string {
 	return order
 }()
 
-// Bases are the names of the base accounts.
-func (f *File) Bases() (names []string) {
-	for i := range f.Accounts {
-		if a := &f.Accounts[i]; a.IsBase() {
-			names = append(names, a.Name)
-		}
-	}
-	return names
-}
-
 // implied are the roles whose source is the only base account without their saying so.
 func (f *File) implied() (base string, roles []int) {
 	for i := range f.Accounts {

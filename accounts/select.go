@@ -28,14 +28,14 @@ func (f *File) Select(names []string) (chosen []*Account, err error) {
 			continue
 		}
 		found := false
-		for i := range f.Accounts {
-			match, err := path.Match(strings.ToLower(name), strings.ToLower(f.Accounts[i].Name))
+		for a := range f.All() {
+			match, err := path.Match(strings.ToLower(name), strings.ToLower(a.Name))
 			if err != nil {
 				return nil, hint.Usage(fmt.Errorf("%s is no pattern", tui.Quote(name)), "write one like 'prod-*'")
 			}
 			if match {
 				found = true
-				take(&f.Accounts[i])
+				take(a)
 			}
 		}
 		if !found {

@@ -108,8 +108,7 @@ func (from *AccountsFrom) Keep(content, signature []byte) (new, changed, gone []
 	if err := atomicfile.Write(path, content, 0o600); err != nil {
 		return nil, nil, nil, fmt.Errorf("keeping a copy of %s: %w", from, hint.FileError(err))
 	}
-	for i := range f.Accounts {
-		a := &f.Accounts[i]
+	for a := range f.All() {
 		switch before := old.indexed().byName[strings.ToLower(a.Name)]; {
 		case before == nil:
 			new = append(new, a.Name)
@@ -117,8 +116,8 @@ func (from *AccountsFrom) Keep(content, signature []byte) (new, changed, gone []
 			changed = append(changed, a.Name)
 		}
 	}
-	for i := range old.Accounts {
-		if a := &old.Accounts[i]; f.index.byName[strings.ToLower(a.Name)] == nil {
+	for a := range old.All() {
+		if f.index.byName[strings.ToLower(a.Name)] == nil {
 			gone = append(gone, a.Name)
 		}
 	}
@@ -342,8 +341,8 @@ func (c *check) merge() bool {
 	}
 	c.shared = s
 	own := map[string]bool{}
-	for i := range c.f.Accounts {
-		own[strings.ToLower(c.f.Accounts[i].Name)] = true
+	for a := range c.f.All() {
+		own[strings.ToLower(a.Name)] = true
 	}
 	begins := s.file.indexed().base.Name
 	for _, a := range s.file.Accounts {

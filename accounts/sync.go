@@ -107,8 +107,7 @@ func (f *File) Compare(l Listing) *Difference {
 
 func (d *Difference) vanished(f *File, l Listing, offered map[string]bool, why map[string]string) {
 	goes := map[string]bool{}
-	for i := range f.Accounts {
-		a := &f.Accounts[i]
+	for a := range f.All() {
 		s := a.Synced
 		if s == nil || a.From != "" || !strings.EqualFold(s.From, l.From) || !l.Covers(s.Role) {
 			continue
@@ -125,8 +124,7 @@ func (d *Difference) vanished(f *File, l Listing, offered map[string]bool, why m
 	needed := map[string]string{}
 	for again := true; again; {
 		again = false
-		for i := range f.Accounts {
-			a := &f.Accounts[i]
+		for a := range f.All() {
 			source := strings.ToLower(a.Source)
 			if !goes[strings.ToLower(a.Name)] && goes[source] {
 				delete(goes, source)
@@ -204,8 +202,7 @@ func (f *File) named(fresh []Listed) []Account {
 	owners := map[string]string{} // name → the account that has it
 	profiles := map[string]bool{}
 	roles := map[string]int{} // account → how many entries it has of Identity Center
-	for i := range f.Accounts {
-		a := &f.Accounts[i]
+	for a := range f.All() {
 		owners[strings.ToLower(a.Name)] = a.AccountID
 		profiles[a.ProfileName()] = true
 		if a.SSO != nil {

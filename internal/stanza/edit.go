@@ -131,10 +131,13 @@ func For(file *accounts.File, program *Program, chosen []*accounts.Account) ([]a
 
 // chosen are the accounts named, or all. With --remove a name may be one that has left the file.
 func (c *Edit) chosen(file *accounts.File) ([]*accounts.Account, error) {
-	var chosen []*accounts.Account
-	if c.Remove {
+	switch {
+	case c.Remove:
 		return nil, nil
+	case len(c.Names) == 0:
+		return slices.Collect(file.All()), nil
 	}
+	var chosen []*accounts.Account
 	for _, name := range c.Names {
 		a, err := file.Find(name)
 		if err != nil {
@@ -142,11 +145,6 @@ func (c *Edit) chosen(file *accounts.File) ([]*accounts.Account, error) {
 		}
 		if !slices.Contains(chosen, a) {
 			chosen = append(chosen, a)
-		}
-	}
-	if len(c.Names) == 0 {
-		for i := range file.Accounts {
-			chosen = append(chosen, &file.Accounts[i])
 		}
 	}
 	return chosen, nil

@@ -103,17 +103,9 @@ func (c *Import) account(ctx context.Context, r *process.Resolver, file *account
 	if len(file.Accounts) == 0 {
 		return keysAccount(file, "main")
 	}
-	choose := func(fits func(*accounts.Account) bool) (found []*accounts.Account) {
-		for i := range file.Accounts {
-			if a := &file.Accounts[i]; a.IsBase() && fits(a) {
-				found = append(found, a)
-			}
-		}
-		return found
-	}
-	found := choose(func(a *accounts.Account) bool { return a.Way().Profile == c.Profile })
+	found := file.Where(func(a *accounts.Account) bool { return a.Way().Profile == c.Profile })
 	if len(found) == 0 {
-		found = choose(func(a *accounts.Account) bool {
+		found = file.Where(func(a *accounts.Account) bool {
 			if !a.Way().Keychain {
 				return false
 			}
@@ -129,8 +121,8 @@ func (c *Import) account(ctx context.Context, r *process.Resolver, file *account
 		if err != nil {
 			return nil, err
 		}
-		found = choose(func(a *accounts.Account) bool {
-			return a.AccountID == who.AccountID && (a.Way().Keychain || a.Credentials == nil)
+		found = file.Where(func(a *accounts.Account) bool {
+			return a.IsBase() && a.AccountID == who.AccountID && (a.Way().Keychain || a.Credentials == nil)
 		})
 	}
 	switch len(found) {

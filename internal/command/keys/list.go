@@ -49,8 +49,8 @@ func (c *List) Run(r *process.Resolver, stdout io.Writer) error {
 	}
 	ids := map[string]string{} // of the accounts that should have a key
 	if file, err := r.Accounts.File(); err == nil {
-		for i := range file.Accounts {
-			if a := &file.Accounts[i]; a.Way().Keychain {
+		for a := range file.All() {
+			if a.Way().Keychain {
 				ids[strings.ToLower(a.Name)] = a.AccountID
 				names = append(names, strings.ToLower(a.Name))
 			}

@@ -39,9 +39,7 @@ func (c *Targets) roles(file *accounts.File) ([]*accounts.Account, error) {
 	case c.All == (len(c.Names) > 0):
 		return nil, hint.Usage(errors.New("which accounts?"), "name them (`dev prod`, `'prod-*'`), or all: `--all`")
 	case c.All:
-		for i := range file.Accounts {
-			chosen = append(chosen, &file.Accounts[i])
-		}
+		chosen = slices.Collect(file.All())
 	default:
 		var err error
 		if chosen, err = file.Select(c.Names); err != nil {

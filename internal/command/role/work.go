@@ -59,8 +59,7 @@ func newRoleWork(r *process.Resolver, tell io.Writer) (*roleWork, error) {
 		return nil, err
 	}
 	w := &roleWork{Resolver: r, file: file, routes: routes, pace: newPace(), tell: tell, bases: map[string]*roleBase{}, providers: map[string]aws.CredentialsProvider{}, sharing: map[string][]*accounts.Account{}}
-	for i := range file.Accounts {
-		a := &file.Accounts[i]
+	for a := range file.All() {
 		w.sharing[a.RoleARN] = append(w.sharing[a.RoleARN], a)
 	}
 	return w, nil

@@ -107,7 +107,7 @@ func (c *Add) complete(ctx context.Context, asker *ask.Asker, file *accounts.Fil
 
 // askSource asks where a role is assumed from, if there is more than one base account.
 func (c *Add) askSource(ctx context.Context, asker *ask.Asker, file *accounts.File) error {
-	bases := file.Bases()
+	bases := accounts.NamesOf(file.Bases())
 	if !c.isRole() || value(c.Source, "") != "" || len(bases) < 2 {
 		return nil
 	}

@@ -39,7 +39,6 @@ func (c *Remove) Run(r *accounts.Reader, asker *ask.Asker, program *stanza.Progr
 		return err
 	}
 	var gone []*accounts.Account
-	var names []string
 	for _, name := range c.Names {
 		a, err := file.Find(name)
 		if err != nil {
@@ -49,15 +48,17 @@ func (c *Remove) Run(r *accounts.Reader, asker *ask.Asker, program *stanza.Progr
 			return accounts.ReadOnlyError(a)
 		}
 		if !slices.Contains(gone, a) {
-			gone, names = append(gone, a), append(names, a.Name)
+			gone = append(gone, a)
 		}
 	}
 	for _, a := range gone {
-		if users := usersOf(file, a, gone); len(users) > 0 {
-			return hint.New(fmt.Errorf("%s is the source of %s", a.Name, tui.QuoteAll(users)),
-				"remove them as well, or give them another: `aws-accounts edit %s --source=NAME`", users[0])
+		users := file.Where(func(b *accounts.Account) bool { return b.SourceAccount() == a && !slices.Contains(gone, b) })
+		if len(users) > 0 {
+			return hint.New(fmt.Errorf("%s is the source of %s", a.Name, tui.QuoteAll(accounts.NamesOf(users))),
+				"remove them as well, or give them another: `aws-accounts edit %s --source=NAME`", users[0].Name)
 		}
 	}
+	names := accounts.NamesOf(gone)
 	if !c.Yes {
 		ok, err := asker.Confirm(ctx, fmt.Sprintf("Remove %s?", strings.Join(names, ", ")), false)
 		if err == nil && !ok {
@@ -68,14 +69,4 @@ func (c *Remove) Run(r *accounts.Reader, asker *ask.Asker, program *stanza.Progr
 		}
 	}
 	return stanza.TakeOut(ctx, r, names, program, resolver.Sessions, stdout)
-}
-
-// usersOf are the accounts that stay and have a as their source.
-func usersOf(f *accounts.File, a *accounts.Account, gone []*accounts.Account) (users []string) {
-	for i := range f.Accounts {
-		if other := &f.Accounts[i]; other.SourceAccount() == a && !slices.Contains(gone, other) {
-			users = append(users, other.Name)
-		}
-	}
-	return users
 }

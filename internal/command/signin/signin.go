@@ -169,14 +169,11 @@ func (c *Logout) Run(r *process.Resolver, stdout io.Writer) error {
 
 // forgetSessions removes the stored sessions of the accounts whose credentials begin at the SSO session.
 func forgetSessions(ctx context.Context, r *process.Resolver, file *accounts.File, session *accounts.SSOSession, stdout io.Writer) error {
-	var names []string
-	for i := range file.Accounts {
-		a := &file.Accounts[i]
-		if first := a.Chain()[0].SSO; first != nil && strings.EqualFold(first.Session, session.Name) {
-			names = append(names, a.Name)
-		}
-	}
-	forgotten, err := r.Sessions.Forget(ctx, names)
+	began := file.Where(func(a *accounts.Account) bool {
+		first := a.Chain()[0].SSO
+		return first != nil && strings.EqualFold(first.Session, session.Name)
+	})
+	forgotten, err := r.Sessions.Forget(ctx, accounts.NamesOf(began))
 	for _, name := range forgotten {
 		fmt.Fprintf(stdout, "%s: forgotten\n", name)
 	}

@@ -84,7 +84,7 @@ func (c *Organizations) with(file *accounts.File) (*accounts.Account, error) {
 	if c.Name != "" {
 		return file.Find(c.Name)
 	}
-	bases := bases(file)
+	bases := file.Bases()
 	switch len(bases) {
 	case 0:
 		return nil, hint.Usage(fmt.Errorf("no base account in %s to ask with", file.Path), "name the account to ask with: `aws-accounts sync organizations NAME`")
@@ -92,15 +92,6 @@ func (c *Organizations) with(file *accounts.File) (*accounts.Account, error) {
 		return bases[0], nil
 	}
 	return nil, hint.Usage(errors.New("which account to ask with? credentials begin at more than one"), "name it: `aws-accounts sync organizations %s`", bases[0].Name)
-}
-
-func bases(file *accounts.File) (bases []*accounts.Account) {
-	for i := range file.Accounts {
-		if a := &file.Accounts[i]; a.IsBase() {
-			bases = append(bases, a)
-		}
-	}
-	return bases
 }
 
 var rolePath = pattern.New(`^([!-~]+/)?[\w+=,.@-]{1,64}$`)
@@ -130,7 +121,7 @@ func (c *Organizations) source(file *accounts.File, with *accounts.Account) (str
 			return "", err
 		}
 	}
-	if only := bases(file); len(only) == 1 && only[0] == source {
+	if only := file.Bases(); len(only) == 1 && only[0] == source {
 		return "", nil
 	}
 	return source.Name, nil
@@ -188,8 +179,7 @@ func (c *Organizations) list(ctx context.Context, s *syncing, file *accounts.Fil
 
 // made are the AWS accounts that an earlier sync has found, of the same unit if there is one.
 func (c *Organizations) made(file *accounts.File) (ids []string) {
-	for i := range file.Accounts {
-		a := &file.Accounts[i]
+	for a := range file.All() {
 		if a.Synced == nil || a.RoleARN == "" {
 			continue
 		}
@@ -239,7 +229,7 @@ func (c *Organizations) listing(file *accounts.File, listed []organization.Accou
 		from += "?" + c.tags()
 	}
 	begins := map[string]bool{}
-	for _, b := range bases(file) {
+	for _, b := range file.Bases() {
 		begins[b.AccountID] = true
 	}
 	l := accounts.Listing{From: from, Covers: func(made string) bool { return strings.EqualFold(made, role) }}

@@ -31,17 +31,17 @@ func openKWallet(cfg KeychainConfig) (store, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrUnavailable, err)
 	}
-	return &kwallet{conn: conn, unlock: cfg.Unlock, ringStore: ringStore{
-		cfg: keyring.Config{
-			AllowedBackends: []keyring.BackendType{keyring.KWalletBackend},
-			ServiceName:     wallet, // to the library the wallet is the service
-			KWalletAppID:    item.Service,
-			KWalletFolder:   item.Service,
-		},
-	}}, nil
+	w := &kwallet{conn: conn, unlock: cfg.Unlock}
+	w.ringStore = ringStore{ready: w.open, cfg: keyring.Config{
+		AllowedBackends: []keyring.BackendType{keyring.KWalletBackend},
+		ServiceName:     wallet, // to the library the wallet is the service
+		KWalletAppID:    item.Service,
+		KWalletFolder:   item.Service,
+	}}
+	return w, nil
 }
 
-func (w *kwallet) ready(ctx context.Context) error {
+func (w *kwallet) open(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, nodbus.Patience)
 	defer cancel()
 	var open bool
@@ -58,33 +58,12 @@ func (w *kwallet) ready(ctx context.Context) error {
 	return nil
 }
 
-func (w *kwallet) get(ctx context.Context, key string) ([]byte, error) {
-	if err := w.ready(ctx); err != nil {
-		return nil, err
-	}
-	return w.ringStore.get(ctx, key)
-}
-
-func (w *kwallet) set(ctx context.Context, key string, data []byte) error {
-	if err := w.ready(ctx); err != nil {
-		return err
-	}
-	return w.ringStore.set(ctx, key, data)
-}
-
 // remove looks first: KWallet says nothing about an item that isn't there.
 func (w *kwallet) remove(ctx context.Context, key string) error {
 	if _, err := w.get(ctx, key); err != nil {
 		return err
 	}
 	return w.ringStore.remove(ctx, key)
-}
-
-func (w *kwallet) keys(ctx context.Context) ([]string, error) {
-	if err := w.ready(ctx); err != nil {
-		return nil, err
-	}
-	return w.ringStore.keys(ctx)
 }
 
 // openKeyctl uses the kernel's keyring of the user. It is gone when the user's last process is, so it is for sessions.

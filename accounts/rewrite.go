@@ -106,7 +106,6 @@ func isBase(fields []Field) bool {
 	return !slices.ContainsFunc(fields, func(f Field) bool { return (f.Name == "role_arn" || f.Name == "sso") && f.Value != "" })
 }
 
-// newAccount is a new entry of single fields.
 func newAccount(name string, list []Field) entry {
 	e := entry{`"name": ` + jsonString(name)}
 	for _, known := range fieldOrder {
@@ -231,7 +230,6 @@ func rewrite(path string, data []byte, edits ...func(*tree) error) ([]byte, erro
 	return edited, nil
 }
 
-// find is where an account stands.
 func (t *tree) find(path, name string) (*hujson.Value, int, error) {
 	nodes := elements(member(&t.root, "accounts"))
 	here := &File{Path: path}
@@ -305,7 +303,6 @@ func (t *tree) set(object *hujson.Value, name, value string, order []string) err
 	return nil
 }
 
-// append puts entries at the end of a list at the top of the file.
 func (t *tree) append(list string, entries ...entry) error {
 	if len(entries) == 0 {
 		return nil
@@ -465,7 +462,6 @@ func (t *tree) removeAll(items []item, gone map[int]bool) {
 	}
 }
 
-// remove is insert undone.
 func (t *tree) remove(items []item, n int) {
 	i := items[n]
 	from := i.from - len(i.space())
@@ -591,7 +587,6 @@ func spaced(v hujson.Value) string {
 	return string(v.Value.(hujson.Literal))
 }
 
-// sameJSON compares values however they are laid out.
 func sameJSON(old []byte, value string) bool {
 	v, err := hujson.Parse(old)
 	if err != nil {

@@ -245,7 +245,6 @@ func (from *AccountsFrom) checksum(content []byte) error {
 	return hint.New(fmt.Errorf("%s has %w: %x", from, errChecksum, sum), "if the change is right, write it there as \"sha256\"")
 }
 
-// verify holds the content against the checksum and the signature that are asked for.
 func (from *AccountsFrom) verify(content, signature []byte) error {
 	if err := from.checksum(content); err != nil {
 		return err

@@ -88,7 +88,6 @@ func (r splitRing) join(key string, m *manifest) ([]byte, error) {
 	return data, nil
 }
 
-// parseSplit returns the manifest or the whole item.
 func parseSplit(data []byte) (*manifest, []byte, error) {
 	if len(data) > 0 && data[0] == wholeMark {
 		return nil, data[1:], nil

@@ -52,7 +52,6 @@ const (
 	itemAttribute = "profile" // the one attribute that the library gives its items
 )
 
-// secret is the specification's Secret structure.
 type secret struct {
 	Session     dbus.ObjectPath
 	Parameters  []byte
@@ -244,7 +243,6 @@ func (s *secretService) notePlace(key string, path dbus.ObjectPath) {
 	}
 }
 
-// delete removes an item, which may be gone already.
 func (s *secretService) delete(ctx context.Context, path dbus.ObjectPath) error {
 	var prompt dbus.ObjectPath
 	err := s.call(ctx, path, iItem+".Delete", nil, &prompt)
@@ -477,7 +475,6 @@ func (s *secretService) show(ctx context.Context, prompt dbus.ObjectPath) (resul
 	}
 }
 
-// call is one round trip.
 func (s *secretService) call(ctx context.Context, object dbus.ObjectPath, method string, args []any, results ...any) error {
 	return s.begin(ctx, object, method, args...)(results...)
 }

@@ -37,7 +37,6 @@ func (k InFile) Read(path string) (aws.Credentials, error) {
 	return aws.Credentials{AccessKeyID: id, SecretAccessKey: secret}, Check(id, secret)
 }
 
-// noKeys looks where else the profile has its key.
 func (k InFile) noKeys(path string, credentials []byte) error {
 	none := fmt.Errorf("profile %q has no access key in %s", k.Profile, path)
 	config, err := dotaws.Read(place.AWSConfig)

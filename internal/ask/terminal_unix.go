@@ -186,7 +186,6 @@ func (t *terminal) readLine(wake *waker, suspendKey byte) (string, error) {
 	}
 }
 
-// errIdle means that nothing was typed in time.
 var errIdle = errors.New("nothing typed")
 
 // ready waits until the terminal can be read or written, what wake watches for, or until limit is up; 0 is none.

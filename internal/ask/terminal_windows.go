@@ -13,7 +13,6 @@ import (
 	"aws-accounts/internal/tui"
 )
 
-// terminal is the process's console.
 type terminal struct {
 	in, out *os.File
 	window  uintptr

@@ -57,7 +57,6 @@ func (s *Section) profile(r Reader) string {
 	return ""
 }
 
-// parse reads src as both readers would.
 func parse(src []byte, file File) (*document, error) {
 	d, err := split(src)
 	if err != nil {

@@ -17,7 +17,6 @@ import (
 	"aws-accounts/internal/private"
 )
 
-// errNone means that there is no browser here that a person could see.
 var errNone = errors.New("no browser here")
 
 // settled is how long what starts the browser may run before that counts as success: some are the browser itself.

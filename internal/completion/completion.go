@@ -16,7 +16,6 @@ import (
 	"aws-accounts/accounts"
 )
 
-// candidate is a word that could stand there, and what it means.
 type candidate struct{ Word, Help string }
 
 // Complete is the hidden `aws-accounts complete SHELL -- WORD…`: the words after the program's name, the last of them the

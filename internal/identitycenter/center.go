@@ -290,5 +290,4 @@ func (c *Center) lockName() string { return "_sso-" + strings.ToLower(c.Name) }
 func (c *Center) oidc() *ssooidc.Client { return ssooidc.NewFromConfig(c.Config) }
 func (c *Center) portal() *sso.Client   { return sso.NewFromConfig(c.Config) }
 
-// refusesToken reports whether the portal doesn't know an access token, or no longer.
 func refusesToken(err error) bool { return code(err) == "UnauthorizedException" }

@@ -77,7 +77,6 @@ func (c *Center) Assigned(ctx context.Context, seen func(done, all int)) ([]Assi
 	return all, nil
 }
 
-// largestPage is the largest that AWS gives.
 const largestPage = 100
 
 func listAccounts(ctx context.Context, b *bearer, portal *sso.Client, take func(types.AccountInfo) error) error {
@@ -131,7 +130,6 @@ type bearer struct {
 	t      *token
 }
 
-// get returns a token that isn't the one refused.
 func (b *bearer) get(ctx context.Context, refused string) (string, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()

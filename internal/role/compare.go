@@ -98,7 +98,6 @@ func normalCondition(value any) (any, error) {
 	})
 }
 
-// values puts each value of an object in its normal form.
 func values(object any, normal func(any) (any, error)) (map[string]any, error) {
 	members, ok := object.(map[string]any)
 	if !ok {

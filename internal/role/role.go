@@ -166,7 +166,6 @@ func partition(s string) string {
 	return known.Partition
 }
 
-// without returns those of all that aren't in some.
 func without(all, some []string) (rest []string) {
 	for _, s := range all {
 		if !slices.Contains(some, s) {

@@ -230,7 +230,6 @@ func some(names []string) string {
 	return strings.Join(names, ", ")
 }
 
-// effect is what a setting beside the stanza makes the readers do.
 func effect(s awsfiles.Shadow) string {
 	says := func(who string, plural bool, o awsfiles.Outcome) string {
 		one := "s"

@@ -150,7 +150,6 @@ func (c *Import) remove(ctx context.Context, r *process.Resolver, stdout io.Writ
 	return nil
 }
 
-// users are the profiles that begin with this one.
 func (c *Import) users(credentials []byte) (users []string) {
 	config, err := dotaws.Read(place.AWSConfig)
 	if err != nil {

@@ -144,7 +144,6 @@ func (c *Move) check(used string) error {
 	return nil
 }
 
-// keychainInUse is the keychain that the accounts file chooses.
 func keychainInUse(file *accounts.File) accounts.Keychain {
 	if file.Keychain == nil {
 		return accounts.Keychain{Backend: item.PlatformKeychain(runtime.GOOS)}

@@ -414,7 +414,6 @@ func (t *rotation) next(err error) string {
 	return strings.TrimSuffix(h, ", then try again") + "; then " + again
 }
 
-// explain says what AWS has against one call about keys.
 func (t *rotation) explain(err error, action string) error {
 	user := func(process.Verdict) string { return t.user() }
 	ask := func(v process.Verdict) string {

@@ -189,14 +189,12 @@ func cmpName(a *accounts.Account) string {
 	return a.Name
 }
 
-// is reports whether a's role is the bootstrap role.
 func (c *Bootstrap) is(a *accounts.Account) bool {
 	return strings.EqualFold(role.Name(a.RoleARN), c.BootstrapRole[strings.LastIndexByte(c.BootstrapRole, '/')+1:])
 }
 
 var bootstrapName = pattern.New(`^/?([\w+=,.@-]+/)*[\w+=,.@-]{1,64}$`)
 
-// arnOf is the bootstrap role in a's account.
 func (c *Bootstrap) arnOf(a *accounts.Account) (string, error) {
 	if !bootstrapName.MatchString(c.BootstrapRole) {
 		return "", hint.Usage(fmt.Errorf("%q is no role's name", c.BootstrapRole), "`--bootstrap-role=OrganizationAccountAccessRole`: the same in each account")

@@ -25,7 +25,6 @@ import (
 	"aws-accounts/process"
 )
 
-// roleWork is one command's work on the roles of many accounts.
 type roleWork struct {
 	*process.Resolver
 	file      *accounts.File
@@ -117,7 +116,6 @@ func (w *roleWork) targets(ctx context.Context, chosen []*accounts.Account, boot
 	return targets, nil
 }
 
-// look fills in the role as it is.
 func (w *roleWork) look(ctx context.Context, t *roleTarget) error {
 	client, err := w.enter(ctx, t)
 	if err != nil {
@@ -227,7 +225,6 @@ func (w *roleWork) each(ctx context.Context, what string, targets []*roleTarget,
 	return len(targets) - int(done.Load())
 }
 
-// explainRole says what AWS has against one call about an account's role.
 func explainRole(err error, t *roleTarget) error {
 	trusted := func(process.Verdict) string { return strings.Join(t.want.Trust.Principals, ", ") }
 	account := func(process.Verdict) string { return t.AccountID }

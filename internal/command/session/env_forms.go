@@ -43,7 +43,6 @@ func (f *Forms) usage(command string) string {
 	return fmt.Sprintf(s.usage, command)
 }
 
-// syntax is how a shell sets and unsets variables.
 type syntax struct {
 	set   func(name, value string) (string, error)
 	unset func(names []string) string
@@ -98,7 +97,6 @@ func (f *Forms) syntax() (*syntax, error) {
 		"use --shell with bash, zsh, sh, fish, powershell or cmd; or --dotenv or --json")
 }
 
-// quoted shows a name of the user's choice on one line.
 func quoted(s string) string { return fmt.Sprintf("%q", s) }
 
 var posix = &syntax{

@@ -157,7 +157,6 @@ func runChild(path string, argv, environment []string) error {
 	}
 }
 
-// variable is one of a process's environment.
 type variable struct{ name, value string }
 
 // given are the variables that this program sets, in `exec` and in `env`.
@@ -182,7 +181,6 @@ var rivals = []string{
 // rivalPrefixes catch those that are still to come.
 var rivalPrefixes = []string{"AWS_CONTAINER_", "AWS_BEARER_TOKEN_"}
 
-// childEnvironment returns parent without all that gives or selects credentials, and with the variables set.
 func childEnvironment(parent []string, variables []variable) []string {
 	unwanted := slices.Concat(given, rivals, private.Variables)
 	for _, v := range variables {

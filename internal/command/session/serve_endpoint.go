@@ -51,7 +51,6 @@ func randomText() string {
 	return base64.RawURLEncoding.EncodeToString(secret)
 }
 
-// variables tell an SDK where to ask.
 func (e *endpoint) variables() []variable {
 	return []variable{
 		{"AWS_CONTAINER_CREDENTIALS_FULL_URI", "http://" + e.Address() + endpointPath},

@@ -189,7 +189,6 @@ func (s *status) until(expires, now time.Time) {
 // field is {{.Name}} and the like, as in Go's templates; conditions are left to the shell, which costs less than linking them in.
 var field = pattern.New(`\{\{ *\.([A-Za-z]+) *\}\}`)
 
-// fill writes the format with the fields of s in it.
 func (s *status) fill(format string) string {
 	values := map[string]string{"Name": s.Name, "Profile": s.Profile, "AccountID": s.AccountID, "State": s.State, "Left": s.Left,
 		"Expires": s.Expires, "Minutes": strconv.Itoa(s.Minutes)}

@@ -63,7 +63,6 @@ func (c *Whoami) Run(r *process.Resolver, stdout io.Writer) error {
 	return nil
 }
 
-// identity asks who the credentials that the account called name hands out belong to.
 func identity(ctx context.Context, r *process.Resolver, name string) (process.Identity, aws.Credentials, error) {
 	_, a, err := account(r, name)
 	if err != nil {

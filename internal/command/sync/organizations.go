@@ -79,7 +79,6 @@ func (c *Organizations) Run(r *process.Resolver, asker *ask.Asker, program *stan
 	})
 }
 
-// with is the account to ask with.
 func (c *Organizations) with(file *accounts.File) (*accounts.Account, error) {
 	if c.Name != "" {
 		return file.Find(c.Name)
@@ -127,7 +126,6 @@ func (c *Organizations) source(file *accounts.File, with *accounts.Account) (str
 	return source.Name, nil
 }
 
-// list asks AWS for the accounts, as many as the flags say.
 func (c *Organizations) list(ctx context.Context, s *syncing, file *accounts.File, with *accounts.Account) ([]organization.Account, error) {
 	credentials, err := s.Session(with.Name).Retrieve(ctx)
 	if err != nil {

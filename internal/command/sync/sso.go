@@ -82,7 +82,6 @@ func (c *SSO) Run(r *process.Resolver, asker *ask.Asker, program *stanza.Program
 	})
 }
 
-// chosen reports whether a permission set is one of those asked for.
 func (c *SSO) chosen(role string) bool {
 	for _, p := range c.RoleName {
 		if ok, _ := path.Match(strings.ToLower(p), strings.ToLower(role)); ok {

@@ -3,7 +3,7 @@ package setup
 import (
 	"io"
 
-	"aws-accounts/accounts"
+	"aws-accounts/examples"
 )
 
 // Schema is `aws-accounts schema`: the JSON Schema of the accounts file.
@@ -19,6 +19,6 @@ Then "$schema": "./accounts.schema.json" at the top of the accounts file lets ed
 
 // Run writes it.
 func (Schema) Run(stdout io.Writer) error {
-	_, err := stdout.Write(accounts.JSONSchema())
+	_, err := stdout.Write(examples.Schema)
 	return err
 }

@@ -1,9 +1,7 @@
 package accounts
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -84,7 +82,7 @@ func Create(path string, base *Account) error {
 	if base != nil {
 		f.Accounts = append(f.Accounts, *base)
 	}
-	data, err := f.encode()
+	data, err := encodeJSON(f, "  ")
 	if err != nil {
 		return fmt.Errorf("creating %s: %w", tui.ShowPath(path), err)
 	}
@@ -95,16 +93,6 @@ func Create(path string, base *Account) error {
 		return fmt.Errorf("creating %s: %w", tui.ShowPath(path), hint.FileError(err))
 	}
 	return nil
-}
-
-// encode is the file as JSON for people: indented, and with <, > and & as they are.
-func (f *File) encode() ([]byte, error) {
-	var b bytes.Buffer
-	e := json.NewEncoder(&b)
-	e.SetEscapeHTML(false)
-	e.SetIndent("", "  ")
-	err := e.Encode(f)
-	return b.Bytes(), err
 }
 
 // inKeychain is what a base account says whose keys are in the keychain.

@@ -406,11 +406,7 @@ func (d *discovery) sources() {
 
 // AddFound puts an account into the file, and keeps the sources of those that are there.
 func AddFound(path string, data []byte, a Account) ([]byte, error) {
-	e, err := newEntry(a)
-	if err != nil {
-		return nil, err
-	}
-	edits := []func(*tree) error{func(t *tree) error { return t.append("accounts", e) }}
+	edits := []func(*tree) error{appending("accounts", a)}
 	if a.IsBase() {
 		edits = append(edits, keepSources)
 	}

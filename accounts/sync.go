@@ -152,14 +152,6 @@ func (d *Difference) Edits() bool { return len(d.Added)+len(d.Renamed) > 0 }
 
 // Apply adds and renames in the file that Compare has seen. What has vanished is for Remove.
 func (d *Difference) Apply(path string, data []byte) ([]byte, error) {
-	var entries []entry
-	for _, a := range d.Added {
-		e, err := newEntry(a)
-		if err != nil {
-			return nil, err
-		}
-		entries = append(entries, e)
-	}
 	return rewrite(path, data, func(t *tree) error {
 		nodes := elements(member(&t.root, "accounts"))
 		for _, r := range d.Renamed {
@@ -179,7 +171,7 @@ func (d *Difference) Apply(path string, data []byte) ([]byte, error) {
 				return err
 			}
 		}
-		return t.append("accounts", entries...)
+		return appending("accounts", d.Added...)(t)
 	})
 }
 

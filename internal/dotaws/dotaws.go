@@ -39,7 +39,11 @@ func Of(look *version.AWS) (*Files, error) {
 			continue
 		}
 		f.Path[file] = tui.Tilde(seen.Path)
-		data, err := contentOf(seen)
+		data, read := seen.Content()
+		var err error
+		if !read {
+			data, err = readIfThere(seen.Path)
+		}
 		if err != nil {
 			return nil, hint.New(fmt.Errorf("%s can't be read: %w", tui.Tilde(seen.Path), hint.WithoutPath(err)), "%s", hint.FileStep(err))
 		}
@@ -50,23 +54,16 @@ func Of(look *version.AWS) (*Files, error) {
 	return f, err
 }
 
-func contentOf(seen *version.Seen) ([]byte, error) {
-	if data, read := seen.Content(); read {
-		return data, nil
-	}
-	data, err := os.ReadFile(seen.Path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
-	}
-	return data, err
-}
-
 // Read returns the file that where finds, nil if there is none; without a home there are none.
 func Read(where func() (string, error)) ([]byte, error) {
 	path, err := where()
 	if err != nil {
 		return nil, nil
 	}
+	return readIfThere(path)
+}
+
+func readIfThere(path string) ([]byte, error) {
 	data, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
@@ -80,10 +77,7 @@ func ReadToChange(path string) ([]byte, error) {
 	if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() {
 		return nil, hint.New(fmt.Errorf("%s is not a regular file", path), "point AWS_CONFIG_FILE and AWS_SHARED_CREDENTIALS_FILE at ordinary files, or unset them")
 	}
-	data, err := os.ReadFile(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
-	}
+	data, err := readIfThere(path)
 	if err != nil {
 		return nil, fmt.Errorf("reading %s: %w", path, hint.FileError(err))
 	}

@@ -4,6 +4,7 @@
 package role
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -130,7 +131,7 @@ func (c *Shape) want(file *accounts.File, a *accounts.Account, trusted string) (
 	if c.RequireMFA != nil {
 		if *c.RequireMFA && !w.Trust.MFA {
 			return w, hint.New(fmt.Errorf("%s: the role can't demand MFA: it is assumed without", a.Name),
-				"set \"mfa_serial\" of %s in %s, or leave --require-mfa out", cmpName(a.Chain()[0]), file.Path)
+				"set \"mfa_serial\" of %s in %s, or leave --require-mfa out", cmp.Or(a.Chain()[0].Name, "the base account"), file.Path)
 		}
 		w.Trust.MFA = *c.RequireMFA
 	}
@@ -180,13 +181,6 @@ func (w *roleWork) trusted(ctx context.Context, a *accounts.Account) (string, er
 		return "", err
 	}
 	return base.accountID(ctx)
-}
-
-func cmpName(a *accounts.Account) string {
-	if a.Name == "" {
-		return "the base account"
-	}
-	return a.Name
 }
 
 func (c *Bootstrap) is(a *accounts.Account) bool {

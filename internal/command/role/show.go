@@ -90,12 +90,7 @@ func (c *Show) Run(r *process.Resolver, stdout io.Writer, stderr tui.Stderr) err
 	return shown.write(stdout)
 }
 
-func orNone(list []string) []string {
-	if list == nil {
-		return []string{}
-	}
-	return list
-}
+func orNone(list []string) []string { return append([]string{}, list...) }
 
 func (s *shownRole) write(stdout io.Writer) error {
 	managed := "not by role create"

@@ -93,11 +93,9 @@ func (f *Forms) syntax() (*syntax, error) {
 	if f.Shell == "" {
 		from = "$SHELL"
 	}
-	return nil, hint.New(fmt.Errorf("%s is a shell that aws-accounts doesn't know (%s)", quoted(base), from),
+	return nil, hint.New(fmt.Errorf("%q is a shell that aws-accounts doesn't know (%s)", base, from),
 		"use --shell with bash, zsh, sh, fish, powershell or cmd; or --dotenv or --json")
 }
-
-func quoted(s string) string { return fmt.Sprintf("%q", s) }
 
 var posix = &syntax{
 	set: func(name, value string) (string, error) {
@@ -164,10 +162,5 @@ func writeVariablesJSON(w io.Writer, _ []string, set []variable) error {
 	for _, v := range set {
 		document[v.name] = v.value
 	}
-	data, err := json.Marshal(document)
-	if err != nil {
-		return err
-	}
-	_, err = w.Write(append(data, '\n'))
-	return err
+	return json.NewEncoder(w).Encode(document)
 }

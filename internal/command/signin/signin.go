@@ -164,11 +164,7 @@ func (c *Logout) Run(r *process.Resolver, stdout io.Writer) error {
 	default:
 		fmt.Fprintf(stdout, "%s: signed out\n", session.Name)
 	}
-	return forgetSessions(ctx, r, file, session, stdout)
-}
 
-// forgetSessions removes the stored sessions of the accounts whose credentials begin at the SSO session.
-func forgetSessions(ctx context.Context, r *process.Resolver, file *accounts.File, session *accounts.SSOSession, stdout io.Writer) error {
 	began := file.Where(func(a *accounts.Account) bool {
 		first := a.Chain()[0].SSO
 		return first != nil && strings.EqualFold(first.Session, session.Name)

@@ -158,19 +158,6 @@ type Command struct {
 	Shell string `arg:"" enum:"bash,zsh,fish,powershell" help:"bash, zsh, fish or powershell."`
 }
 
-// Help is shown by `completion -h`.
-func (*Command) Help() string {
-	return `Each for the start-up file of its shell:
-
-  eval "$(aws-accounts completion bash)"       # ~/.bashrc
-  eval "$(aws-accounts completion zsh)"        # ~/.zshrc, below compinit
-  aws-accounts completion fish | source        # ~/.config/fish/config.fish
-
-and for PowerShell in $PROFILE:
-
-  aws-accounts completion powershell | Out-String | Invoke-Expression`
-}
-
 // Run writes the script.
 func (c *Command) Run(stdout io.Writer) error {
 	script, err := scripts.ReadFile("scripts/" + c.Shell)

@@ -27,17 +27,6 @@ type Import struct {
 	Remove  bool   `help:"Take the key out of ~/.aws/credentials, once the stored copy has proved to work."`
 }
 
-// Help is what --help says besides the flags.
-func (*Import) Help() string {
-	return `Examples:
-  aws-accounts keys import                    # the key of [default]
-  aws-accounts keys import work --account main
-  aws-accounts keys import --remove           # and takes it out of the file
-
---remove takes the key's lines out of ~/.aws/credentials after the stored copy
-has proved to work. There is no backup: it would hold what was to go.`
-}
-
 // Run stores the profile's key. With Remove it takes the key's lines out of the file last of all: until then an
 // interruption leaves two copies, never none.
 func (c *Import) Run(r *process.Resolver, stdout io.Writer) error {

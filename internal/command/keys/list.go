@@ -20,14 +20,6 @@ type List struct {
 	JSON bool `name:"json" help:"Write one JSON document."`
 }
 
-// Help is what --help says besides the flags.
-func (*List) Help() string {
-	return `It never shows a secret. A key older than 90 days shows yellow.
-
-  aws-accounts keys list
-  aws-accounts keys list --json | jq -r '.[].access_key_id'`
-}
-
 // listedKeys is a stable contract, as --json writes it.
 type listedKeys struct {
 	Account     string     `json:"account"`

@@ -23,13 +23,6 @@ type Show struct {
 	JSON bool `name:"json" help:"Write one JSON document."`
 }
 
-// Help is what --help says besides the flags.
-func (*Show) Help() string {
-	return `Examples:
-  aws-accounts role show dev
-  aws-accounts role show dev --json | jq .differences`
-}
-
 // shownRole is a stable contract with whoever reads --json.
 type shownRole struct {
 	Account     string            `json:"account"`

@@ -34,22 +34,6 @@ type Console struct {
 	Print     bool              `help:"Print the sign-in link instead of opening it. It is a secret for the 15 minutes that it holds."`
 }
 
-// Help is what --help says besides the flags.
-func (*Console) Help() string {
-	return `The browser gets an address that leads to the console once, so that no other user of the machine can read the link.
-
-  aws-accounts console                # choose the account from a list
-  aws-accounts console dev
-  aws-accounts console prod --service cloudwatch --region us-east-1
-  aws-accounts console dev --container
-  aws-accounts console dev --print | pbcopy
-
-The console is for roles: AWS doesn't sign in a base account whose credentials are a user's.
---duration works for roles assumed with a user's keys; a role of a role, or one assumed with an MFA session, ends with its session.
---container needs the add-on "Open external links in a container"
-(https://addons.mozilla.org/firefox/addon/open-url-in-container), and Firefox as $BROWSER or installed.`
-}
-
 // Run gets the link and opens it, or prints it.
 func (c *Console) Run(r *process.Resolver, stdout io.Writer) error {
 	file, a, err := account(r, c.Name)

@@ -20,24 +20,6 @@ type Env struct {
 	Forms `embed:""`
 }
 
-// Help is what --help says besides the flags.
-func (*Env) Help() string {
-	return `For what can't use a profile and is started from this shell. Elsewhere AWS_PROFILE does the same, and doesn't expire.
-
-  eval "$(aws-accounts env dev)"                      # bash, zsh
-  aws-accounts env dev | source                       # fish
-  aws-accounts env dev | Out-String | Invoke-Expression     # PowerShell
-  for /f "delims=" %i in ('aws-accounts env dev --shell cmd') do @%i
-  docker run --env-file <(aws-accounts env dev --dotenv) …
-  eval "$(aws-accounts env --unset)"                  # and away again
-
-It also takes out what would have SDKs use other credentials, such as AWS_PROFILE. The variables end with the session,
-which AWS_CREDENTIAL_EXPIRATION shows. The output is a secret: it belongs in no file that others read.
-
-An account's region goes into AWS_REGION and AWS_DEFAULT_REGION. --unset takes them out too where they still have that
-region; what they were before doesn't come back.`
-}
-
 // Run writes one statement per variable. What it unsets and sets is the same for every account of a kind, whatever the
 // environment it runs in, as the output may be meant for another shell. Only --unset looks whether the region here is ours.
 func (c *Env) Run(r *process.Resolver, stdout io.Writer, stderr tui.Stderr) error {

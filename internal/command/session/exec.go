@@ -28,22 +28,6 @@ type Exec struct {
 	Command []string `arg:"" optional:"" passthrough:"" name:"command" help:"The command and its arguments, after --."`
 }
 
-// Help is what --help says besides the flags.
-func (*Exec) Help() string {
-	return `For programs that can't use a profile. Where they can, AWS_PROFILE is all they need, and lasts longer.
-
-  aws-accounts exec dev -- aws s3 ls
-  aws-accounts exec prod -- ./deploy.sh --all
-  aws-accounts exec -- aws sts get-caller-identity     # choose the account
-  aws-accounts exec --server dev -- terraform apply    # outlasts a session
-
-The command gets the account's credentials, region and AWS_ACCOUNTS_NAME, and nothing else that gives or selects
-credentials: AWS_PROFILE and the like are taken out, AWS_ACCOUNTS_KEYCHAIN_PASSPHRASE too, as it opens every account.
-With --server it gets the address of this program instead, and doesn't see ~/.aws, whose default profile would win.
-
-The exit status is the command's; 127 if it isn't found, 126 if it can't be started.`
-}
-
 // Exit statuses as shells and env(1) have them.
 const (
 	exitNotExecutable = 126

@@ -21,24 +21,6 @@ type Serve struct {
 	Forms `embed:""`
 }
 
-// Help is what --help says besides the flags.
-func (*Serve) Help() string {
-	return `For an IDE, or a container that shares this machine's network: every SDK fetches its credentials here, and again
-before they end. Two variables say how; whoever knows the token gets the credentials.
-
-  aws-accounts serve dev                  # shows both, serves until Ctrl-C
-  aws-accounts serve dev --dotenv > dev.env &
-  docker run --network host --env-file dev.env amazon/aws-cli s3 ls
-
-With AWS_ACCOUNTS_SERVE_TOKEN set and a --port, address and token are the same
-each time, as an IDE may need:
-
-  aws-accounts serve dev --port 9911
-
-It answers to 127.0.0.1 alone. In an SDK, keys in the environment and a default profile in ~/.aws win over it.
-The accounts file is read once, at the start.`
-}
-
 // Run says where the endpoint is once it answers, and serves until it's interrupted, which is success.
 func (c *Serve) Run(r *process.Resolver, stdout io.Writer, stderr tui.Stderr) error {
 	write, err := c.writer()

@@ -22,19 +22,6 @@ type List struct {
 	JSON    bool   `name:"json" help:"Write one JSON document."`
 }
 
-// Help is what --help says besides the flags.
-func (*List) Help() string {
-	return `It reads the sessions of accounts that were used here, and asks nobody but the keychain. A session from before a change
-of the account isn't handed out any more, and shows as none.
-
-  aws-accounts list                     # all accounts
-  aws-accounts list prod                # by name, number or description
-  aws-accounts list --active --group    # what is open now, by source
-  aws-accounts list --json | jq -r '.[] | select(.session == "expired").name'
-
-A session that is about to be renewed shows yellow on a terminal.`
-}
-
 type listed struct {
 	Name        string     `json:"name"`
 	Kind        string     `json:"kind"` // base, role, sso

@@ -22,15 +22,6 @@ type Remove struct {
 	Yes   bool     `short:"y" help:"Don't ask whether to."`
 }
 
-// Help is shown by `remove -h`.
-func (*Remove) Help() string {
-	return `Example:
-  aws-accounts remove dev prod --yes
-
-Takes the entries out of the accounts file, their stanzas out of ~/.aws/config, and forgets their sessions. At AWS nothing
-changes, and access keys stay in the keychain until ` + "`aws-accounts keys remove`" + ` forgets them.`
-}
-
 // Run asks, and takes them out.
 func (c *Remove) Run(r *accounts.Reader, asker *ask.Asker, program *stanza.Program, resolver *process.Resolver, stdout io.Writer) error {
 	ctx := context.Background()

@@ -32,18 +32,6 @@ type Login struct {
 	Device   bool   `help:"Show a link and a code to confirm on any device, instead of opening the browser."`
 }
 
-// Help is what --help says besides the flags.
-func (*Login) Help() string {
-	return `Examples:
-  aws-accounts sso login              # the only SSO session
-  aws-accounts sso login corp
-  aws-accounts sso login --device     # a link and a code, as over ssh
-
-The first time, --start-url=https://corp.awsapps.com/start and --region=eu-west-1 say
-where it is. The sign-in is kept in the keychain, and renewed while Identity Center
-allows.`
-}
-
 // Run signs in, whether or not there is a sign-in, and says how long the new one holds.
 func (c *Login) Run(r *process.Resolver, stdout io.Writer) error {
 	file, session, err := c.session(r)
@@ -132,13 +120,6 @@ func (c *Login) person(session *accounts.SSOSession, stdout io.Writer) identityc
 // Logout is `aws-accounts sso logout [SESSION]`.
 type Logout struct {
 	Session string `arg:"" optional:"" help:"The SSO session, by its name in the accounts file; without it, the only one."`
-}
-
-// Help is what --help says besides the flags.
-func (*Logout) Help() string {
-	return `Examples:
-  aws-accounts sso logout
-  aws-accounts sso logout corp`
 }
 
 // Run ends the sign-in with AWS, and removes it here together with every session that began with it: who signs out

@@ -34,19 +34,6 @@ type Organizations struct {
 	Options
 }
 
-// Help is shown by `sync organizations -h`.
-func (*Organizations) Help() string {
-	return `Examples:
-  aws-accounts sync organizations --dry-run
-  aws-accounts sync organizations --role=team/ReadOnly --tag=env=prod
-  aws-accounts sync organizations --ou=ou-ab12-cdef3456 --setup
-  aws-accounts sync organizations --yes --if-older-than=24h    # for ~/.bashrc
-
-Entries that you made, and what you change or add in others, stay as they are. "synced" in an entry says that it was made
-here: when its account is gone you are told, and --prune removes it. Take the field out to keep an entry for good.
-Accounts that are suspended are left out.`
-}
-
 // Run lists the whole organization before anything is compared or changed.
 func (c *Organizations) Run(r *process.Resolver, asker *ask.Asker, program *stanza.Program,
 	stdout io.Writer, stderr tui.Stderr) error {

@@ -4,6 +4,7 @@ package main
 
 import (
 	"context"
+	_ "embed"
 	"errors"
 	"fmt"
 	"io"
@@ -12,6 +13,7 @@ import (
 	"os"
 	"runtime"
 	"runtime/debug"
+	"strings"
 	"time"
 
 	"github.com/alecthomas/kong"
@@ -115,6 +117,7 @@ func run(args []string, stdout, stderr io.Writer) int {
 		kong.Writers(stdout, stderr),
 		kong.Exit(func(status int) { exit = status }),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
+		kong.PostBuild(explain),
 		kong.BindTo(stdout, (*io.Writer)(nil)),
 		kong.Bind(tui.Stderr{Writer: stderr}),
 		kong.BindToProvider(deps.Reader),
@@ -153,6 +156,26 @@ func run(args []string, stdout, stderr io.Writer) int {
 		}
 	}
 	return exitStatus(stderr, command.Run(), g.Given())
+}
+
+// help is what --help says of a command besides its flags, a section for each: why, and examples.
+//
+//go:embed internal/command/help.txt
+var help string
+
+// explain gives each command its section of help.
+func explain(program *kong.Kong) error {
+	sections := map[string]string{}
+	for section := range strings.SplitSeq("\n"+help, "\n# ") {
+		name, text, _ := strings.Cut(section, "\n")
+		sections[name] = strings.TrimRight(text, "\n")
+	}
+	for _, command := range program.Model.Leaves(false) {
+		if text := sections[command.Path()]; text != "" {
+			command.Detail = text
+		}
+	}
+	return nil
 }
 
 // misused is the command that was typed wrong, as far as that can be told.

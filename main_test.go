@@ -3,6 +3,7 @@ package main
 import (
 	"io"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -11,7 +12,7 @@ import (
 
 func leaves(t *testing.T) (*kong.Kong, []*kong.Node) {
 	t.Helper()
-	parser, err := kong.New(&grammar{}, kong.Name("aws-accounts"), kong.Writers(io.Discard, io.Discard), kong.Exit(func(int) {}))
+	parser, err := kong.New(&grammar{}, kong.Name("aws-accounts"), kong.Writers(io.Discard, io.Discard), kong.Exit(func(int) {}), kong.PostBuild(explain))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -35,6 +36,11 @@ func TestHelp(t *testing.T) {
 		has[text.command] = true
 	}
 	_, all := leaves(t)
+	for _, section := range regexp.MustCompile(`(?m)^# (.*)`).FindAllStringSubmatch(help, -1) {
+		if !slices.ContainsFunc(all, func(leaf *kong.Node) bool { return leaf.Path() == section[1] }) {
+			t.Errorf("help.txt explains %s, which is no command", section[1])
+		}
+	}
 	for _, leaf := range all {
 		if !has[leaf.FullPath()] {
 			t.Errorf("%s has no example", leaf.FullPath())

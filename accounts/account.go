@@ -5,10 +5,15 @@
 package accounts
 
 import (
+	"fmt"
+	"iter"
+	"path"
 	"reflect"
 	"strings"
 
 	"aws-accounts/accounts/version"
+	"aws-accounts/internal/hint"
+	"aws-accounts/internal/tui"
 )
 
 // File is the accounts file. It is read by Load and Parse alone, which check it; it isn't changed afterwards, so that
@@ -143,6 +148,39 @@ func (f *File) SSOSession(name string) *SSOSession {
 	return nil
 }
 
+// All are the accounts, in the file's order.
+func (f *File) All() iter.Seq[*Account] {
+	return func(yield func(*Account) bool) {
+		for i := range f.Accounts {
+			if !yield(&f.Accounts[i]) {
+				return
+			}
+		}
+	}
+}
+
+// Where returns those of the accounts that fit, in the file's order.
+func (f *File) Where(fits func(*Account) bool) (found []*Account) {
+	for a := range f.All() {
+		if fits(a) {
+			found = append(found, a)
+		}
+	}
+	return found
+}
+
+// Bases are the base accounts.
+func (f *File) Bases() []*Account { return f.Where((*Account).IsBase) }
+
+// NamesOf are what accounts are called.
+func NamesOf(list []*Account) []string {
+	names := make([]string, len(list))
+	for i, a := range list {
+		names[i] = a.Name
+	}
+	return names
+}
+
 // sameEntry reports whether two accounts say the same, in whichever files they are.
 func sameEntry(a, b Account) bool {
 	a.file, b.file = nil, nil
@@ -165,4 +203,40 @@ func (c Credentials) String() string {
 		return "instance"
 	}
 	return "profile " + c.Profile
+}
+
+// Select returns the accounts that names stand for, each once and in the file's order for a pattern: an account's name, or a
+// pattern of path.Match such as prod-*, in either case. What stands for none is an error.
+func (f *File) Select(names []string) (chosen []*Account, err error) {
+	seen := map[*Account]bool{}
+	take := func(a *Account) {
+		if !seen[a] {
+			seen[a], chosen = true, append(chosen, a)
+		}
+	}
+	for _, name := range names {
+		if !strings.ContainsAny(name, `*?[\`) {
+			a, err := f.Find(name)
+			if err != nil {
+				return nil, err
+			}
+			take(a)
+			continue
+		}
+		found := false
+		for a := range f.All() {
+			match, err := path.Match(strings.ToLower(name), strings.ToLower(a.Name))
+			if err != nil {
+				return nil, hint.Usage(fmt.Errorf("%s is no pattern", tui.Quote(name)), "write one like 'prod-*'")
+			}
+			if match {
+				found = true
+				take(a)
+			}
+		}
+		if !found {
+			return nil, hint.New(fmt.Errorf("no account in %s is called like %s", tui.ShowPath(f.Path), tui.Quote(name)), "`aws-accounts list` shows the accounts")
+		}
+	}
+	return chosen, nil
 }

@@ -154,7 +154,6 @@ func IsStartURL(s string) bool {
 	return u.Scheme == "https" || u.Scheme == "http" && loopback
 }
 
-// account checks the values of one account.
 func (c *check) account(a *Account, v *hujson.Value) {
 	if v.Value.Kind() != '{' {
 		return

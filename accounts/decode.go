@@ -61,7 +61,6 @@ func newDecoder(r *report) *decoder {
 	return d
 }
 
-// learn takes the names of the fields from the model.
 func (d *decoder) learn(t reflect.Type) {
 	switch t.Kind() {
 	case reflect.Pointer, reflect.Slice:
@@ -360,7 +359,6 @@ func member(v *hujson.Value, name string) *hujson.Value {
 	return nil
 }
 
-// elements are the values of a list in the tree.
 func elements(v *hujson.Value) []hujson.Value {
 	if v != nil {
 		if a, ok := v.Value.(*hujson.Array); ok {

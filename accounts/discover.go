@@ -40,8 +40,8 @@ func Discover(config, credentials []byte, have *File, ready func(name string) bo
 	for _, name := range files.Names() {
 		d.profiles[strings.ToLower(name)] = append(d.profiles[strings.ToLower(name)], name)
 	}
-	for i := range have.Accounts {
-		d.names[strings.ToLower(have.Accounts[i].Name)] = true
+	for a := range have.All() {
+		d.names[strings.ToLower(a.Name)] = true
 	}
 	for _, name := range files.Names() {
 		if d.isStart(name) {
@@ -166,8 +166,7 @@ func (d *discovery) account(profile string) (string, error) {
 // existing is the account of the file that the profile is already: it hands it out, or begins with it.
 func (d *discovery) existing(profile string) *Account {
 	var found *Account
-	for i := range d.have.Accounts {
-		a := &d.have.Accounts[i]
+	for a := range d.have.All() {
 		if a.Way().Profile == profile {
 			return a
 		}
@@ -270,9 +269,9 @@ func (d *discovery) role(profile, arn string) (string, error) {
 
 // machine is the base account for what the computer itself has.
 func (d *discovery) machine(name string, way Credentials) string {
-	for i := range d.have.Accounts {
-		if d.have.Accounts[i].Way() == way {
-			return d.have.Accounts[i].Name
+	for a := range d.have.All() {
+		if a.Way() == way {
+			return a.Name
 		}
 	}
 	for _, f := range d.found.Accounts {
@@ -406,9 +405,9 @@ func (d *discovery) lookup(name string) *Account {
 			return &d.found.Accounts[i].Account
 		}
 	}
-	for i := range d.have.Accounts {
-		if d.have.Accounts[i].Name == name {
-			return &d.have.Accounts[i]
+	for a := range d.have.All() {
+		if a.Name == name {
+			return a
 		}
 	}
 	return nil
@@ -416,7 +415,7 @@ func (d *discovery) lookup(name string) *Account {
 
 // sources leaves out what needs no saying: the only base account is everybody's source.
 func (d *discovery) sources() {
-	bases := d.have.Bases()
+	bases := NamesOf(d.have.Bases())
 	for _, f := range d.found.Accounts {
 		if f.New && f.IsBase() {
 			bases = append(bases, f.Name)
@@ -484,11 +483,7 @@ func (o OneCode) Take() {
 
 // AddFound puts an account into the file, and keeps the sources of those that are there.
 func AddFound(path string, data []byte, a Account) ([]byte, error) {
-	e, err := newEntry(a)
-	if err != nil {
-		return nil, err
-	}
-	edits := []func(*tree) error{func(t *tree) error { return t.append("accounts", e) }}
+	edits := []func(*tree) error{appending("accounts", a)}
 	if a.IsBase() {
 		edits = append(edits, keepSources)
 	}

@@ -41,7 +41,7 @@ func FuzzLoad(f *testing.F) {
 			}
 			a.EffectiveDuration()
 		}
-		again, err := file.encode()
+		again, err := encodeJSON(file, "  ")
 		if err != nil {
 			t.Fatal(err)
 		}

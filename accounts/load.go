@@ -87,7 +87,6 @@ func newReport(data []byte) *report {
 	return &report{data: bytes.TrimPrefix(data, []byte("\ufeff"))} // Windows editors begin with a mark
 }
 
-// problemsError is nil if nothing was found.
 func problemsError(path string, r *report) error {
 	list := r.problems()
 	if len(list) == 0 {

@@ -117,7 +117,7 @@ func TestParseFull(t *testing.T) {
 	if n := f.Notes(nil); len(n) != 1 || n[0].Message != "s3://team/accounts.json: not fetched yet: `aws-accounts sync shared` does that" {
 		t.Errorf("notes: %v", n)
 	}
-	again, err := f.encode()
+	again, err := encodeJSON(f, "  ")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -154,7 +154,7 @@ func TestParseVariants(t *testing.T) {
 		`{"accounts": [{"name": "a.b_c@d+e-f", "description": "two\nlines"}]}`,
 	} {
 		f := parse1(t, data)
-		again, err := f.encode()
+		again, err := encodeJSON(f, "  ")
 		if err != nil {
 			t.Fatal(err)
 		}

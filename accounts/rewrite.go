@@ -20,38 +20,44 @@ import (
 
 // Add puts an account at the end of the list, laid out as the one before it.
 func Add(path string, data []byte, a Account) ([]byte, error) {
-	entry, err := newEntry(a)
-	if err != nil {
-		return nil, err
-	}
-	return rewrite(path, data, func(t *tree) error { return t.append("accounts", entry) })
+	return rewrite(path, data, appending("accounts", a))
 }
 
 // AddSSOSession puts an Identity Center at the end of its list.
 func AddSSOSession(path string, data []byte, s SSOSession) ([]byte, error) {
-	entry, err := newEntry(s)
-	if err != nil {
-		return nil, err
+	return rewrite(path, data, appending("sso_sessions", s))
+}
+
+// appending is the edit that puts values at the end of a list at the top of the file.
+func appending[T any](list string, values ...T) func(*tree) error {
+	return func(t *tree) error {
+		entries := make([]entry, len(values))
+		for i, v := range values {
+			var err error
+			if entries[i], err = newEntry(v); err != nil {
+				return err
+			}
+		}
+		return t.append(list, entries...)
 	}
-	return rewrite(path, data, func(t *tree) error { return t.append("sso_sessions", entry) })
 }
 
 // SetKeychain writes the choice of a keychain down.
 func SetKeychain(path string, data []byte, k Keychain) ([]byte, error) {
-	value, err := compact(k)
-	if err != nil {
-		return nil, err
-	}
-	return rewrite(path, data, func(t *tree) error { return t.set(&t.root, "keychain", value, nil) })
+	return setTop(path, data, "keychain", k)
 }
 
 // SetDefaults writes down what holds for every account that doesn't say otherwise.
 func SetDefaults(path string, data []byte, d Defaults) ([]byte, error) {
-	value, err := compact(d)
+	return setTop(path, data, "defaults", d)
+}
+
+func setTop(path string, data []byte, name string, v any) ([]byte, error) {
+	value, err := compact(v)
 	if err != nil {
 		return nil, err
 	}
-	return rewrite(path, data, func(t *tree) error { return t.set(&t.root, "defaults", value, nil) })
+	return rewrite(path, data, func(t *tree) error { return t.set(&t.root, name, value, nil) })
 }
 
 // Field is one field of an account with the JSON of its new value; "" takes the field out.
@@ -106,7 +112,6 @@ func isBase(fields []Field) bool {
 	return !slices.ContainsFunc(fields, func(f Field) bool { return (f.Name == "role_arn" || f.Name == "sso") && f.Value != "" })
 }
 
-// newAccount is a new entry of single fields.
 func newAccount(name string, list []Field) entry {
 	e := entry{`"name": ` + jsonString(name)}
 	for _, known := range fieldOrder {
@@ -155,16 +160,6 @@ var fieldOrder = func() []string {
 	}
 	return order
 }()
-
-// Bases are the names of the base accounts.
-func (f *File) Bases() (names []string) {
-	for i := range f.Accounts {
-		if a := &f.Accounts[i]; a.IsBase() {
-			names = append(names, a.Name)
-		}
-	}
-	return names
-}
 
 // implied are the roles whose source is the only base account without their saying so.
 func (f *File) implied() (base string, roles []int) {
@@ -241,7 +236,6 @@ func rewrite(path string, data []byte, edits ...func(*tree) error) ([]byte, erro
 	return edited, nil
 }
 
-// find is where an account stands.
 func (t *tree) find(path, name string) (*hujson.Value, int, error) {
 	nodes := elements(member(&t.root, "accounts"))
 	here := &File{Path: path}
@@ -315,7 +309,6 @@ func (t *tree) set(object *hujson.Value, name, value string, order []string) err
 	return nil
 }
 
-// append puts entries at the end of a list at the top of the file.
 func (t *tree) append(list string, entries ...entry) error {
 	if len(entries) == 0 {
 		return nil
@@ -475,7 +468,6 @@ func (t *tree) removeAll(items []item, gone map[int]bool) {
 	}
 }
 
-// remove is insert undone.
 func (t *tree) remove(items []item, n int) {
 	i := items[n]
 	from := i.from - len(i.space())
@@ -511,11 +503,7 @@ func (t *tree) remove(items []item, n int) {
 type entry []string
 
 func newEntry(v any) (entry, error) {
-	data, err := encodeJSON(v)
-	if err != nil {
-		return nil, err
-	}
-	root, err := hujson.Parse(data)
+	root, err := valueOf(v)
 	if err != nil {
 		return nil, err
 	}
@@ -564,23 +552,29 @@ func NewField(name string, v any) (Field, error) {
 
 // compact is a value as it stands in one line of the file.
 func compact(v any) (string, error) {
-	data, err := encodeJSON(v)
-	if err != nil {
-		return "", err
-	}
-	root, err := hujson.Parse(data)
+	root, err := valueOf(v)
 	if err != nil {
 		return "", err
 	}
 	return spaced(root), nil
 }
 
-func encodeJSON(v any) ([]byte, error) {
+func valueOf(v any) (hujson.Value, error) {
+	data, err := encodeJSON(v, "")
+	if err != nil {
+		return hujson.Value{}, err
+	}
+	return hujson.Parse(data)
+}
+
+// encodeJSON is JSON for people: <, > and & as they are.
+func encodeJSON(v any, indent string) ([]byte, error) {
 	var b bytes.Buffer
 	e := json.NewEncoder(&b)
 	e.SetEscapeHTML(false)
+	e.SetIndent("", indent)
 	err := e.Encode(v)
-	return bytes.TrimSpace(b.Bytes()), err
+	return b.Bytes(), err
 }
 
 // spaced writes a value on one line, with a blank behind each comma and colon.
@@ -601,7 +595,6 @@ func spaced(v hujson.Value) string {
 	return string(v.Value.(hujson.Literal))
 }
 
-// sameJSON compares values however they are laid out.
 func sameJSON(old []byte, value string) bool {
 	v, err := hujson.Parse(old)
 	if err != nil {
@@ -617,9 +610,9 @@ func sameJSON(old []byte, value string) bool {
 }
 
 func jsonString(s string) string {
-	data, err := encodeJSON(s)
+	text, err := compact(s)
 	if err != nil {
 		panic(err) // no string does that
 	}
-	return string(data)
+	return text
 }

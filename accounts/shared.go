@@ -108,8 +108,7 @@ func (from *AccountsFrom) Keep(content, signature []byte) (new, changed, gone []
 	if err := atomicfile.Write(path, content, 0o600); err != nil {
 		return nil, nil, nil, fmt.Errorf("keeping a copy of %s: %w", from, hint.FileError(err))
 	}
-	for i := range f.Accounts {
-		a := &f.Accounts[i]
+	for a := range f.All() {
 		switch before := old.indexed().byName[strings.ToLower(a.Name)]; {
 		case before == nil:
 			new = append(new, a.Name)
@@ -117,8 +116,8 @@ func (from *AccountsFrom) Keep(content, signature []byte) (new, changed, gone []
 			changed = append(changed, a.Name)
 		}
 	}
-	for i := range old.Accounts {
-		if a := &old.Accounts[i]; f.index.byName[strings.ToLower(a.Name)] == nil {
+	for a := range old.All() {
+		if f.index.byName[strings.ToLower(a.Name)] == nil {
 			gone = append(gone, a.Name)
 		}
 	}
@@ -246,7 +245,6 @@ func (from *AccountsFrom) checksum(content []byte) error {
 	return hint.New(fmt.Errorf("%s has %w: %x", from, errChecksum, sum), "if the change is right, write it there as \"sha256\"")
 }
 
-// verify holds the content against the checksum and the signature that are asked for.
 func (from *AccountsFrom) verify(content, signature []byte) error {
 	if err := from.checksum(content); err != nil {
 		return err
@@ -342,8 +340,8 @@ func (c *check) merge() bool {
 	}
 	c.shared = s
 	own := map[string]bool{}
-	for i := range c.f.Accounts {
-		own[strings.ToLower(c.f.Accounts[i].Name)] = true
+	for a := range c.f.All() {
+		own[strings.ToLower(a.Name)] = true
 	}
 	begins := s.file.indexed().base.Name
 	for _, a := range s.file.Accounts {

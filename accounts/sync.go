@@ -107,8 +107,7 @@ func (f *File) Compare(l Listing) *Difference {
 
 func (d *Difference) vanished(f *File, l Listing, offered map[string]bool, why map[string]string) {
 	goes := map[string]bool{}
-	for i := range f.Accounts {
-		a := &f.Accounts[i]
+	for a := range f.All() {
 		s := a.Synced
 		if s == nil || a.From != "" || !strings.EqualFold(s.From, l.From) || !l.Covers(s.Role) {
 			continue
@@ -125,8 +124,7 @@ func (d *Difference) vanished(f *File, l Listing, offered map[string]bool, why m
 	needed := map[string]string{}
 	for again := true; again; {
 		again = false
-		for i := range f.Accounts {
-			a := &f.Accounts[i]
+		for a := range f.All() {
 			source := strings.ToLower(a.Source)
 			if !goes[strings.ToLower(a.Name)] && goes[source] {
 				delete(goes, source)
@@ -154,14 +152,6 @@ func (d *Difference) Edits() bool { return len(d.Added)+len(d.Renamed) > 0 }
 
 // Apply adds and renames in the file that Compare has seen. What has vanished is for Remove.
 func (d *Difference) Apply(path string, data []byte) ([]byte, error) {
-	var entries []entry
-	for _, a := range d.Added {
-		e, err := newEntry(a)
-		if err != nil {
-			return nil, err
-		}
-		entries = append(entries, e)
-	}
 	return rewrite(path, data, func(t *tree) error {
 		nodes := elements(member(&t.root, "accounts"))
 		for _, r := range d.Renamed {
@@ -181,7 +171,7 @@ func (d *Difference) Apply(path string, data []byte) ([]byte, error) {
 				return err
 			}
 		}
-		return t.append("accounts", entries...)
+		return appending("accounts", d.Added...)(t)
 	})
 }
 
@@ -204,8 +194,7 @@ func (f *File) named(fresh []Listed) []Account {
 	owners := map[string]string{} // name → the account that has it
 	profiles := map[string]bool{}
 	roles := map[string]int{} // account → how many entries it has of Identity Center
-	for i := range f.Accounts {
-		a := &f.Accounts[i]
+	for a := range f.All() {
 		owners[strings.ToLower(a.Name)] = a.AccountID
 		profiles[a.ProfileName()] = true
 		if a.SSO != nil {

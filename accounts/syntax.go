@@ -138,7 +138,6 @@ func syntaxProblem(b []byte, at int, err error) (string, int) {
 	return "this is not JSON", at
 }
 
-// stringProblem finds out what is wrong within a string, which the parser has refused as a whole.
 func stringProblem(b []byte, at int) (string, int) {
 	for i := at + 1; i < len(b); i++ {
 		switch c := b[i]; {

@@ -12,7 +12,6 @@ import (
 	"aws-accounts/internal/hint"
 )
 
-// openMacOS uses the login keychain.
 func openMacOS() store {
 	return &ringStore{
 		cfg: keyring.Config{

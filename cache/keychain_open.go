@@ -92,11 +92,18 @@ type ringStore struct {
 	wrap func(keyring.Keyring) keyring.Keyring
 	// classify, if not nil, finds the sentinel for one of the backend's own errors.
 	classify func(error) error
+	// ready, if not nil, has to succeed before any call.
+	ready func(context.Context) error
 	// limit is the size of the largest item in bytes; 0 is none.
 	limit int
 }
 
-func (s *ringStore) with(call func(keyring.Keyring) error) error {
+func (s *ringStore) with(ctx context.Context, call func(keyring.Keyring) error) error {
+	if s.ready != nil {
+		if err := s.ready(ctx); err != nil {
+			return err
+		}
+	}
 	ring, err := openRing(s.cfg)
 	if err != nil {
 		return err
@@ -117,8 +124,8 @@ func (s *ringStore) with(call func(keyring.Keyring) error) error {
 	return err
 }
 
-func (s *ringStore) get(_ context.Context, key string) (data []byte, err error) {
-	err = s.with(func(ring keyring.Keyring) error {
+func (s *ringStore) get(ctx context.Context, key string) (data []byte, err error) {
+	err = s.with(ctx, func(ring keyring.Keyring) error {
 		stored, err := ring.Get(key)
 		if err == nil && stored.Key != key {
 			err = ErrCorrupt
@@ -129,21 +136,19 @@ func (s *ringStore) get(_ context.Context, key string) (data []byte, err error) 
 	return data, err
 }
 
-func (s *ringStore) set(_ context.Context, key string, data []byte) error {
+func (s *ringStore) set(ctx context.Context, key string, data []byte) error {
 	if s.limit > 0 && len(data) > s.limit {
 		return fmt.Errorf("%w: %d bytes, %d at most", errTooLarge, len(data), s.limit)
 	}
-	return s.with(func(ring keyring.Keyring) error {
-		return ring.Set(keyring.Item{Key: key, Data: data, Label: key})
-	})
+	return s.with(ctx, func(ring keyring.Keyring) error { return ring.Set(keyring.Item{Key: key, Data: data, Label: key}) })
 }
 
-func (s *ringStore) remove(_ context.Context, key string) error {
-	return s.with(func(ring keyring.Keyring) error { return ring.Remove(key) })
+func (s *ringStore) remove(ctx context.Context, key string) error {
+	return s.with(ctx, func(ring keyring.Keyring) error { return ring.Remove(key) })
 }
 
-func (s *ringStore) keys(context.Context) (keys []string, err error) {
-	err = s.with(func(ring keyring.Keyring) error {
+func (s *ringStore) keys(ctx context.Context) (keys []string, err error) {
+	err = s.with(ctx, func(ring keyring.Keyring) error {
 		keys, err = ring.Keys()
 		return err
 	})

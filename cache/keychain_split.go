@@ -88,7 +88,6 @@ func (r splitRing) join(key string, m *manifest) ([]byte, error) {
 	return data, nil
 }
 
-// parseSplit returns the manifest or the whole item.
 func parseSplit(data []byte) (*manifest, []byte, error) {
 	if len(data) > 0 && data[0] == wholeMark {
 		return nil, data[1:], nil
@@ -111,7 +110,7 @@ func (r splitRing) Set(item keyring.Item) error {
 		return r.removeParts(item.Key, old)
 	}
 
-	m := &manifest{Generation: newGeneration(), Parts: (len(data) + r.limit - 1) / r.limit, SHA256: hexSHA256(data)}
+	m := &manifest{Generation: rand.Text(), Parts: (len(data) + r.limit - 1) / r.limit, SHA256: hexSHA256(data)}
 	if m.Parts > maxParts {
 		return fmt.Errorf("%w: %d bytes, %d at most", errTooLarge, len(data), maxParts*r.limit)
 	}
@@ -138,14 +137,8 @@ func (r splitRing) Set(item keyring.Item) error {
 }
 
 func (r splitRing) manifestOf(key string) *manifest {
-	item, err := r.Keyring.Get(key)
-	if err != nil {
-		return nil
-	}
-	m, _, err := parseSplit(item.Data)
-	if err != nil {
-		return nil
-	}
+	item, _ := r.Keyring.Get(key)
+	m, _, _ := parseSplit(item.Data)
 	return m
 }
 
@@ -195,12 +188,6 @@ func (r splitRing) Keys() ([]string, error) {
 	}
 	slices.Sort(all)
 	return slices.Compact(all), nil
-}
-
-func newGeneration() string {
-	b := make([]byte, 8)
-	rand.Read(b) // never fails
-	return hex.EncodeToString(b)
 }
 
 func hexSHA256(data []byte) string {

@@ -52,7 +52,6 @@ const (
 	itemAttribute = "profile" // the one attribute that the library gives its items
 )
 
-// secret is the specification's Secret structure.
 type secret struct {
 	Session     dbus.ObjectPath
 	Parameters  []byte
@@ -69,16 +68,25 @@ func openSecretService(cfg KeychainConfig) (store, error) {
 	return &secretService{conn: conn, unlock: cfg.Unlock, notes: cfg.Notes, collection: collections + "login"}, nil
 }
 
-func (s *secretService) get(ctx context.Context, key string) ([]byte, error) {
-	if err := s.greet(ctx); err != nil {
-		return nil, secretsFailure(err)
+// attempt makes a call to a service that has been greeted, and explains its error. It is made again if the daemon was restarted,
+// or the item replaced in between.
+func (s *secretService) attempt(ctx context.Context, call func() error) error {
+	err := s.greet(ctx)
+	if err == nil {
+		err = call()
 	}
-	data, err := s.getOnce(ctx, key)
-	if isStale(err) { // the daemon was restarted, or the item replaced in between
-		s.forgetSession()
-		data, err = s.getOnce(ctx, key)
+	if isStale(err) {
+		s.mu.Lock()
+		s.session = ""
+		s.mu.Unlock()
+		err = call()
 	}
-	return data, secretsFailure(err)
+	return secretsFailure(err)
+}
+
+func (s *secretService) get(ctx context.Context, key string) (data []byte, err error) {
+	err = s.attempt(ctx, func() error { data, err = s.getOnce(ctx, key); return err })
+	return data, err
 }
 
 func (s *secretService) getOnce(ctx context.Context, key string) ([]byte, error) {
@@ -125,15 +133,7 @@ func (s *secretService) read(ctx context.Context, session, path dbus.ObjectPath)
 }
 
 func (s *secretService) set(ctx context.Context, key string, data []byte) error {
-	if err := s.greet(ctx); err != nil {
-		return secretsFailure(err)
-	}
-	err := s.setOnce(ctx, key, data)
-	if isStale(err) {
-		s.forgetSession()
-		err = s.setOnce(ctx, key, data)
-	}
-	return secretsFailure(err)
+	return s.attempt(ctx, func() error { return s.setOnce(ctx, key, data) })
 }
 
 // setOnce stores an item as the library does, in place of the one that has its attributes, and removes others of ours that have
@@ -194,12 +194,13 @@ func (s *secretService) create(ctx context.Context, key string, stored secret) e
 }
 
 func (s *secretService) remove(ctx context.Context, key string) error {
-	if err := s.greet(ctx); err != nil {
-		return secretsFailure(err)
-	}
+	return s.attempt(ctx, func() error { return s.removeOnce(ctx, key) })
+}
+
+func (s *secretService) removeOnce(ctx context.Context, key string) error {
 	items, err := s.find(ctx, key)
 	if err != nil {
-		return secretsFailure(err)
+		return err
 	}
 	if name := item.PlaceNote(key); name != "" {
 		note.Remove(s.notes, name)
@@ -209,7 +210,7 @@ func (s *secretService) remove(ctx context.Context, key string) error {
 	}
 	for _, path := range items { // foreign ones too: they have our key, and would keep it unreadable
 		if err := s.delete(ctx, path); err != nil {
-			return secretsFailure(err)
+			return err
 		}
 	}
 	return nil
@@ -242,7 +243,6 @@ func (s *secretService) notePlace(key string, path dbus.ObjectPath) {
 	}
 }
 
-// delete removes an item, which may be gone already.
 func (s *secretService) delete(ctx context.Context, path dbus.ObjectPath) error {
 	var prompt dbus.ObjectPath
 	err := s.call(ctx, path, iItem+".Delete", nil, &prompt)
@@ -256,16 +256,18 @@ func (s *secretService) delete(ctx context.Context, path dbus.ObjectPath) error 
 }
 
 // keys asks for the attributes of all items at once, and not for one after the other.
-func (s *secretService) keys(ctx context.Context) ([]string, error) {
-	if err := s.greet(ctx); err != nil {
-		return nil, secretsFailure(err)
-	}
+func (s *secretService) keys(ctx context.Context) (keys []string, err error) {
+	err = s.attempt(ctx, func() error { keys, err = s.keysOnce(ctx); return err })
+	return keys, err
+}
+
+func (s *secretService) keysOnce(ctx context.Context) ([]string, error) {
 	if _, err := s.needUnlocked(ctx); err != nil {
-		return nil, secretsFailure(err)
+		return nil, err
 	}
 	var items dbus.Variant
 	if err := s.call(ctx, s.where(), getProperty, []any{iCollection, "Items"}, &items); err != nil {
-		return nil, secretsFailure(err)
+		return nil, err
 	}
 	paths, ok := items.Value().([]dbus.ObjectPath)
 	if !ok {
@@ -283,7 +285,7 @@ func (s *secretService) keys(ctx context.Context) ([]string, error) {
 		if err := (<-call.Done).Store(&attributes); isStale(err) {
 			continue // deleted in between
 		} else if err != nil {
-			return nil, secretsFailure(err)
+			return nil, err
 		}
 		if a, ok := attributes.Value().(map[string]string); ok {
 			keys = append(keys, a[itemAttribute])
@@ -331,12 +333,6 @@ func (s *secretService) openSession(ctx context.Context) func() (dbus.ObjectPath
 		s.session = session
 		return session, nil
 	}
-}
-
-func (s *secretService) forgetSession() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.session = ""
 }
 
 // find returns the items of the key, in `login`, or else in the collection that the service calls its default: GNOME Keyring's
@@ -479,7 +475,6 @@ func (s *secretService) show(ctx context.Context, prompt dbus.ObjectPath) (resul
 	}
 }
 
-// call is one round trip.
 func (s *secretService) call(ctx context.Context, object dbus.ObjectPath, method string, args []any, results ...any) error {
 	return s.begin(ctx, object, method, args...)(results...)
 }

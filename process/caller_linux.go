@@ -31,7 +31,6 @@ func onlyStartsUs(pid int) bool {
 	return len(words) == 3 && bytes.HasSuffix(words[0], []byte("sh")) && string(words[1]) == "-c"
 }
 
-// process reads a process's name and parent from /proc.
 func process(pid int) (name string, parent int) {
 	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
 	if err != nil {

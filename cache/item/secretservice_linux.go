@@ -162,7 +162,6 @@ func (c *connection) write(data []byte) error {
 	return nil
 }
 
-// read makes at least n bytes unread.
 func (c *connection) read(n int) error {
 	for len(c.unread) < n {
 		if cap(c.unread) == len(c.unread) {
@@ -234,7 +233,6 @@ type message struct {
 	body      []byte
 }
 
-// message reads the next one.
 func (c *connection) message() (m message, err error) {
 	if err := c.read(fixedHeader); err != nil {
 		return m, err
@@ -272,7 +270,6 @@ func (c *connection) message() (m message, err error) {
 	return m, r.err
 }
 
-// call is a method call.
 type call struct {
 	serial                  uint32
 	to, path, iface, method string

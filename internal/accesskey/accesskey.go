@@ -161,12 +161,6 @@ func Refusals(id string) []process.Row {
 
 // BeginWith are the accounts whose credentials begin with base, itself first.
 func BeginWith(base *accounts.Account) []string {
-	file := base.File()
-	names := []string{base.Name}
-	for i := range file.Accounts {
-		if a := &file.Accounts[i]; a != base && slices.Contains(a.Chain(), base) {
-			names = append(names, a.Name)
-		}
-	}
-	return names
+	others := base.File().Where(func(a *accounts.Account) bool { return a != base && slices.Contains(a.Chain(), base) })
+	return append([]string{base.Name}, accounts.NamesOf(others)...)
 }

@@ -37,7 +37,6 @@ func (k InFile) Read(path string) (aws.Credentials, error) {
 	return aws.Credentials{AccessKeyID: id, SecretAccessKey: secret}, Check(id, secret)
 }
 
-// noKeys looks where else the profile has its key.
 func (k InFile) noKeys(path string, credentials []byte) error {
 	none := fmt.Errorf("profile %q has no access key in %s", k.Profile, path)
 	config, err := dotaws.Read(place.AWSConfig)
@@ -68,8 +67,8 @@ func (k InFile) noKeys(path string, credentials []byte) error {
 
 // Alone refuses to take the key away from another account.
 func (k InFile) Alone(file *accounts.File, a *accounts.Account) error {
-	for i := range file.Accounts {
-		if other := &file.Accounts[i]; other != a && other.Way().Profile == k.Profile {
+	for other := range file.All() {
+		if other != a && other.Way().Profile == k.Profile {
 			return hint.New(fmt.Errorf("%s begins with profile %q as well", other.Name, k.Profile),
 				"give it another beginning, or `aws-accounts keys import %s --account %s` first", k.Profile, other.Name)
 		}

@@ -12,6 +12,7 @@ import (
 	"fmt"
 	"strings"
 
+	"aws-accounts/internal/hint"
 	"aws-accounts/internal/tui"
 )
 
@@ -88,4 +89,44 @@ func ended(ctx context.Context) error {
 		return late{ctx.Err()}
 	}
 	return fmt.Errorf("%w: %w", ErrCancelled, context.Cause(ctx))
+}
+
+// Consent asks whether to do it, unless yes has answered already. Without a yes it returns an error.
+func Consent(ctx context.Context, asker *Asker, yes bool, question string) error {
+	if yes {
+		return nil
+	}
+	ok, err := asker.Confirm(ctx, question, false)
+	if errors.Is(err, ErrNobody) {
+		return hint.Usage(err, "--yes does it without asking, --dry-run only shows the plan")
+	}
+	if err == nil && !ok {
+		err = errors.New("nothing was done")
+	}
+	return hint.New(err, "--yes does it without asking")
+}
+
+// Present reports whether there is a terminal to ask at, with us in its foreground, and asking isn't forbidden.
+func (a *Asker) Present() bool {
+	if a.Never {
+		return false
+	}
+	t, err := openTerminal()
+	if err != nil {
+		return false
+	}
+	t.close()
+	return true
+}
+
+// Tell shows a text at the terminal, where it says something to do that isn't done there. It waits while a question is open
+// there, whose answer would end up behind the text. The text ends with a new line; what is in it of others must have been
+// made harmless. Without a terminal it's ErrNobody.
+func (a *Asker) Tell(ctx context.Context, text string) error {
+	t, done, err := a.terminal(ctx)
+	if err != nil {
+		return err
+	}
+	defer done()
+	return t.tell(ctx, program+": "+text)
 }

@@ -123,7 +123,6 @@ func keyLength(typed []byte) int {
 	return 2
 }
 
-// press does what a key is for.
 func (p *picker) press(key string) error {
 	switch key {
 	case "\r", "\n":

@@ -74,7 +74,6 @@ func (a *Asker) turn(ctx context.Context, t *terminal) (release func(), err erro
 	return release, nil
 }
 
-// errSuspended means that Ctrl-Z was pressed.
 var errSuspended = errors.New("suspended")
 
 // farewell is what the terminal shows below a prompt that ended without an answer.

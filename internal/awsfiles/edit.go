@@ -48,7 +48,6 @@ type Report struct {
 	Conflicts []Conflict
 }
 
-// changed says whether the file differs.
 func (r Report) changed() bool {
 	return slices.ContainsFunc(r.Changes, func(c Change) bool { return c.Action != Unchanged })
 }
@@ -341,7 +340,6 @@ func (e *editor) cut(s *Section) {
 	}
 }
 
-// rewrite sets our two keys in a stanza.
 func (e *editor) rewrite(w Stanza, s *Section) {
 	last := e.set(s, keyProcess, w.Command)
 	if w.Region == "" || e.set(s, keyRegion, w.Region) >= 0 {

@@ -14,7 +14,7 @@ var errNotText = errors.New("the file is UTF-16, not UTF-8")
 var utf8BOM = []byte("\xef\xbb\xbf")
 
 // line is one line of a file as offsets: its text is src[start:end], what ends it src[end:next].
-// Lines end at "\n" or "\r\n". A lone "\r", a line end for Python only, stays part of the text (see problems.go).
+// Lines end at "\n" or "\r\n". A lone "\r", a line end for Python only, stays part of the text (see findProblems).
 type line struct{ start, end, next int }
 
 // document is a file cut in lines, and in sections as both readers see them.

@@ -20,7 +20,6 @@ var deciding = []string{
 	"web_identity_token_process",
 }
 
-// decidesSource reports whether the setting says where a profile's credentials come from.
 func decidesSource(key string) bool { return slices.Contains(deciding, key) }
 
 // TakeOver is EditConfig that also turns profiles of somebody else into stanzas of ours: it is for profiles whose owner has
@@ -110,7 +109,6 @@ func (e *editor) untakable(s *Section, sections int) string {
 	return ""
 }
 
-// take puts our credential_process in place of the settings that decide.
 func (e *editor) take(w Stanza, s *Section) {
 	ours := keyProcess + " = " + w.Command
 	first := true

@@ -6,7 +6,7 @@
 package completion
 
 import (
-	"fmt"
+	"embed"
 	"io"
 	"slices"
 	"strings"
@@ -14,10 +14,8 @@ import (
 	"github.com/alecthomas/kong"
 
 	"aws-accounts/accounts"
-	"aws-accounts/internal/hint"
 )
 
-// candidate is a word that could stand there, and what it means.
 type candidate struct{ Word, Help string }
 
 // Complete is the hidden `aws-accounts complete SHELL -- WORD…`: the words after the program's name, the last of them the
@@ -160,76 +158,16 @@ type Command struct {
 	Shell string `arg:"" enum:"bash,zsh,fish,powershell" help:"bash, zsh, fish or powershell."`
 }
 
-// Help is shown by `completion -h`.
-func (*Command) Help() string {
-	return `Each for the start-up file of its shell:
-
-  eval "$(aws-accounts completion bash)"       # ~/.bashrc
-  eval "$(aws-accounts completion zsh)"        # ~/.zshrc, below compinit
-  aws-accounts completion fish | source        # ~/.config/fish/config.fish
-
-and for PowerShell in $PROFILE:
-
-  aws-accounts completion powershell | Out-String | Invoke-Expression`
-}
-
 // Run writes the script.
 func (c *Command) Run(stdout io.Writer) error {
-	script, ok := scripts[c.Shell]
-	if !ok {
-		return hint.New(fmt.Errorf("no completion for %q", c.Shell), "`aws-accounts completion bash`, zsh, fish or powershell")
+	script, err := scripts.ReadFile("scripts/" + c.Shell)
+	if err == nil {
+		_, err = stdout.Write(script)
 	}
-	_, err := io.WriteString(stdout, script)
 	return err
 }
 
-var scripts = map[string]string{"bash": bash, "zsh": zsh, "fish": fish, "powershell": powershell}
-
-// Bash cuts words at = and :, and gives back only what is behind the last of them. That is undone by reading the line.
-const bash = `_aws_accounts() {
-  local IFS=$'\n' line=${COMP_LINE:0:COMP_POINT} words cur cut
-  IFS=$' \t' read -r -a words <<< "$line"
-  [[ $line == *[[:blank:]] ]] && words+=("")
-  cur=${words[${#words[@]}-1]}
-  COMPREPLY=($("${words[0]}" complete bash -- "${words[@]:1}" 2>/dev/null))
-  if [[ $cur == *=* && $COMP_WORDBREAKS == *=* ]]; then
-    cut=${cur%"${cur##*=}"}
-    COMPREPLY=("${COMPREPLY[@]#"$cut"}")
-  fi
-}
-complete -o default -F _aws_accounts aws-accounts
-`
-
-const zsh = `#compdef aws-accounts
-_aws_accounts() {
-  local -a lines words_ helps
-  local line
-  lines=("${(@f)$("${words[1]}" complete zsh -- "${(@)words[2,CURRENT]}" 2>/dev/null)}")
-  for line in $lines; do
-    words_+=("${line%%$'\t'*}")
-    helps+=("${line/$'\t'/  -- }")
-  done
-  (( $#words_ )) && compadd -d helps -a words_ || _files
-}
-if [ "$funcstack[1]" = "_aws_accounts" ]; then _aws_accounts "$@"; else compdef _aws_accounts aws-accounts; fi
-`
-
-const fish = `function __aws_accounts_complete
-  set -l words (commandline -opc) (commandline -ct)
-  $words[1] complete fish -- $words[2..-1] 2>/dev/null
-end
-complete -c aws-accounts -f -a '(__aws_accounts_complete)'
-`
-
-const powershell = `Register-ArgumentCompleter -Native -CommandName aws-accounts, aws-accounts.exe -ScriptBlock {
-  param($wordToComplete, $commandAst, $cursorPosition)
-  $words = @($commandAst.CommandElements | ForEach-Object { $_.Extent.Text })
-  $rest = @($words | Select-Object -Skip 1)
-  if ($wordToComplete -eq '') { $rest += ' ' }
-  & $words[0] complete powershell -- @rest 2>$null | ForEach-Object {
-    $word, $help = $_ -split "` + "`" + `t", 2
-    if (-not $help) { $help = $word }
-    [System.Management.Automation.CompletionResult]::new($word, $word, 'ParameterValue', $help)
-  }
-}
-`
+// In bash's, words are read from the line, since it cuts them at = and :, and gives back only what is behind the last of them.
+//
+//go:embed scripts
+var scripts embed.FS

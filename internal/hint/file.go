@@ -19,14 +19,10 @@ func WithoutPath(err error) error {
 
 // FileError is a file system error without the path, which its callers say themselves, printable, and with what to do about it.
 func FileError(err error) error {
-	pe, ok := errors.AsType[*fs.PathError](err)
-	if !ok {
-		return err
-	}
 	if step := FileStep(err); step != "" {
-		return New(pe.Err, "%s", step)
+		return New(WithoutPath(err), "%s", step)
 	}
-	return pe.Err
+	return WithoutPath(err)
 }
 
 // FileStep is the next step for an error of the file system about a path, "" for another one, and where nothing is at the path.

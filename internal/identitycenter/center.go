@@ -82,26 +82,11 @@ func needsSignIn(format string, args ...any) error { return &NeedsSignIn{fmt.Spr
 
 // Credentials are those of a permission set, called role, in an account. They come with AWS's own expiration.
 func (c *Center) Credentials(ctx context.Context, accountID, role string) (*sso.GetRoleCredentialsOutput, error) {
-	get := func(t *token) (*sso.GetRoleCredentialsOutput, error) {
-		return c.portal().GetRoleCredentials(ctx, &sso.GetRoleCredentialsInput{AccessToken: &t.AccessToken, AccountId: &accountID, RoleName: &role})
-	}
-	t, err := c.token(ctx, "")
-	if err != nil {
-		return nil, err
-	}
-	out, err := get(t)
-	if !refusesToken(err) {
-		return out, err
-	}
-	// It was revoked before its time. Whoever revoked the token alone has left the sign-in.
-	if t, err = c.token(ctx, t.AccessToken); err != nil {
-		return nil, err
-	}
-	out, err = get(t)
-	if refusesToken(err) {
-		c.forgetRefused(ctx, t.AccessToken)
-		return nil, c.nobody()
-	}
+	var out *sso.GetRoleCredentialsOutput
+	err := (&bearer{center: c}).use(ctx, func(token string) (err error) {
+		out, err = c.portal().GetRoleCredentials(ctx, &sso.GetRoleCredentialsInput{AccessToken: &token, AccountId: &accountID, RoleName: &role})
+		return err
+	})
 	return out, err
 }
 
@@ -305,5 +290,4 @@ func (c *Center) lockName() string { return "_sso-" + strings.ToLower(c.Name) }
 func (c *Center) oidc() *ssooidc.Client { return ssooidc.NewFromConfig(c.Config) }
 func (c *Center) portal() *sso.Client   { return sso.NewFromConfig(c.Config) }
 
-// refusesToken reports whether the portal doesn't know an access token, or no longer.
 func refusesToken(err error) bool { return code(err) == "UnauthorizedException" }

@@ -77,7 +77,6 @@ func (c *Center) Assigned(ctx context.Context, seen func(done, all int)) ([]Assi
 	return all, nil
 }
 
-// largestPage is the largest that AWS gives.
 const largestPage = 100
 
 func listAccounts(ctx context.Context, b *bearer, portal *sso.Client, take func(types.AccountInfo) error) error {
@@ -123,14 +122,14 @@ func roles(ctx context.Context, portal *sso.Client, token, accountID string) (al
 	}
 }
 
-// bearer is the access token of many calls: read from the keychain once, and renewed once when AWS refuses it.
+// bearer is the access token of many calls: read from the keychain once, and renewed once when AWS refuses it, as it was
+// revoked before its time. Whoever revoked the token alone has left the sign-in.
 type bearer struct {
 	center *Center
 	mu     sync.Mutex
 	t      *token
 }
 
-// get returns a token that isn't the one refused.
 func (b *bearer) get(ctx context.Context, refused string) (string, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()

@@ -161,7 +161,6 @@ func (c *Center) authorizeURL(ctx context.Context, t *token, redirect, state, ve
 	return page.String(), nil
 }
 
-// redeem trades the code that the browser brought for tokens.
 func (c *Center) redeem(ctx context.Context, t *token, back *arrival, redirect, verifier string) error {
 	switch {
 	case back.refusal == "access_denied":

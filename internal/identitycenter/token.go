@@ -80,7 +80,6 @@ func parseToken(name string, data []byte) (*token, error) {
 
 func (c *Center) key() string { return "sso/" + strings.ToLower(c.Name) }
 
-// read returns the stored token, good or not, whichever Identity Center it's of.
 func (c *Center) read(ctx context.Context) (*token, error) {
 	data, err := c.Store.Get(ctx, c.key())
 	if err != nil {

@@ -5,6 +5,7 @@
 package main
 
 import (
+	_ "embed"
 	"fmt"
 	"os"
 	"os/exec"
@@ -71,41 +72,9 @@ func run(args []string) error {
 }
 
 // rest is what no command's help is about.
-const rest = `.SH EXIT STATUS
-0 for success, 1 for a failure, 2 for wrong usage, 130 if you chose no account; of exec the command's own, 127 if it isn't
-found, and 126 if it can't be started.
-.SH ENVIRONMENT
-.TP
-.B AWS_ACCOUNTS_FILE
-The accounts file, where \-\-accounts\-file isn't given.
-.TP
-.B AWS_ACCOUNTS_KEYCHAIN
-The keychain: secret\-service, kwallet, keyctl, pass, file, keychain or wincred. It overrides what the accounts file chooses.
-.TP
-.B AWS_ACCOUNTS_KEYCHAIN_PASSPHRASE
-The passphrase of the keychain file.
-.TP
-.B AWS_CONFIG_FILE, AWS_SHARED_CREDENTIALS_FILE
-The files of the AWS CLI, where they aren't in \(ti/.aws.
-.TP
-.B XDG_CONFIG_HOME, XDG_STATE_HOME
-Where the files below are, instead of \(ti/.config and \(ti/.local/state.
-.TP
-.B NO_COLOR
-If it is set, there is no colour.
-.SH FILES
-.TP
-.B \(ti/.config/aws\-accounts/accounts.json
-The accounts file. aws\-accounts schema describes it.
-.TP
-.B \(ti/.aws/config
-The profiles that setup writes.
-.TP
-.B \(ti/.local/state/aws\-accounts/access_log.jsonl
-The access log, which aws\-accounts log shows.
-.SH SEE ALSO
-aws(1), https://docs.aws.amazon.com/sdkref/latest/guide/feature-process-credentials.html
-`
+//
+//go:embed rest.1
+var rest string
 
 // page is in the macros of man(7), which groff and mandoc read.
 type page struct{ strings.Builder }

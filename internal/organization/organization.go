@@ -244,5 +244,4 @@ func following(token, next *string) (*string, error) {
 	return next, nil
 }
 
-// atOnce bounds the calls that wait for an answer at a time.
 const atOnce = 10

@@ -81,45 +81,35 @@ func normalPrincipal(value any) (any, error) {
 	if value == "*" {
 		value = map[string]any{"AWS": "*"}
 	}
-	kinds, ok := value.(map[string]any)
-	if !ok {
-		return nil, errNoPolicy
-	}
-	for kind, names := range kinds {
-		list, err := set(names, shortPrincipal)
-		if err != nil {
-			return nil, err
-		}
-		kinds[kind] = list
-	}
-	return kinds, nil
+	return values(value, func(names any) (any, error) { return set(names, shortPrincipal) })
 }
 
 func normalCondition(value any) (any, error) {
-	operators, ok := value.(map[string]any)
+	return values(value, func(tests any) (any, error) {
+		sets, err := values(tests, func(list any) (any, error) { return set(list, same) })
+		lower := map[string]any{}
+		for key, list := range sets {
+			lower[strings.ToLower(key)] = list
+		}
+		if err == nil && len(lower) < len(sets) { // both must hold, which one list can't say
+			err = errNoPolicy
+		}
+		return lower, err
+	})
+}
+
+func values(object any, normal func(any) (any, error)) (map[string]any, error) {
+	members, ok := object.(map[string]any)
 	if !ok {
 		return nil, errNoPolicy
 	}
-	for operator, tests := range operators {
-		keys, ok := tests.(map[string]any)
-		if !ok {
-			return nil, errNoPolicy
+	for name, value := range members {
+		var err error
+		if members[name], err = normal(value); err != nil {
+			return nil, err
 		}
-		lower := map[string]any{}
-		for _, key := range slices.Sorted(maps.Keys(keys)) {
-			list, err := set(keys[key], same)
-			if err != nil {
-				return nil, err
-			}
-			name := strings.ToLower(key)
-			if lower[name] != nil { // both must hold, which one list can't say
-				return nil, errNoPolicy
-			}
-			lower[name] = list
-		}
-		operators[operator] = lower
 	}
-	return operators, nil
+	return members, nil
 }
 
 func same(s string) string { return s }

@@ -2,8 +2,10 @@ package role
 
 import (
 	"bytes"
+	_ "embed"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -73,53 +75,15 @@ func CloudFormation(want Want) (string, error) {
 	return b.String(), nil
 }
 
+//go:embed role.tf
+var module string
+
 // Terraform is a module that makes the role, in HCL as `terraform fmt` has it.
 func Terraform(want Want) string {
 	var trust any
 	json.Unmarshal([]byte(want.Trust.Document()), &trust) // our own
-	return fmt.Sprintf(`# The role that aws-accounts enters an account through, as "aws-accounts role policy --terraform" writes it.
-
-terraform {
-  required_providers {
-    aws = {
-      source  = "hashicorp/aws"
-      version = ">= 5.0"
-    }
-  }
-}
-
-resource "aws_iam_role" "this" {
-  name                 = %s
-  path                 = %s
-  description          = %s
-  max_session_duration = %d
-
-  assume_role_policy = jsonencode(%s)
-
-  tags = {
-    %s = %s
-  }
-}
-
-resource "aws_iam_role_policy_attachment" "this" {
-  for_each = toset(%s)
-
-  role       = aws_iam_role.this.name
-  policy_arn = each.value
-}
-
-output "role_arn" {
-  value = aws_iam_role.this.arn
-}
-`, hclString(Name(want.ARN)), hclString(Path(want.ARN)), hclString(Description), int(want.MaxSession.Seconds()),
-		hcl(trust, "  "), hclString(TagKey), hclString(TagValue), hcl(list(want.policies()), "  "))
-}
-
-func list(texts []string) (items []any) {
-	for _, s := range texts {
-		items = append(items, s)
-	}
-	return items
+	return fmt.Sprintf(module, hclString(Name(want.ARN)), hclString(Path(want.ARN)), hclString(Description), int(want.MaxSession.Seconds()),
+		hcl(trust, "  "), hclString(TagKey), hclString(TagValue), hcl(want.policies(), "  "))
 }
 
 // hcl writes what JSON can say as an expression of HCL, its lines after the first behind indent.
@@ -128,24 +92,26 @@ func hcl(v any, indent string) string {
 	case map[string]any:
 		return hclObject(v, indent)
 	case []any:
-		items := make([]string, len(v))
-		for i, item := range v {
-			items[i] = hcl(item, indent)
-		}
-		return "[" + strings.Join(items, ", ") + "]"
+		return hclList(v, indent)
+	case []string:
+		return hclList(v, indent)
 	case string:
 		return hclString(v)
 	}
 	return compact(v)
 }
 
+func hclList[T any](list []T, indent string) string {
+	items := make([]string, len(list))
+	for i, item := range list {
+		items[i] = hcl(item, indent)
+	}
+	return "[" + strings.Join(items, ", ") + "]"
+}
+
 // hclObject aligns the values of neighbouring lines, as `terraform fmt` does.
 func hclObject(object map[string]any, indent string) string {
-	var keys []string
-	for key := range object {
-		keys = append(keys, key)
-	}
-	slices.Sort(keys)
+	keys := slices.Sorted(maps.Keys(object))
 	values := make([]string, len(keys))
 	for i, key := range keys {
 		values[i] = hcl(object[key], indent+"  ")
@@ -154,8 +120,8 @@ func hclObject(object map[string]any, indent string) string {
 	b.WriteString("{\n")
 	for i, key := range keys {
 		width := len(hclString(key))
-		for j := range keys {
-			if aligned(values, i, j) {
+		for j := range keys { // those of one run of lines, each with a value of one line
+			if !strings.Contains(strings.Join(values[min(i, j):max(i, j)+1], ""), "\n") {
 				width = max(width, len(hclString(keys[j])))
 			}
 		}
@@ -165,18 +131,7 @@ func hclObject(object map[string]any, indent string) string {
 	return b.String()
 }
 
-// aligned reports whether lines i and j are of one run of lines, each with a value of one line.
-func aligned(values []string, i, j int) bool {
-	for _, value := range values[min(i, j) : max(i, j)+1] {
-		if strings.Contains(value, "\n") {
-			return false
-		}
-	}
-	return true
-}
-
 // hclString quotes text so that neither a quote nor a ${…} or %{…} ends it.
 func hclString(text string) string {
-	quoted := compact(text)
-	return strings.NewReplacer("${", "$${", "%{", "%%{").Replace(quoted)
+	return strings.NewReplacer("${", "$${", "%{", "%%{").Replace(compact(text))
 }

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/sts"
 
 	"aws-accounts/accounts"
 	"aws-accounts/internal/hint"
@@ -200,15 +201,13 @@ func TestConfig(t *testing.T) {
 	awsHome(t, "[profile base]\nregion = eu-north-1\n", keyFiles)
 	t.Setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:1/")
 	t.Setenv("AWS_MAX_ATTEMPTS", "7")
-	t.Setenv("AWS_USE_FIPS_ENDPOINT", "true")
-	t.Setenv("AWS_USE_DUALSTACK_ENDPOINT", "true")
 	hop, err := HopOf(&chainFile(t, basesByKind["static"]).Accounts[1], "")
 	if err != nil {
 		t.Fatal(err)
 	}
 	cfg := hop.Settings.Config(hop.Partition, nil, false)
-	if hop.Region() != "eu-north-1" || cfg.Region != "eu-north-1" || *cfg.BaseEndpoint != "http://127.0.0.1:1" {
-		t.Errorf("in %s at %s", cfg.Region, *cfg.BaseEndpoint)
+	if hop.Region() != "eu-north-1" || cfg.Region != "eu-north-1" {
+		t.Errorf("in %s", cfg.Region)
 	}
 	if n := cfg.Retryer().MaxAttempts(); n != 7 {
 		t.Errorf("%d attempts", n)
@@ -216,15 +215,17 @@ func TestConfig(t *testing.T) {
 	if n := hop.Settings.Config(hop.Partition, nil, true).Retryer().MaxAttempts(); n != 1 {
 		t.Errorf("who has a session to fall back on tries %d times", n)
 	}
-	sdk := cfg.ConfigSources[0].(sdkSettings)
+	if at := sts.NewFromConfig(cfg).Options().BaseEndpoint; at == nil || *at != "http://127.0.0.1:1" {
+		t.Errorf("STS at %s", aws.ToString(at))
+	}
+	hop.Settings.FIPS, hop.Settings.DualStack = true, true
+	sdk := hop.Settings.Config(hop.Partition, nil, false).ConfigSources[0].(sdkSettings)
 	fips, saysFIPS, _ := sdk.GetUseFIPSEndpoint(t.Context())
 	dual, saysDual, _ := sdk.GetUseDualStackEndpoint(t.Context())
-	at, found, _ := sdk.GetServiceBaseEndpoint(t.Context(), "STS")
-	if fips != aws.FIPSEndpointStateEnabled || dual != aws.DualStackEndpointStateEnabled || !saysFIPS || !saysDual ||
-		!found ||
-		at != "http://127.0.0.1:1" {
-		t.Errorf("FIPS %v, dual stack %v, STS at %s", fips, dual, at)
+	if fips != aws.FIPSEndpointStateEnabled || dual != aws.DualStackEndpointStateEnabled || !saysFIPS || !saysDual {
+		t.Errorf("FIPS %v, dual stack %v", fips, dual)
 	}
+	hop.Settings.FIPS, hop.Settings.DualStack = false, false
 	one := hop.Key()
 	t.Setenv("AWS_ENDPOINT_URL_STS", "http://127.0.0.1:2")
 	if other, err := HopOf(&chainFile(t, basesByKind["static"]).Accounts[1], ""); err != nil || other.Key() == one {
@@ -264,6 +265,7 @@ func TestHTTPClient(t *testing.T) {
 
 // The endpoint of STS for each region, as all SDKs have it.
 func TestSTSRegion(t *testing.T) {
+	noEndpoint := func(string) string { return "" }
 	for _, c := range []struct {
 		settings Settings
 		want     string
@@ -271,11 +273,12 @@ func TestSTSRegion(t *testing.T) {
 		{Settings{}, "eu-west-1"}, {Settings{GlobalSTS: true}, "aws-global"},
 		{Settings{GlobalSTS: true, FIPS: true}, "eu-west-1"}, {Settings{GlobalSTS: true, DualStack: true}, "eu-west-1"},
 	} {
+		c.settings.Endpoints = noEndpoint
 		if got := c.settings.STSRegion("eu-west-1"); got != c.want {
-			t.Errorf("%+v: %s", c.settings, got)
+			t.Errorf("%s, not %s", got, c.want)
 		}
 	}
-	if got := (&Settings{GlobalSTS: true}).STSRegion("af-south-1"); got != "af-south-1" {
+	if got := (&Settings{GlobalSTS: true, Endpoints: noEndpoint}).STSRegion("af-south-1"); got != "af-south-1" {
 		t.Errorf("a region that always had its own: %s", got)
 	}
 }
@@ -289,9 +292,6 @@ func TestRegionsOfProfiles(t *testing.T) {
 	if got := ProfileRegion(dev); got != "eu-north-1" {
 		t.Errorf("the profile's: %s", got)
 	}
-	if got := DefaultRegion(); got != "eu-west-3" {
-		t.Errorf("the default's: %s", got)
-	}
 	own := *dev
 	own.Region = "ap-south-1"
 	if got := ProfileRegion(&own); got != "ap-south-1" {
@@ -304,9 +304,6 @@ func TestRegionsOfProfiles(t *testing.T) {
 	}
 	if err := os.Mkdir(config, 0o700); err != nil {
 		t.Fatal(err)
-	}
-	if got := DefaultRegion(); got != "" {
-		t.Errorf("of a file that can't be read: %s", got)
 	}
 	if ProfileRegion(dev) != dev.EffectiveRegion() {
 		t.Error("a file that can't be read names a region")

@@ -323,7 +323,7 @@ func (s *Settings) Config(partition string, provider aws.CredentialsProvider, fa
 	if failFast {
 		timeout, attempts = callTimeoutFailFast, 1
 	}
-	cfg := aws.Config{
+	return aws.Config{
 		Region:         s.In(partition),
 		Credentials:    provider,
 		HTTPClient:     s.client().WithTimeout(timeout),
@@ -338,7 +338,6 @@ func (s *Settings) Config(partition string, provider aws.CredentialsProvider, fa
 			return retry.NewStandard(standard)
 		},
 	}
-	return cfg
 }
 
 // setEndpoint gives a client of the SDK's the endpoint of its service, or has its calls fail if that is wrong. The SDK would

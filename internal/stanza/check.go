@@ -24,10 +24,7 @@ type Check struct {
 func (d *Check) State(files *dotaws.Files) (*State, error) {
 	chosen := []*accounts.Account{d.Only}
 	if d.Only == nil {
-		chosen = chosen[:0]
-		for i := range d.File.Accounts {
-			chosen = append(chosen, &d.File.Accounts[i])
-		}
+		chosen = slices.Collect(d.File.All())
 	}
 	want, err := For(d.File, d.Program, chosen)
 	if err != nil {
@@ -233,7 +230,6 @@ func some(names []string) string {
 	return strings.Join(names, ", ")
 }
 
-// effect is what a setting beside the stanza makes the readers do.
 func effect(s awsfiles.Shadow) string {
 	says := func(who string, plural bool, o awsfiles.Outcome) string {
 		one := "s"
@@ -267,8 +263,7 @@ func (d *Check) Bases() []*accounts.Account {
 	}
 	var bases []*accounts.Account
 	implicit := false
-	for i := range d.File.Accounts {
-		a := &d.File.Accounts[i]
+	for a := range d.File.All() {
 		if a.IsBase() {
 			bases = append(bases, a)
 		} else if s := a.SourceAccount(); s != nil && s.Name == "" && !implicit {

@@ -14,6 +14,7 @@ import (
 	"strings"
 
 	"aws-accounts/accounts"
+	"aws-accounts/cache"
 	"aws-accounts/internal/awsfiles"
 	"aws-accounts/internal/dotaws"
 	"aws-accounts/internal/hint"
@@ -130,10 +131,13 @@ func For(file *accounts.File, program *Program, chosen []*accounts.Account) ([]a
 
 // chosen are the accounts named, or all. With --remove a name may be one that has left the file.
 func (c *Edit) chosen(file *accounts.File) ([]*accounts.Account, error) {
-	var chosen []*accounts.Account
-	if c.Remove {
+	switch {
+	case c.Remove:
 		return nil, nil
+	case len(c.Names) == 0:
+		return slices.Collect(file.All()), nil
 	}
+	var chosen []*accounts.Account
 	for _, name := range c.Names {
 		a, err := file.Find(name)
 		if err != nil {
@@ -141,11 +145,6 @@ func (c *Edit) chosen(file *accounts.File) ([]*accounts.Account, error) {
 		}
 		if !slices.Contains(chosen, a) {
 			chosen = append(chosen, a)
-		}
-	}
-	if len(c.Names) == 0 {
-		for i := range file.Accounts {
-			chosen = append(chosen, &file.Accounts[i])
 		}
 	}
 	return chosen, nil
@@ -232,6 +231,33 @@ func (c *Edit) tellCaveats(w io.Writer, file *accounts.File, config []byte) erro
 	if len(noRegion) > 0 && os.Getenv("AWS_DEFAULT_REGION") == "" {
 		fmt.Fprintf(w, "note: no region for %s: set \"defaults\": {\"region\": \"…\"} in %s, or the AWS CLI asks for --region\n",
 			tui.QuoteAll(noRegion), tui.ShowPath(file.Path))
+	}
+	return nil
+}
+
+// TakeOut takes accounts out of the accounts file, with their stanzas and sessions. It goes from what depends to what is
+// depended on: stanza, entry, session. Stopped in between, what is left is whole.
+func TakeOut(ctx context.Context, r *accounts.Reader, names []string, program *Program, sessions *cache.Sessions, stdout io.Writer) error {
+	file, err := r.File()
+	if err != nil {
+		return err
+	}
+	if err := (&Edit{Names: names, Remove: true}).Run(r, program, stdout); err != nil {
+		return err
+	}
+	if _, err := r.Change(ctx, func(old []byte) ([]byte, error) {
+		return accounts.Remove(r.Path, old, names...)
+	}); err != nil {
+		return err
+	}
+	fmt.Fprintf(stdout, "%s: removed %s\n", tui.ShowPath(r.Path), strings.Join(names, ", "))
+	for _, name := range names {
+		if a, err := file.Find(name); err == nil && a.Way().Keychain {
+			fmt.Fprintf(stdout, "next: the access key of %s is still in the keychain; `aws-accounts keys remove %s` forgets it\n", a.Name, a.Name)
+		}
+	}
+	if _, err := sessions.Forget(ctx, names); err != nil {
+		return fmt.Errorf("removed, but the sessions could not be forgotten: %w", err)
 	}
 	return nil
 }

@@ -1,9 +1,12 @@
 package tui
 
 import (
+	"context"
 	"fmt"
 	"io"
+	"os/signal"
 	"sync"
+	"syscall"
 	"time"
 )
 
@@ -32,4 +35,11 @@ func Progress(w io.Writer, text func() string) (stop func()) {
 		close(end)
 		done.Wait()
 	}
+}
+
+// Interruptible ends ctx at the first Ctrl-C; the second one ends the program at once.
+func Interruptible() (ctx context.Context, stop func()) {
+	ctx, stop = signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
+	context.AfterFunc(ctx, stop)
+	return ctx, stop
 }

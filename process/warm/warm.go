@@ -73,7 +73,6 @@ func Called(args []string) (name, accountsFile string, ok bool) {
 	return name, accountsFile, name != "" && name[0] != '-'
 }
 
-// stored returns the session that answers, or nil.
 func stored(name, accountsFile string) *item.Session {
 	path, err := place.AccountsFile(accountsFile)
 	if err != nil || !item.ValidKey(item.SessionKey(name, "")) {

@@ -27,17 +27,6 @@ type Import struct {
 	Remove  bool   `help:"Take the key out of ~/.aws/credentials, once the stored copy has proved to work."`
 }
 
-// Help is what --help says besides the flags.
-func (*Import) Help() string {
-	return `Examples:
-  aws-accounts keys import                    # the key of [default]
-  aws-accounts keys import work --account main
-  aws-accounts keys import --remove           # and takes it out of the file
-
---remove takes the key's lines out of ~/.aws/credentials after the stored copy
-has proved to work. There is no backup: it would hold what was to go.`
-}
-
 // Run stores the profile's key. With Remove it takes the key's lines out of the file last of all: until then an
 // interruption leaves two copies, never none.
 func (c *Import) Run(r *process.Resolver, stdout io.Writer) error {
@@ -103,17 +92,9 @@ func (c *Import) account(ctx context.Context, r *process.Resolver, file *account
 	if len(file.Accounts) == 0 {
 		return keysAccount(file, "main")
 	}
-	choose := func(fits func(*accounts.Account) bool) (found []*accounts.Account) {
-		for i := range file.Accounts {
-			if a := &file.Accounts[i]; a.IsBase() && fits(a) {
-				found = append(found, a)
-			}
-		}
-		return found
-	}
-	found := choose(func(a *accounts.Account) bool { return a.Way().Profile == c.Profile })
+	found := file.Where(func(a *accounts.Account) bool { return a.Way().Profile == c.Profile })
 	if len(found) == 0 {
-		found = choose(func(a *accounts.Account) bool {
+		found = file.Where(func(a *accounts.Account) bool {
 			if !a.Way().Keychain {
 				return false
 			}
@@ -129,8 +110,8 @@ func (c *Import) account(ctx context.Context, r *process.Resolver, file *account
 		if err != nil {
 			return nil, err
 		}
-		found = choose(func(a *accounts.Account) bool {
-			return a.AccountID == who.AccountID && (a.Way().Keychain || a.Credentials == nil)
+		found = file.Where(func(a *accounts.Account) bool {
+			return a.IsBase() && a.AccountID == who.AccountID && (a.Way().Keychain || a.Credentials == nil)
 		})
 	}
 	switch len(found) {
@@ -158,7 +139,6 @@ func (c *Import) remove(ctx context.Context, r *process.Resolver, stdout io.Writ
 	return nil
 }
 
-// users are the profiles that begin with this one.
 func (c *Import) users(credentials []byte) (users []string) {
 	config, err := dotaws.Read(place.AWSConfig)
 	if err != nil {

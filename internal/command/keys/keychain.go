@@ -38,17 +38,6 @@ type Move struct {
 	PassphraseCommand string `help:"With --to=file: a command that prints its passphrase." placeholder:"COMMAND"`
 }
 
-// Help is what --help says besides the flags.
-func (*Move) Help() string {
-	return `Access keys, sessions and sign-ins move, and the accounts file is told. Nothing is deleted before it has been read back
-from its new place. If it is interrupted, run it again, with --from if it says so.
-
-  aws-accounts keychain move --to=pass
-  aws-accounts keychain move --to=file \
-    --passphrase-command="pass show aws-accounts"
-  aws-accounts keychain move --from=file --to=pass    # what is left in file`
-}
-
 // Run moves all that the keychain holds.
 func (c *Move) Run(r *process.Resolver, stdout io.Writer) error {
 	ctx, cancel := context.WithTimeout(context.Background(), accesskey.Timeout)
@@ -144,7 +133,6 @@ func (c *Move) check(used string) error {
 	return nil
 }
 
-// keychainInUse is the keychain that the accounts file chooses.
 func keychainInUse(file *accounts.File) accounts.Keychain {
 	if file.Keychain == nil {
 		return accounts.Keychain{Backend: item.PlatformKeychain(runtime.GOOS)}

@@ -42,18 +42,6 @@ type Add struct {
 	Replace         bool   `help:"Put it in place of the key that is there."`
 }
 
-// Help is what --help says besides the flags.
-func (*Add) Help() string {
-	return `Examples:
-  aws-accounts keys add main
-  aws-accounts keys add main --replace
-  aws-vault exec main --no-session -- aws-accounts keys add main \
-    --from-environment
-
-The secret is asked for at the terminal, and never part of a command line, which
-other users of the machine can see. AWS is asked whose key it is.`
-}
-
 // Run asks for the key, or takes it from the environment: never from the command line, which other users can see.
 func (c *Add) Run(r *process.Resolver, stdout io.Writer) error {
 	ctx, cancel := context.WithTimeout(context.Background(), accesskey.Timeout)
@@ -186,15 +174,6 @@ func keptRegion(a *accounts.Account, profile string, stored *cache.Keys) string 
 type Remove struct {
 	Name string `arg:"" help:"The account; it may have left the accounts file."`
 	Yes  bool   `help:"Don't ask whether to."`
-}
-
-// Help is what --help says besides the flags.
-func (*Remove) Help() string {
-	return `Examples:
-  aws-accounts keys remove main
-  aws-accounts keys remove main --yes
-
-AWS isn't asked: delete the key there, too, if nobody uses it any more.`
 }
 
 // Run forgets the item, and the sessions that began with it. AWS isn't asked: the key stays valid there.

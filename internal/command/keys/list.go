@@ -20,14 +20,6 @@ type List struct {
 	JSON bool `name:"json" help:"Write one JSON document."`
 }
 
-// Help is what --help says besides the flags.
-func (*List) Help() string {
-	return `It never shows a secret. A key older than 90 days shows yellow.
-
-  aws-accounts keys list
-  aws-accounts keys list --json | jq -r '.[].access_key_id'`
-}
-
 // listedKeys is a stable contract, as --json writes it.
 type listedKeys struct {
 	Account     string     `json:"account"`
@@ -49,8 +41,8 @@ func (c *List) Run(r *process.Resolver, stdout io.Writer) error {
 	}
 	ids := map[string]string{} // of the accounts that should have a key
 	if file, err := r.Accounts.File(); err == nil {
-		for i := range file.Accounts {
-			if a := &file.Accounts[i]; a.Way().Keychain {
+		for a := range file.All() {
+			if a.Way().Keychain {
 				ids[strings.ToLower(a.Name)] = a.AccountID
 				names = append(names, strings.ToLower(a.Name))
 			}

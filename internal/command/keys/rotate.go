@@ -32,18 +32,6 @@ type Rotate struct {
 	MFACode string `name:"mfa-code" help:"The six digits of the MFA device, instead of asking for them." placeholder:"123456"`
 }
 
-// Help is what --help says besides the flags.
-func (*Rotate) Help() string {
-	return `Examples:
-  aws-accounts keys rotate main
-
-It makes a new key, waits until AWS knows it everywhere, uses it, and deletes
-the old one. Interrupted anywhere, the keychain holds a key that works, and the
-same command goes on from there. The user needs iam:CreateAccessKey,
-ListAccessKeys, GetAccessKeyLastUsed, UpdateAccessKey and DeleteAccessKey on
-itself, and a second key must not exist.`
-}
-
 // Run rotates, or goes on with a rotation that was interrupted. However it ends, the keychain holds a key that works, and
 // what it is in the middle of: the same command goes on from there.
 func (c *Rotate) Run(r *process.Resolver, stdout io.Writer, stderr tui.Stderr) error {
@@ -414,7 +402,6 @@ func (t *rotation) next(err error) string {
 	return strings.TrimSuffix(h, ", then try again") + "; then " + again
 }
 
-// explain says what AWS has against one call about keys.
 func (t *rotation) explain(err error, action string) error {
 	user := func(process.Verdict) string { return t.user() }
 	ask := func(v process.Verdict) string {

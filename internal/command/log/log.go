@@ -26,17 +26,6 @@ type Command struct {
 	shown []process.Entry // the last of them, which those that follow are aligned with
 }
 
-// Help is what --help says besides the flags.
-func (*Command) Help() string {
-	return `Each attempt to get credentials is logged, and trouble with the keychain. Answers from the keychain are not: nothing is
-obtained. There is never a secret in the log.
-
-  aws-accounts log --since 2h
-  aws-accounts log --failed --account dev      # why it doesn't work
-  aws-accounts log --follow                    # watch what Terraform asks for
-  aws-accounts log --json | jq -r .caller | sort | uniq -c`
-}
-
 // How often --follow looks. People don't see a fifth of a second.
 const followEvery = 200 * time.Millisecond
 

@@ -53,14 +53,10 @@ func (w *roleWork) policyExists(ctx context.Context, t *roleTarget, policy strin
 		return nil
 	}
 	if _, err = client.GetPolicy(ctx, &iam.GetPolicyInput{PolicyArn: aws.String(policy)}); awscall.IsCode(err, "NoSuchEntity") {
-		return noPolicy(policy)
+		return hint.New(fmt.Errorf("there is no policy %s", role.Names([]string{policy})),
+			"correct --policy; `aws iam list-policies --query 'Policies[].Arn'` shows what there is")
 	}
 	return nil
-}
-
-func noPolicy(policy string) error {
-	return hint.New(fmt.Errorf("there is no policy %s", role.Names([]string{policy})),
-		"correct --policy; `aws iam list-policies --query 'Policies[].Arn'` shows what there is")
 }
 
 // checkMade assumes each role that was made or changed, as a session of it will be: only that shows that it works. By now

@@ -31,19 +31,6 @@ type Create struct {
 	Yes    bool `short:"y" help:"Don't ask whether to."`
 }
 
-// Help is shown by `role create -h`.
-func (*Create) Help() string {
-	return `Examples:
-  aws-accounts role create dev 'prod-*'
-  aws-accounts role create --all --dry-run
-  aws-accounts role create dev --policy=AdministratorAccess \
-    --bootstrap-role=AWSControlTowerExecution
-
-Makes the role that role_arn names, as the accounts file describes it: who may assume it, with MFA and external ID, and for how
-long. It is tagged ` + role.TagKey + `, and only roles with this tag are changed. What is right is left alone, so that the same
-command goes on where it was interrupted, and repairs what has failed.`
-}
-
 // Run looks, shows the plan, asks, and does it.
 func (c *Create) Run(r *process.Resolver, asker *ask.Asker, stdout io.Writer, stderr tui.Stderr) error {
 	ctx, stop := tui.Interruptible()

@@ -25,15 +25,6 @@ type Delete struct {
 	Yes    bool `short:"y" help:"Don't ask whether to."`
 }
 
-// Help is shown by `role delete -h`.
-func (*Delete) Help() string {
-	return `Example:
-  aws-accounts role delete dev 'test-*'
-
-Deletes the roles in AWS, with their policies, and forgets the sessions. The accounts file stays as it is. A role without the tag
-` + role.TagKey + ` isn't ours and stays.`
-}
-
 // Run looks, shows the plan, asks, and does it.
 func (c *Delete) Run(r *process.Resolver, asker *ask.Asker, stdout io.Writer, stderr tui.Stderr) error {
 	ctx, stop := tui.Interruptible()

@@ -37,7 +37,6 @@ func (b *roleBase) accountID(ctx context.Context) (string, error) {
 	return b.id, b.err
 }
 
-// base returns the client of the account that a's credentials begin at, with a's settings.
 func (w *roleWork) base(ctx context.Context, a *accounts.Account) (*roleBase, error) {
 	base := a.Chain()[0]
 	hop, err := w.routes.Hop(a, "")

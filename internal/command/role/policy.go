@@ -20,14 +20,6 @@ type Policy struct {
 	Terraform      bool `name:"terraform" xor:"form" help:"Write a Terraform module."`
 }
 
-// Help is shown by `role policy -h`.
-func (*Policy) Help() string {
-	return `Examples:
-  aws-accounts role policy dev    # the trust policy, and what else is needed
-  aws-accounts role policy 'prod-*' --cloudformation > role.json
-  aws-accounts role policy dev --terraform > role.tf`
-}
-
 // Run writes what role create would tell AWS. It asks AWS at most which account credentials begin in.
 func (c *Policy) Run(r *process.Resolver, stdout io.Writer) error {
 	ctx, cancel := context.WithTimeout(context.Background(), protocol.AttemptLimit)

@@ -60,7 +60,6 @@ func (p *roleReport) plan(targets []*roleTarget) (todo []*roleTarget, creates in
 	return todo, creates
 }
 
-// made says what became of the plan.
 func (p *roleReport) made(todo []*roleTarget) {
 	for _, t := range todo {
 		switch {

@@ -4,6 +4,7 @@
 package role
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -39,9 +40,7 @@ func (c *Targets) roles(file *accounts.File) ([]*accounts.Account, error) {
 	case c.All == (len(c.Names) > 0):
 		return nil, hint.Usage(errors.New("which accounts?"), "name them (`dev prod`, `'prod-*'`), or all: `--all`")
 	case c.All:
-		for i := range file.Accounts {
-			chosen = append(chosen, &file.Accounts[i])
-		}
+		chosen = slices.Collect(file.All())
 	default:
 		var err error
 		if chosen, err = file.Select(c.Names); err != nil {
@@ -132,7 +131,7 @@ func (c *Shape) want(file *accounts.File, a *accounts.Account, trusted string) (
 	if c.RequireMFA != nil {
 		if *c.RequireMFA && !w.Trust.MFA {
 			return w, hint.New(fmt.Errorf("%s: the role can't demand MFA: it is assumed without", a.Name),
-				"set \"mfa_serial\" of %s in %s, or leave --require-mfa out", cmpName(a.Chain()[0]), file.Path)
+				"set \"mfa_serial\" of %s in %s, or leave --require-mfa out", cmp.Or(a.Chain()[0].Name, "the base account"), file.Path)
 		}
 		w.Trust.MFA = *c.RequireMFA
 	}
@@ -184,21 +183,12 @@ func (w *roleWork) trusted(ctx context.Context, a *accounts.Account) (string, er
 	return base.accountID(ctx)
 }
 
-func cmpName(a *accounts.Account) string {
-	if a.Name == "" {
-		return "the base account"
-	}
-	return a.Name
-}
-
-// is reports whether a's role is the bootstrap role.
 func (c *Bootstrap) is(a *accounts.Account) bool {
 	return strings.EqualFold(role.Name(a.RoleARN), c.BootstrapRole[strings.LastIndexByte(c.BootstrapRole, '/')+1:])
 }
 
 var bootstrapName = pattern.New(`^/?([\w+=,.@-]+/)*[\w+=,.@-]{1,64}$`)
 
-// arnOf is the bootstrap role in a's account.
 func (c *Bootstrap) arnOf(a *accounts.Account) (string, error) {
 	if !bootstrapName.MatchString(c.BootstrapRole) {
 		return "", hint.Usage(fmt.Errorf("%q is no role's name", c.BootstrapRole), "`--bootstrap-role=OrganizationAccountAccessRole`: the same in each account")

@@ -23,13 +23,6 @@ type Show struct {
 	JSON bool `name:"json" help:"Write one JSON document."`
 }
 
-// Help is what --help says besides the flags.
-func (*Show) Help() string {
-	return `Examples:
-  aws-accounts role show dev
-  aws-accounts role show dev --json | jq .differences`
-}
-
 // shownRole is a stable contract with whoever reads --json.
 type shownRole struct {
 	Account     string            `json:"account"`
@@ -90,12 +83,7 @@ func (c *Show) Run(r *process.Resolver, stdout io.Writer, stderr tui.Stderr) err
 	return shown.write(stdout)
 }
 
-func orNone(list []string) []string {
-	if list == nil {
-		return []string{}
-	}
-	return list
-}
+func orNone(list []string) []string { return append([]string{}, list...) }
 
 func (s *shownRole) write(stdout io.Writer) error {
 	managed := "not by role create"

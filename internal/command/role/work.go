@@ -5,15 +5,20 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/http"
 	"net/url"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/aws/ratelimit"
+	"github.com/aws/aws-sdk-go-v2/aws/retry"
 	"github.com/aws/aws-sdk-go-v2/service/iam"
 	"github.com/aws/aws-sdk-go-v2/service/iam/types"
+	"golang.org/x/time/rate"
 
 	"aws-accounts/accounts"
 	"aws-accounts/internal/awscall"
@@ -24,7 +29,6 @@ import (
 	"aws-accounts/process"
 )
 
-// roleWork is one command's work on the roles of many accounts.
 type roleWork struct {
 	*process.Resolver
 	file      *accounts.File
@@ -58,8 +62,7 @@ func newRoleWork(r *process.Resolver, tell io.Writer) (*roleWork, error) {
 		return nil, err
 	}
 	w := &roleWork{Resolver: r, file: file, routes: routes, pace: newPace(), tell: tell, bases: map[string]*roleBase{}, providers: map[string]aws.CredentialsProvider{}, sharing: map[string][]*accounts.Account{}}
-	for i := range file.Accounts {
-		a := &file.Accounts[i]
+	for a := range file.All() {
 		w.sharing[a.RoleARN] = append(w.sharing[a.RoleARN], a)
 	}
 	return w, nil
@@ -117,7 +120,6 @@ func (w *roleWork) targets(ctx context.Context, chosen []*accounts.Account, boot
 	return targets, nil
 }
 
-// look fills in the role as it is.
 func (w *roleWork) look(ctx context.Context, t *roleTarget) error {
 	client, err := w.enter(ctx, t)
 	if err != nil {
@@ -225,4 +227,80 @@ func (w *roleWork) each(ctx context.Context, what string, targets []*roleTarget,
 	workers.Wait()
 	stop()
 	return len(targets) - int(done.Load())
+}
+
+func explainRole(err error, t *roleTarget) error {
+	trusted := func(process.Verdict) string { return strings.Join(t.want.Trust.Principals, ", ") }
+	account := func(process.Verdict) string { return t.AccountID }
+	action := func(v process.Verdict) string { return "iam:" + v.Action }
+	caller := func(v process.Verdict) string {
+		if v.Caller == "" {
+			return ""
+		}
+		return v.Caller + " is "
+	}
+	return process.Explain(err, t.entrance, []process.Row{
+		{Codes: process.CodesDenied + " UnauthorizedOperation", Definite: true,
+			Says: process.Say("%snot allowed %s%s", caller, action, process.Verdict.Because),
+			Next: process.Say("`aws-accounts role policy %s` shows what the bootstrap role needs; "+
+				"a service control policy may forbid it too", process.Verdict.Word)},
+		{Codes: "MalformedPolicyDocument MalformedPolicyDocumentException", Definite: true,
+			Says: process.Say("AWS doesn't accept the trust policy: %s", process.Verdict.AWSSays),
+			Next: process.Say("check that whom it trusts exists (--trust): %s", trusted)},
+		{Codes: "NoSuchEntity NoSuchEntityException", Definite: true, Says: process.Verdict.AWSSays,
+			Next: process.Say("somebody else may be changing it: try again")},
+		{Codes: "LimitExceeded LimitExceededException", Definite: true,
+			Says: process.Say("one of the account's limits is reached: %s", process.Verdict.AWSSays),
+			Next: process.Say("delete what nobody uses there, or ask AWS for more (Service Quotas)")},
+		{Codes: "DeleteConflict DeleteConflictException", Definite: true,
+			Says: process.Say("something still uses the role: %s", process.Verdict.AWSSays),
+			Next: process.Say("take it out of its instance profiles in %s first", account)},
+	}...)
+}
+
+// pace keeps the calls of one command within AWS's rates, and counts them. IAM's rates hold for each account, where we make
+// a handful of calls; STS counts all our AssumeRole in the account that they come from, and allows it 600 a second together
+// with everybody else there.
+//
+// Source: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html
+type pace struct {
+	bucket    *rate.Limiter
+	throttled atomic.Int64
+}
+
+const callsPerSecond = 200
+
+func newPace() *pace { return &pace{bucket: rate.NewLimiter(callsPerSecond, rolesAtOnce)} }
+
+// of returns config so that each try of a call waits for its turn, and that throttled calls are tried until they get through.
+func (p *pace) of(config aws.Config) aws.Config {
+	config.HTTPClient = pacedClient{config.HTTPClient, p}
+	config.Retryer = func() aws.Retryer {
+		return awscall.Counting{RetryerV2: retry.NewStandard(func(o *retry.StandardOptions) {
+			o.MaxAttempts = 8
+			o.MaxBackoff = 5 * time.Second
+			o.RateLimiter = ratelimit.None // it would give up after a hundred refusals, however many calls went well
+		}), Throttled: &p.throttled}
+	}
+	return config
+}
+
+func (p *pace) String() string {
+	text := fmt.Sprintf("at most %d calls a second", callsPerSecond)
+	if n := p.throttled.Load(); n > 0 {
+		text += fmt.Sprintf(", %d throttled by AWS", n)
+	}
+	return text
+}
+
+type pacedClient struct {
+	aws.HTTPClient
+	pace *pace
+}
+
+func (c pacedClient) Do(r *http.Request) (*http.Response, error) {
+	if err := c.pace.bucket.Wait(r.Context()); err != nil {
+		return nil, err
+	}
+	return c.HTTPClient.Do(r)
 }

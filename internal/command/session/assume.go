@@ -21,18 +21,6 @@ type Assume struct {
 	MFACode  string            `name:"mfa-code" help:"The six digits of the MFA device, instead of asking for them." placeholder:"123456"`
 }
 
-// Help is what --help says besides the flags.
-func (*Assume) Help() string {
-	return `SDKs get their sessions by themselves. This is for whoever wants to answer an
-MFA question before they start, or a session that lasts longer.
-
-  aws-accounts assume dev
-  aws-accounts assume                        # choose the account from a list
-  aws-accounts assume prod --duration 4h
-  aws-accounts assume prod --mfa-code 123456
-  aws-accounts assume dev --refresh          # after its policies changed`
-}
-
 // Run gets the session and says when it expires, and what has SDKs use another.
 func (c *Assume) Run(r *process.Resolver, program *stanza.Program, stdout io.Writer, stderr tui.Stderr) error {
 	file, a, err := account(r, c.Name)

@@ -23,15 +23,6 @@ type Clear struct {
 	All     bool     `help:"Forget every session, also of accounts that are no longer in the accounts file."`
 }
 
-// Help is what --help says besides the flags.
-func (*Clear) Help() string {
-	return `The next call gets a new session. At AWS the old one lives on until it ends.
-
-  aws-accounts clear dev
-  aws-accounts clear --expired
-  aws-accounts clear --all`
-}
-
 // Run removes the items and says which. An account without a session is as good as cleared; what is neither an account's
 // name nor a session's fails in the end.
 func (c *Clear) Run(r *process.Resolver, stdout io.Writer) error {

@@ -2,16 +2,20 @@ package session
 
 import (
 	"context"
+	"crypto/subtle"
 	"errors"
 	"fmt"
 	"io"
+	"net/http"
 	"net/url"
 	"strings"
+	"sync"
 	"time"
 
 	"aws-accounts/accounts"
 	"aws-accounts/internal/browser"
 	"aws-accounts/internal/hint"
+	"aws-accounts/internal/loopback"
 	"aws-accounts/internal/partitions"
 	"aws-accounts/internal/pattern"
 	"aws-accounts/internal/route"
@@ -28,22 +32,6 @@ type Console struct {
 	Duration  accounts.Duration `help:"How long the console stays signed in, instead of what the session has left (15m to 12h)." placeholder:"8h"`
 	Container bool              `help:"Open it in a Firefox container of the account's name, so that several accounts stay open."`
 	Print     bool              `help:"Print the sign-in link instead of opening it. It is a secret for the 15 minutes that it holds."`
-}
-
-// Help is what --help says besides the flags.
-func (*Console) Help() string {
-	return `The browser gets an address that leads to the console once, so that no other user of the machine can read the link.
-
-  aws-accounts console                # choose the account from a list
-  aws-accounts console dev
-  aws-accounts console prod --service cloudwatch --region us-east-1
-  aws-accounts console dev --container
-  aws-accounts console dev --print | pbcopy
-
-The console is for roles: AWS doesn't sign in a base account whose credentials are a user's.
---duration works for roles assumed with a user's keys; a role of a role, or one assumed with an MFA session, ends with its session.
---container needs the add-on "Open external links in a container"
-(https://addons.mozilla.org/firefox/addon/open-url-in-container), and Firefox as $BROWSER or installed.`
 }
 
 // Run gets the link and opens it, or prints it.
@@ -140,4 +128,50 @@ var errNoBrowserCame = errors.New("the browser didn't open the link within a min
 func inContainer(name, address string) string {
 	escape := func(s string) string { return strings.ReplaceAll(url.QueryEscape(s), "+", "%20") }
 	return "ext+container:name=" + escape(name) + "&url=" + escape(address)
+}
+
+// browserTime is how long a browser may take to start.
+const browserTime = time.Minute
+
+// openHidden has open show link in a browser without link being in the browser's arguments, which every user of the
+// machine can read: those have an address of ours that leads there, once.
+func openHidden(link string, open func(address string) error) error {
+	path := "/" + randomText()
+	taken := make(chan struct{})
+	var once sync.Once
+	l, err := loopback.Listen(0, func(_ context.Context, request *http.Request) loopback.Reply {
+		if request.Method != http.MethodGet || subtle.ConstantTimeCompare([]byte(request.URL.Path), []byte(path)) != 1 {
+			return page(http.StatusNotFound, "There is nothing here.")
+		}
+		answer := page(http.StatusGone, "This link worked once, and was used. If that wasn't you, sign out of the console, and clear the session.")
+		once.Do(func() {
+			answer = loopback.Reply{Status: http.StatusSeeOther, Header: http.Header{"Location": {link}, "Referrer-Policy": {"no-referrer"}}}
+			close(taken)
+		})
+		return answer
+	})
+	if err != nil {
+		return err
+	}
+	defer l.Close()
+	failed := make(chan error, 1)
+	go func() {
+		if err := open("http://" + l.Address() + path); err != nil {
+			failed <- err
+		}
+	}()
+	wait := time.NewTimer(browserTime)
+	defer wait.Stop()
+	select {
+	case <-taken:
+		return nil
+	case err := <-failed:
+		return err
+	case <-wait.C:
+		return errNoBrowserCame
+	}
+}
+
+func page(status int, text string) loopback.Reply {
+	return loopback.Reply{Status: status, Header: http.Header{"Content-Type": {"text/plain; charset=utf-8"}}, Body: []byte(text + "\n")}
 }

@@ -1,13 +1,18 @@
 package session
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
+	"runtime"
 	"slices"
+	"strings"
 
 	"aws-accounts/internal/hint"
+	"aws-accounts/internal/pattern"
 	"aws-accounts/internal/route"
 	"aws-accounts/internal/tui"
 	"aws-accounts/process"
@@ -18,24 +23,6 @@ type Env struct {
 	Name  string `arg:"" optional:"" help:"The account; without it, you choose."`
 	Unset bool   `help:"Take the variables out again; needs no account."`
 	Forms `embed:""`
-}
-
-// Help is what --help says besides the flags.
-func (*Env) Help() string {
-	return `For what can't use a profile and is started from this shell. Elsewhere AWS_PROFILE does the same, and doesn't expire.
-
-  eval "$(aws-accounts env dev)"                      # bash, zsh
-  aws-accounts env dev | source                       # fish
-  aws-accounts env dev | Out-String | Invoke-Expression     # PowerShell
-  for /f "delims=" %i in ('aws-accounts env dev --shell cmd') do @%i
-  docker run --env-file <(aws-accounts env dev --dotenv) …
-  eval "$(aws-accounts env --unset)"                  # and away again
-
-It also takes out what would have SDKs use other credentials, such as AWS_PROFILE. The variables end with the session,
-which AWS_CREDENTIAL_EXPIRATION shows. The output is a secret: it belongs in no file that others read.
-
-An account's region goes into AWS_REGION and AWS_DEFAULT_REGION. --unset takes them out too where they still have that
-region; what they were before doesn't come back.`
 }
 
 // Run writes one statement per variable. What it unsets and sets is the same for every account of a kind, whatever the
@@ -86,4 +73,155 @@ func regionGiven(r *process.Resolver) (names []string) {
 		}
 	}
 	return names
+}
+
+// Forms are the ways to write variables down.
+type Forms struct {
+	Shell  string `help:"bash, zsh, sh, fish, powershell or cmd (default: as $SHELL says; on Windows PowerShell)." placeholder:"SHELL" xor:"form"`
+	Dotenv bool   `help:"Write NAME=value lines, as for docker --env-file." xor:"form"`
+	JSON   bool   `name:"json" help:"Write one JSON object." xor:"form"`
+}
+
+// writer returns what writes variables in the form chosen: those to unset, as far as the form can say that, then those to
+// set. It writes all or nothing, in one write.
+func (f *Forms) writer() (func(w io.Writer, unset []string, set []variable) error, error) {
+	if f.JSON {
+		return writeVariablesJSON, nil
+	}
+	s, err := f.syntax()
+	if err != nil {
+		return nil, err
+	}
+	return s.write, nil
+}
+
+// usage is how a shell takes in what command writes.
+func (f *Forms) usage(command string) string {
+	s, err := f.syntax()
+	if err != nil {
+		return ""
+	}
+	return fmt.Sprintf(s.usage, command)
+}
+
+type syntax struct {
+	set   func(name, value string) (string, error)
+	unset func(names []string) string
+	usage string // %s is the command whose output it takes in
+}
+
+func (s *syntax) write(w io.Writer, unset []string, set []variable) error {
+	var b strings.Builder
+	if len(unset) > 0 {
+		b.WriteString(s.unset(unset))
+	}
+	for _, v := range set {
+		line, err := s.set(v.name, v.value)
+		if err != nil {
+			return fmt.Errorf("%s: %w", v.name, err)
+		}
+		b.WriteString(line + "\n")
+	}
+	_, err := io.WriteString(w, b.String())
+	return err
+}
+
+func (f *Forms) syntax() (*syntax, error) {
+	if f.Dotenv {
+		return dotenv, nil
+	}
+	name := f.Shell
+	if name == "" {
+		name = os.Getenv("SHELL")
+		if name == "" && runtime.GOOS == "windows" {
+			name = "powershell"
+		} else if name == "" {
+			name = "sh"
+		}
+	}
+	base := strings.TrimSuffix(strings.ToLower(filepath.Base(name)), ".exe")
+	switch base {
+	case "sh", "bash", "zsh", "dash", "ash", "ksh", "mksh", "posix", "busybox":
+		return posix, nil
+	case "fish":
+		return fish, nil
+	case "powershell", "pwsh":
+		return powershell, nil
+	case "cmd":
+		return cmdExe, nil
+	}
+	from := "--shell"
+	if f.Shell == "" {
+		from = "$SHELL"
+	}
+	return nil, hint.New(fmt.Errorf("%q is a shell that aws-accounts doesn't know (%s)", base, from),
+		"use --shell with bash, zsh, sh, fish, powershell or cmd; or --dotenv or --json")
+}
+
+var posix = &syntax{
+	set: func(name, value string) (string, error) {
+		return "export " + name + "='" + strings.ReplaceAll(value, `'`, `'\''`) + "'", nil
+	},
+	unset: func(names []string) string { return "unset " + strings.Join(names, " ") + "\n" },
+	usage: `eval "$(%s)"`,
+}
+
+var fish = &syntax{
+	set: func(name, value string) (string, error) {
+		return "set -gx " + name + " '" + strings.NewReplacer(`\`, `\\`, `'`, `\'`).Replace(value) + "'", nil
+	},
+	// Without the guard, fish's status says that one wasn't there.
+	unset: func(names []string) string { return "set -e " + strings.Join(names, " ") + "; or true\n" },
+	usage: `%s | source`,
+}
+
+// PowerShell takes the typographic quotes for quotes too, and each is doubled to stand for itself.
+var powershell = &syntax{
+	set: func(name, value string) (string, error) {
+		value = strings.NewReplacer("'", "''", "‘", "‘‘", "’", "’’", "‚", "‚‚", "‛", "‛‛").Replace(value)
+		return "$Env:" + name + " = '" + value + "'", nil
+	},
+	unset: func(names []string) string {
+		return "Remove-Item -ErrorAction Ignore -Path Env:" + strings.Join(names, ",Env:") + "\n"
+	},
+	usage: `%s | Out-String | Invoke-Expression`,
+}
+
+// cmd.exe has no way to quote all of these that holds both at its prompt and in a file.
+var cmdExe = &syntax{
+	set: func(name, value string) (string, error) {
+		if strings.ContainsAny(value, "%\"!^\r\n\x00") {
+			return "", errors.New("has a character that cmd.exe can't take")
+		}
+		return `set "` + name + "=" + value + `"`, nil
+	},
+	unset: func(names []string) string {
+		var b strings.Builder
+		for _, name := range names {
+			b.WriteString(`set "` + name + "=\"\n")
+		}
+		return b.String()
+	},
+	usage: `for /f "delims=" %%i in ('%s --shell cmd') do @%%i`,
+}
+
+// Readers of such files disagree about quotes: Docker takes them for a part of the value. So there are none.
+var dotenv = &syntax{
+	set: func(name, value string) (string, error) {
+		if !bare.MatchString(value) {
+			return "", errors.New("has a character that not every reader of a dotenv file takes as it is")
+		}
+		return name + "=" + value, nil
+	},
+	unset: func([]string) string { return "" },
+}
+
+var bare = pattern.New(`^[A-Za-z0-9_+/=.:@,-]*$`)
+
+func writeVariablesJSON(w io.Writer, _ []string, set []variable) error {
+	document := map[string]string{}
+	for _, v := range set {
+		document[v.name] = v.value
+	}
+	return json.NewEncoder(w).Encode(document)
 }

@@ -7,13 +7,17 @@ import (
 	"io/fs"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
+	"runtime"
 	"slices"
+	"strings"
 
 	"github.com/alecthomas/kong"
 
 	"aws-accounts/accounts"
 	"aws-accounts/internal/hint"
+	"aws-accounts/internal/private"
 	"aws-accounts/internal/route"
 	"aws-accounts/process"
 )
@@ -23,22 +27,6 @@ type Exec struct {
 	Server  bool     `help:"Let the command fetch its credentials here, so that it can run longer than a session lasts."`
 	Name    string   `arg:"" optional:"" help:"The account; without it, you choose."`
 	Command []string `arg:"" optional:"" passthrough:"" name:"command" help:"The command and its arguments, after --."`
-}
-
-// Help is what --help says besides the flags.
-func (*Exec) Help() string {
-	return `For programs that can't use a profile. Where they can, AWS_PROFILE is all they need, and lasts longer.
-
-  aws-accounts exec dev -- aws s3 ls
-  aws-accounts exec prod -- ./deploy.sh --all
-  aws-accounts exec -- aws sts get-caller-identity     # choose the account
-  aws-accounts exec --server dev -- terraform apply    # outlasts a session
-
-The command gets the account's credentials, region and AWS_ACCOUNTS_NAME, and nothing else that gives or selects
-credentials: AWS_PROFILE and the like are taken out, AWS_ACCOUNTS_KEYCHAIN_PASSPHRASE too, as it opens every account.
-With --server it gets the address of this program instead, and doesn't see ~/.aws, whose default profile would win.
-
-The exit status is the command's; 127 if it isn't found, 126 if it can't be started.`
 }
 
 // Exit statuses as shells and env(1) have them.
@@ -122,4 +110,89 @@ func cannotStart(name string, err error) error {
 	}
 	return &hint.ExitStatus{Status: exitNotExecutable, Cause: hint.New(fmt.Errorf("%s: can't be started: %w", name, err),
 		"check that it is a program that you may execute")}
+}
+
+// runChild runs a command with our own files, passes signals on to it, and returns its exit status as an ExitStatus.
+func runChild(path string, argv, environment []string) error {
+	cmd := &exec.Cmd{Path: path, Args: argv, Env: environment, Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr}
+	signals := make(chan os.Signal, 8)
+	signal.Notify(signals, passedOn...)
+	defer signal.Stop(signals)
+	if err := cmd.Start(); err != nil {
+		return cannotStart(argv[0], err)
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- cmd.Wait() }()
+	for {
+		select {
+		case s := <-signals:
+			if !reachesChildren(s) {
+				cmd.Process.Signal(s) // an error means that it has just ended
+			}
+		case err := <-ended:
+			exit, ok := errors.AsType[*exec.ExitError](err)
+			switch {
+			case ok:
+				return &hint.ExitStatus{Status: exitStatus(exit.ProcessState)}
+			case err != nil:
+				return cannotStart(argv[0], err)
+			}
+			return nil
+		}
+	}
+}
+
+type variable struct{ name, value string }
+
+// given are the variables that this program sets, in `exec` and in `env`.
+var given = []string{
+	"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_CREDENTIAL_EXPIRATION", "AWS_ACCOUNT_ID",
+	"AWS_ACCOUNTS_NAME",
+}
+
+// rivals are the variables that would have an SDK take other credentials than ours. What only says how to talk to AWS
+// (AWS_CA_BUNDLE, AWS_ENDPOINT_URL_…, AWS_RETRY_MODE, AWS_PAGER, AWS_CONFIG_FILE) stays as it is, as does the region of
+// whoever runs us where the account names none.
+var rivals = []string{
+	"AWS_PROFILE", "AWS_DEFAULT_PROFILE", "AWS_SDK_LOAD_CONFIG", "AWS_CREDENTIAL_FILE",
+	"AWS_SECURITY_TOKEN", "AWS_SESSION_EXPIRATION", // older names of SESSION_TOKEN and CREDENTIAL_EXPIRATION
+	"AWS_ACCESS_KEY", "AWS_SECRET_KEY", "AMAZON_ACCESS_KEY_ID", "AMAZON_SECRET_ACCESS_KEY", "AMAZON_SESSION_TOKEN", // of Java and Ruby
+	"AWS_ROLE_ARN", "AWS_ROLE_SESSION_NAME", "AWS_WEB_IDENTITY_TOKEN_FILE",
+	"AWS_CONTAINER_CREDENTIALS_FULL_URI", "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
+	"AWS_CONTAINER_AUTHORIZATION_TOKEN", "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE",
+	"AWS_BEARER_TOKEN_BEDROCK",
+}
+
+// rivalPrefixes catch those that are still to come.
+var rivalPrefixes = []string{"AWS_CONTAINER_", "AWS_BEARER_TOKEN_"}
+
+func childEnvironment(parent []string, variables []variable) []string {
+	unwanted := slices.Concat(given, rivals, private.Variables)
+	for _, v := range variables {
+		unwanted = append(unwanted, v.name)
+	}
+	var environment []string
+	for _, entry := range parent {
+		name := variableName(entry)
+		if slices.Contains(unwanted, name) || slices.ContainsFunc(rivalPrefixes, func(p string) bool { return strings.HasPrefix(name, p) }) {
+			continue
+		}
+		environment = append(environment, entry)
+	}
+	for _, v := range variables {
+		environment = append(environment, v.name+"="+v.value)
+	}
+	return environment
+}
+
+// variableName is an entry's name. On Windows case makes no difference, and names such as "=C:" begin with the sign.
+func variableName(entry string) string {
+	name := entry
+	if i := strings.IndexByte(entry, '='); i > 0 {
+		name = entry[:i]
+	}
+	if runtime.GOOS == "windows" {
+		name = strings.ToUpper(name)
+	}
+	return name
 }

@@ -2,13 +2,24 @@ package session
 
 import (
 	"context"
+	"crypto/rand"
+	"crypto/subtle"
+	"encoding/base64"
+	"errors"
 	"fmt"
 	"io"
+	"net/http"
 	"os"
 	"os/signal"
 	"syscall"
+	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
+
+	"aws-accounts/cache"
 	"aws-accounts/internal/hint"
+	"aws-accounts/internal/loopback"
+	"aws-accounts/internal/pattern"
 	"aws-accounts/internal/private"
 	"aws-accounts/internal/tui"
 	"aws-accounts/process"
@@ -19,24 +30,6 @@ type Serve struct {
 	Name  string `arg:"" optional:"" help:"The account; without it, you choose."`
 	Port  uint16 `help:"The port on 127.0.0.1 (default: any that is free)."`
 	Forms `embed:""`
-}
-
-// Help is what --help says besides the flags.
-func (*Serve) Help() string {
-	return `For an IDE, or a container that shares this machine's network: every SDK fetches its credentials here, and again
-before they end. Two variables say how; whoever knows the token gets the credentials.
-
-  aws-accounts serve dev                  # shows both, serves until Ctrl-C
-  aws-accounts serve dev --dotenv > dev.env &
-  docker run --network host --env-file dev.env amazon/aws-cli s3 ls
-
-With AWS_ACCOUNTS_SERVE_TOKEN set and a --port, address and token are the same
-each time, as an IDE may need:
-
-  aws-accounts serve dev --port 9911
-
-It answers to 127.0.0.1 alone. In an SDK, keys in the environment and a default profile in ~/.aws win over it.
-The accounts file is read once, at the start.`
 }
 
 // Run says where the endpoint is once it answers, and serves until it's interrupted, which is success.
@@ -70,3 +63,101 @@ func (c *Serve) Run(r *process.Resolver, stdout io.Writer, stderr tui.Stderr) er
 	<-ctx.Done()
 	return nil
 }
+
+// endpoint hands out a session's credentials over HTTP, as Amazon ECS and EKS do for containers. It answers whoever is on
+// this machine and knows the token, and nobody else.
+//
+// Source: https://docs.aws.amazon.com/sdkref/latest/guide/feature-container-credentials.html
+type endpoint struct {
+	*loopback.Server
+	session *session
+	token   string
+	turn    chan struct{} // held by the one who asks the resolver
+}
+
+const endpointPath = "/credentials"
+
+// staticLife is what credentials without an end are said to live: botocore refuses an answer without Expiration.
+const staticLife = time.Hour
+
+// newEndpoint serves at once: on any free port if port is 0, with a token of its own making if token is "".
+func newEndpoint(s *session, port uint16, token string) (*endpoint, error) {
+	if token == "" {
+		token = randomText()
+	}
+	e := &endpoint{session: s, token: token, turn: make(chan struct{}, 1)}
+	var err error
+	e.Server, err = loopback.Listen(port, e.answer)
+	return e, hint.New(err, "choose another --port, or none for any that is free")
+}
+
+// randomText is what nobody guesses: 32 random bytes, safe in an address, a header and a shell.
+func randomText() string {
+	secret := make([]byte, 32)
+	rand.Read(secret)
+	return base64.RawURLEncoding.EncodeToString(secret)
+}
+
+func (e *endpoint) variables() []variable {
+	return []variable{
+		{"AWS_CONTAINER_CREDENTIALS_FULL_URI", "http://" + e.Address() + endpointPath},
+		{"AWS_CONTAINER_AUTHORIZATION_TOKEN", e.token},
+	}
+}
+
+// answer gives credentials, or an error in the form that SDKs show.
+func (e *endpoint) answer(ctx context.Context, request *http.Request) loopback.Reply {
+	switch {
+	case request.URL.Path != endpointPath:
+		return loopback.Refuse(http.StatusNotFound, "NotFound", "nothing here but "+endpointPath)
+	case request.Method != http.MethodGet:
+		return loopback.Refuse(http.StatusMethodNotAllowed, "MethodNotAllowed", "only GET")
+	case subtle.ConstantTimeCompare([]byte(request.Header.Get("Authorization")), []byte(e.token)) != 1:
+		return loopback.Refuse(http.StatusUnauthorized, "Unauthorized", "the Authorization header must be the value of AWS_CONTAINER_AUTHORIZATION_TOKEN")
+	}
+	credentials, err := e.retrieve(ctx)
+	if err != nil {
+		message := err.Error()
+		if h := hint.Of(err); h != "" {
+			message += "; hint: " + h
+		}
+		// SDKs try again after a 5xx, which is no use after AWS's definite no.
+		if errors.Is(err, cache.ErrRefused) {
+			return loopback.Refuse(http.StatusForbidden, "AccessDenied", message)
+		}
+		return loopback.Refuse(http.StatusServiceUnavailable, "CredentialsUnavailable", message)
+	}
+	expires := e.session.resolver.Sessions.Now().Add(staticLife)
+	if credentials.CanExpire {
+		expires = credentials.Expires
+	}
+	return loopback.JSON(http.StatusOK, struct {
+		AccessKeyId     string
+		SecretAccessKey string
+		Token           string // botocore wants it even if it's empty
+		Expiration      string
+		AccountId       string `json:",omitempty"`
+		RoleArn         string `json:",omitempty"`
+	}{credentials.AccessKeyID, credentials.SecretAccessKey, credentials.SessionToken, expires.UTC().Format(time.RFC3339),
+		credentials.AccountID, e.session.roleARN})
+}
+
+// retrieve asks the resolver, one caller at a time. It goes on when the SDK has given up, which botocore does after two
+// seconds: SDKs try again, and then find what came of it.
+func (e *endpoint) retrieve(ctx context.Context) (aws.Credentials, error) {
+	select {
+	case e.turn <- struct{}{}:
+		defer func() { <-e.turn }()
+	case <-ctx.Done():
+		return aws.Credentials{}, ctx.Err()
+	}
+	return e.session.retrieve(ctx)
+}
+
+// leastToken is how long a token must be that a user has chosen.
+const leastToken = 32
+
+// goodToken reports whether a token can be a header's value, and a variable's in every shell without quotes.
+func goodToken(token string) bool { return len(token) >= leastToken && tokenText.MatchString(token) }
+
+var tokenText = pattern.New(`^[A-Za-z0-9._+/=-]+$`)

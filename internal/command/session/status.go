@@ -29,23 +29,6 @@ type Status struct {
 	Format string   `help:"What to write for each." default:"{{.Name}} {{.Left}}" placeholder:"TEMPLATE"`
 }
 
-// Help is what --help says besides the flags.
-func (*Status) Help() string {
-	return `Without NAME it is about what SDKs use here: the account of exec or env where AWS_ACCESS_KEY_ID is set, else that of
-AWS_PROFILE. It writes nothing where they use none of ours.
-
-  aws-accounts status --format '{{.Name}} {{.Left}}'      # dev 43m
-
-In a prompt of bash:
-
-  PS1='$(aws-accounts status --format "[{{.Name}} {{.Left}}] ")\w \$ '
-
-The fields are {{.Name}}, {{.Profile}}, {{.AccountID}}, {{.State}} (active, expired, none or unknown), {{.Left}} (43m,
-1h05m, expired, - or ?), {{.Minutes}} (a number) and {{.Expires}} (as in 2026-11-22T12:00:00Z).
-
-The keychain is never unlocked for it, and a slow one is given up on after a quarter of a second: {{.State}} is then unknown.`
-}
-
 // keychainGlance is how long a prompt may take.
 const keychainGlance = 250 * time.Millisecond
 
@@ -189,7 +172,6 @@ func (s *status) until(expires, now time.Time) {
 // field is {{.Name}} and the like, as in Go's templates; conditions are left to the shell, which costs less than linking them in.
 var field = pattern.New(`\{\{ *\.([A-Za-z]+) *\}\}`)
 
-// fill writes the format with the fields of s in it.
 func (s *status) fill(format string) string {
 	values := map[string]string{"Name": s.Name, "Profile": s.Profile, "AccountID": s.AccountID, "State": s.State, "Left": s.Left,
 		"Expires": s.Expires, "Minutes": strconv.Itoa(s.Minutes)}

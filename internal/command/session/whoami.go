@@ -20,15 +20,6 @@ type Whoami struct {
 	JSON bool   `name:"json" help:"Write one JSON document."`
 }
 
-// Help is what --help says besides the flags.
-func (*Whoami) Help() string {
-	return `It asks AWS: GetCallerIdentity is allowed to everybody.
-
-  aws-accounts whoami           # whom the SDKs take you for here and now
-  aws-accounts whoami dev
-  aws-accounts whoami dev --json | jq -r .arn`
-}
-
 // Run asks AWS, since only AWS knows.
 func (c *Whoami) Run(r *process.Resolver, stdout io.Writer) error {
 	ctx, cancel := context.WithTimeout(context.Background(), protocol.AttemptLimit)
@@ -63,7 +54,6 @@ func (c *Whoami) Run(r *process.Resolver, stdout io.Writer) error {
 	return nil
 }
 
-// identity asks who the credentials that the account called name hands out belong to.
 func identity(ctx context.Context, r *process.Resolver, name string) (process.Identity, aws.Credentials, error) {
 	_, a, err := account(r, name)
 	if err != nil {

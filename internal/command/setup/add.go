@@ -21,18 +21,6 @@ type Add struct {
 	Fields
 }
 
-// Help is shown by `add -h`.
-func (*Add) Help() string {
-	return `Examples:
-  aws-accounts add dev --role-arn=arn:aws:iam::987654321098:role/Admin --setup
-  aws-accounts add prod --account-id=555555555555 --role-arn=Admin
-  aws-accounts add work --credentials-profile=work
-  aws-accounts add audit --account-id=111122223333 --sso-session=corp \
-    --sso-role=ReadOnly
-
-On a terminal it asks for what is missing. The rest of the accounts file stays as it is.`
-}
-
 // Run adds the account and shows what it wrote.
 func (c *Add) Run(r *accounts.Reader, asker *ask.Asker, program *stanza.Program, stdout io.Writer) error {
 	ctx := context.Background()
@@ -107,7 +95,7 @@ func (c *Add) complete(ctx context.Context, asker *ask.Asker, file *accounts.Fil
 
 // askSource asks where a role is assumed from, if there is more than one base account.
 func (c *Add) askSource(ctx context.Context, asker *ask.Asker, file *accounts.File) error {
-	bases := file.Bases()
+	bases := accounts.NamesOf(file.Bases())
 	if !c.isRole() || value(c.Source, "") != "" || len(bases) < 2 {
 		return nil
 	}

@@ -24,18 +24,6 @@ type Edit struct {
 	Fields
 }
 
-// Help is shown by `edit -h`.
-func (*Edit) Help() string {
-	return `Examples:
-  aws-accounts edit dev --description="Development" --duration=2h
-  aws-accounts edit dev --description=    # takes the description out
-  aws-accounts edit                       # opens $VISUAL or $EDITOR
-
-The editor works on a copy, which is checked before it takes the file's place; where something is wrong you
-may go on editing, and until all is right the file stays as it was. Text that
-isn't saved in the end is kept, and it says where.`
-}
-
 // Run sets the fields given, or opens the editor where none is.
 func (c *Edit) Run(r *accounts.Reader, asker *ask.Asker, stdout io.Writer) error {
 	if !c.any() {

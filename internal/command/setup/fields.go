@@ -47,11 +47,20 @@ type Fields struct {
 // list is what was given, as fields of account a of file, which is the one that they are for as it is now.
 func (f *Fields) list(file *accounts.File, a *accounts.Account) ([]accounts.Field, error) {
 	var out []accounts.Field
+	var failed error
+	set := func(name string, value any) {
+		field, err := accounts.NewField(name, value)
+		out, failed = append(out, field), cmp.Or(failed, err)
+	}
+	unset := func(name string) { out = append(out, accounts.Field{Name: name}) }
 	text := func(name string, value *string) {
-		if value == nil {
-			return
+		switch {
+		case value == nil:
+		case *value == "":
+			unset(name)
+		default:
+			set(name, *value)
 		}
-		out = append(out, textField(name, *value))
 	}
 	text("account_id", f.AccountID)
 	if f.WebIdentityTokenFile == nil {
@@ -68,13 +77,8 @@ func (f *Fields) list(file *accounts.File, a *accounts.Account) ([]accounts.Fiel
 		text(field.name, field.value)
 	}
 
-	begin, given := f.credentials()
-	if given {
-		field, err := accounts.NewField("credentials", begin)
-		if err != nil {
-			return nil, err
-		}
-		out = append(out, field)
+	if begin, given := f.credentials(); given {
+		set("credentials", begin)
 	}
 	if f.SSOSession != nil || f.SSORole != nil {
 		var s accounts.SSO
@@ -82,53 +86,37 @@ func (f *Fields) list(file *accounts.File, a *accounts.Account) ([]accounts.Fiel
 			s = *a.SSO
 		}
 		s.Session, s.RoleName = value(f.SSOSession, s.Session), value(f.SSORole, s.RoleName)
-		field := accounts.Field{Name: "sso"}
-		if s != (accounts.SSO{}) {
-			var err error
-			if field, err = accounts.NewField(field.Name, s); err != nil {
-				return nil, err
-			}
+		if s == (accounts.SSO{}) {
+			unset("sso")
+		} else {
+			set("sso", s)
 		}
-		out = append(out, field)
 	}
 	if f.SessionTags != nil {
-		field, err := accounts.NewField("session_tags", f.SessionTags)
+		set("session_tags", f.SessionTags)
+	}
+	if f.TransitiveTagKeys != nil {
+		set("transitive_tag_keys", f.TransitiveTagKeys)
+	}
+	if f.PolicyARNs != nil {
+		set("policy_arns", f.PolicyARNs)
+	}
+	switch {
+	case f.Policy == nil:
+	case *f.Policy == "":
+		unset("policy")
+	default:
+		data, err := os.ReadFile(*f.Policy)
 		if err != nil {
-			return nil, err
+			return nil, hint.New(fmt.Errorf("reading the policy %s: %w", tui.ShowPath(*f.Policy), hint.FileError(err)), "--policy names a file with one: {\"Version\": \"2012-10-17\", \"Statement\": [...]}")
 		}
-		out = append(out, field)
+		var object map[string]any
+		if err := json.Unmarshal(data, &object); err != nil {
+			return nil, hint.New(fmt.Errorf("%s holds no JSON object", tui.ShowPath(*f.Policy)), "a policy is one: {\"Version\": \"2012-10-17\", \"Statement\": [...]}")
+		}
+		set("policy", json.RawMessage(data))
 	}
-	for _, l := range []struct {
-		name string
-		list []string
-	}{{"transitive_tag_keys", f.TransitiveTagKeys}, {"policy_arns", f.PolicyARNs}} {
-		if l.list == nil {
-			continue
-		}
-		field, err := accounts.NewField(l.name, l.list)
-		if err != nil {
-			return nil, err
-		}
-		out = append(out, field)
-	}
-	if f.Policy != nil {
-		field := accounts.Field{Name: "policy"}
-		if *f.Policy != "" {
-			data, err := os.ReadFile(*f.Policy)
-			if err != nil {
-				return nil, hint.New(fmt.Errorf("reading the policy %s: %w", tui.ShowPath(*f.Policy), hint.FileError(err)), "--policy names a file with one: {\"Version\": \"2012-10-17\", \"Statement\": [...]}")
-			}
-			var object map[string]any
-			if err := json.Unmarshal(data, &object); err != nil {
-				return nil, hint.New(fmt.Errorf("%s holds no JSON object", tui.ShowPath(*f.Policy)), "a policy is one: {\"Version\": \"2012-10-17\", \"Statement\": [...]}")
-			}
-			if field, err = accounts.NewField(field.Name, json.RawMessage(data)); err != nil {
-				return nil, err
-			}
-		}
-		out = append(out, field)
-	}
-	return out, nil
+	return out, failed
 }
 
 func (f *Fields) any() bool {
@@ -169,16 +157,4 @@ func value(p *string, otherwise string) string {
 		return otherwise
 	}
 	return *p
-}
-
-// textField is a field with a text, or one without a value to take it out.
-func textField(name, text string) accounts.Field {
-	if text == "" {
-		return accounts.Field{Name: name}
-	}
-	field, err := accounts.NewField(name, text)
-	if err != nil {
-		panic(err) // every text can be said in JSON
-	}
-	return field
 }

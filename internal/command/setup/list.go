@@ -22,19 +22,6 @@ type List struct {
 	JSON    bool   `name:"json" help:"Write one JSON document."`
 }
 
-// Help is what --help says besides the flags.
-func (*List) Help() string {
-	return `It reads the sessions of accounts that were used here, and asks nobody but the keychain. A session from before a change
-of the account isn't handed out any more, and shows as none.
-
-  aws-accounts list                     # all accounts
-  aws-accounts list prod                # by name, number or description
-  aws-accounts list --active --group    # what is open now, by source
-  aws-accounts list --json | jq -r '.[] | select(.session == "expired").name'
-
-A session that is about to be renewed shows yellow on a terminal.`
-}
-
 type listed struct {
 	Name        string     `json:"name"`
 	Kind        string     `json:"kind"` // base, role, sso
@@ -59,12 +46,12 @@ func (c *List) Run(r *process.Resolver, stdout io.Writer) error {
 	if err != nil {
 		return err
 	}
-	chosen := c.chosen(file)
-	names := make([]string, len(chosen))
-	for i, a := range chosen {
-		names[i] = a.Name
-	}
-	expirations, trouble := r.States(context.Background(), names)
+	filter := strings.ToLower(c.Filter)
+	chosen := file.Where(func(a *accounts.Account) bool {
+		return strings.Contains(strings.ToLower(a.Name), filter) || strings.Contains(a.AccountID, filter) ||
+			strings.Contains(strings.ToLower(a.Description), filter)
+	})
+	expirations, trouble := r.States(context.Background(), accounts.NamesOf(chosen))
 	now := time.Now()
 	all := make([]listed, 0, len(chosen))
 	for _, a := range chosen {
@@ -107,18 +94,6 @@ func (c *List) Run(r *process.Resolver, stdout io.Writer) error {
 		return fmt.Errorf("the sessions are not known: %w", trouble)
 	}
 	return nil
-}
-
-func (c *List) chosen(file *accounts.File) []*accounts.Account {
-	var chosen []*accounts.Account
-	filter := strings.ToLower(c.Filter)
-	for i := range file.Accounts {
-		a := &file.Accounts[i]
-		if strings.Contains(strings.ToLower(a.Name), filter) || strings.Contains(a.AccountID, filter) || strings.Contains(strings.ToLower(a.Description), filter) {
-			chosen = append(chosen, a)
-		}
-	}
-	return chosen
 }
 
 // describe is all that the file says of a.

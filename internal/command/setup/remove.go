@@ -22,15 +22,6 @@ type Remove struct {
 	Yes   bool     `short:"y" help:"Don't ask whether to."`
 }
 
-// Help is shown by `remove -h`.
-func (*Remove) Help() string {
-	return `Example:
-  aws-accounts remove dev prod --yes
-
-Takes the entries out of the accounts file, their stanzas out of ~/.aws/config, and forgets their sessions. At AWS nothing
-changes, and access keys stay in the keychain until ` + "`aws-accounts keys remove`" + ` forgets them.`
-}
-
 // Run asks, and takes them out.
 func (c *Remove) Run(r *accounts.Reader, asker *ask.Asker, program *stanza.Program, resolver *process.Resolver, stdout io.Writer) error {
 	ctx := context.Background()
@@ -39,7 +30,6 @@ func (c *Remove) Run(r *accounts.Reader, asker *ask.Asker, program *stanza.Progr
 		return err
 	}
 	var gone []*accounts.Account
-	var names []string
 	for _, name := range c.Names {
 		a, err := file.Find(name)
 		if err != nil {
@@ -49,15 +39,17 @@ func (c *Remove) Run(r *accounts.Reader, asker *ask.Asker, program *stanza.Progr
 			return accounts.ReadOnlyError(a)
 		}
 		if !slices.Contains(gone, a) {
-			gone, names = append(gone, a), append(names, a.Name)
+			gone = append(gone, a)
 		}
 	}
 	for _, a := range gone {
-		if users := usersOf(file, a, gone); len(users) > 0 {
-			return hint.New(fmt.Errorf("%s is the source of %s", a.Name, tui.QuoteAll(users)),
-				"remove them as well, or give them another: `aws-accounts edit %s --source=NAME`", users[0])
+		users := file.Where(func(b *accounts.Account) bool { return b.SourceAccount() == a && !slices.Contains(gone, b) })
+		if len(users) > 0 {
+			return hint.New(fmt.Errorf("%s is the source of %s", a.Name, tui.QuoteAll(accounts.NamesOf(users))),
+				"remove them as well, or give them another: `aws-accounts edit %s --source=NAME`", users[0].Name)
 		}
 	}
+	names := accounts.NamesOf(gone)
 	if !c.Yes {
 		ok, err := asker.Confirm(ctx, fmt.Sprintf("Remove %s?", strings.Join(names, ", ")), false)
 		if err == nil && !ok {
@@ -68,14 +60,4 @@ func (c *Remove) Run(r *accounts.Reader, asker *ask.Asker, program *stanza.Progr
 		}
 	}
 	return stanza.TakeOut(ctx, r, names, program, resolver.Sessions, stdout)
-}
-
-// usersOf are the accounts that stay and have a as their source.
-func usersOf(f *accounts.File, a *accounts.Account, gone []*accounts.Account) (users []string) {
-	for i := range f.Accounts {
-		if other := &f.Accounts[i]; other.SourceAccount() == a && !slices.Contains(gone, other) {
-			users = append(users, other.Name)
-		}
-	}
-	return users
 }

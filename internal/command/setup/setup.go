@@ -19,18 +19,6 @@ type Setup struct {
 	ProfilePrefix *string  `help:"Put this before each account's name, instead of what the accounts file says." placeholder:"PREFIX"`
 }
 
-// Help is what --help says besides the flags.
-func (*Setup) Help() string {
-	return `It changes only profiles that it wrote, and names those that aren't its own.
-Run again, it changes nothing.
-
-  aws-accounts setup --dry-run
-  aws-accounts setup
-  aws-accounts setup dev prod
-  aws-accounts setup --profile-prefix=aa-    # aa-dev beside your own dev
-  aws-accounts setup --remove`
-}
-
 // Run edits ~/.aws/config.
 func (c *Setup) Run(r *accounts.Reader, program *stanza.Program, stdout io.Writer) error {
 	return (&stanza.Edit{Names: c.Names, DryRun: c.DryRun, Remove: c.Remove, Prefix: c.ProfilePrefix}).Run(r, program, stdout)

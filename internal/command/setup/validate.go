@@ -12,15 +12,6 @@ import (
 // Validate is `aws-accounts validate`: checks the accounts file.
 type Validate struct{}
 
-// Help is what --help says besides the flags.
-func (Validate) Help() string {
-	return `It shows every mistake with its line and column, and what would be right, and
-notes what is right but may surprise.
-
-  aws-accounts validate
-  aws-accounts --accounts-file team.json validate`
-}
-
 // Run says what is wrong, all at once, or what is right but may surprise.
 func (Validate) Run(r *accounts.Reader, stdout io.Writer) error {
 	file, err := r.File()

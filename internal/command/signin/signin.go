@@ -32,18 +32,6 @@ type Login struct {
 	Device   bool   `help:"Show a link and a code to confirm on any device, instead of opening the browser."`
 }
 
-// Help is what --help says besides the flags.
-func (*Login) Help() string {
-	return `Examples:
-  aws-accounts sso login              # the only SSO session
-  aws-accounts sso login corp
-  aws-accounts sso login --device     # a link and a code, as over ssh
-
-The first time, --start-url=https://corp.awsapps.com/start and --region=eu-west-1 say
-where it is. The sign-in is kept in the keychain, and renewed while Identity Center
-allows.`
-}
-
 // Run signs in, whether or not there is a sign-in, and says how long the new one holds.
 func (c *Login) Run(r *process.Resolver, stdout io.Writer) error {
 	file, session, err := c.session(r)
@@ -134,13 +122,6 @@ type Logout struct {
 	Session string `arg:"" optional:"" help:"The SSO session, by its name in the accounts file; without it, the only one."`
 }
 
-// Help is what --help says besides the flags.
-func (*Logout) Help() string {
-	return `Examples:
-  aws-accounts sso logout
-  aws-accounts sso logout corp`
-}
-
 // Run ends the sign-in with AWS, and removes it here together with every session that began with it: who signs out
 // expects to have no more access from here.
 func (c *Logout) Run(r *process.Resolver, stdout io.Writer) error {
@@ -164,19 +145,12 @@ func (c *Logout) Run(r *process.Resolver, stdout io.Writer) error {
 	default:
 		fmt.Fprintf(stdout, "%s: signed out\n", session.Name)
 	}
-	return forgetSessions(ctx, r, file, session, stdout)
-}
 
-// forgetSessions removes the stored sessions of the accounts whose credentials begin at the SSO session.
-func forgetSessions(ctx context.Context, r *process.Resolver, file *accounts.File, session *accounts.SSOSession, stdout io.Writer) error {
-	var names []string
-	for i := range file.Accounts {
-		a := &file.Accounts[i]
-		if first := a.Chain()[0].SSO; first != nil && strings.EqualFold(first.Session, session.Name) {
-			names = append(names, a.Name)
-		}
-	}
-	forgotten, err := r.Sessions.Forget(ctx, names)
+	began := file.Where(func(a *accounts.Account) bool {
+		first := a.Chain()[0].SSO
+		return first != nil && strings.EqualFold(first.Session, session.Name)
+	})
+	forgotten, err := r.Sessions.Forget(ctx, accounts.NamesOf(began))
 	for _, name := range forgotten {
 		fmt.Fprintf(stdout, "%s: forgotten\n", name)
 	}

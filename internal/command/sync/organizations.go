@@ -33,19 +33,6 @@ type Organizations struct {
 	Options
 }
 
-// Help is shown by `sync organizations -h`.
-func (*Organizations) Help() string {
-	return `Examples:
-  aws-accounts sync organizations --dry-run
-  aws-accounts sync organizations --role=team/ReadOnly --tag=env=prod
-  aws-accounts sync organizations --ou=ou-ab12-cdef3456 --setup
-  aws-accounts sync organizations --yes --if-older-than=24h    # for ~/.bashrc
-
-Entries that you made, and what you change or add in others, stay as they are. "synced" in an entry says that it was made
-here: when its account is gone you are told, and --prune removes it. Take the field out to keep an entry for good.
-Accounts that are suspended are left out.`
-}
-
 // Run lists the whole organization before anything is compared or changed.
 func (c *Organizations) Run(r *process.Resolver, asker *ask.Asker, program *stanza.Program,
 	stdout io.Writer, stderr tui.Stderr) error {
@@ -78,12 +65,11 @@ func (c *Organizations) Run(r *process.Resolver, asker *ask.Asker, program *stan
 	})
 }
 
-// with is the account to ask with.
 func (c *Organizations) with(file *accounts.File) (*accounts.Account, error) {
 	if c.Name != "" {
 		return file.Find(c.Name)
 	}
-	bases := bases(file)
+	bases := file.Bases()
 	switch len(bases) {
 	case 0:
 		return nil, hint.Usage(fmt.Errorf("no base account in %s to ask with", file.Path), "name the account to ask with: `aws-accounts sync organizations NAME`")
@@ -91,15 +77,6 @@ func (c *Organizations) with(file *accounts.File) (*accounts.Account, error) {
 		return bases[0], nil
 	}
 	return nil, hint.Usage(errors.New("which account to ask with? credentials begin at more than one"), "name it: `aws-accounts sync organizations %s`", bases[0].Name)
-}
-
-func bases(file *accounts.File) (bases []*accounts.Account) {
-	for i := range file.Accounts {
-		if a := &file.Accounts[i]; a.IsBase() {
-			bases = append(bases, a)
-		}
-	}
-	return bases
 }
 
 var rolePath = pattern.New(`^([!-~]+/)?[\w+=,.@-]{1,64}$`)
@@ -129,13 +106,12 @@ func (c *Organizations) source(file *accounts.File, with *accounts.Account) (str
 			return "", err
 		}
 	}
-	if only := bases(file); len(only) == 1 && only[0] == source {
+	if only := file.Bases(); len(only) == 1 && only[0] == source {
 		return "", nil
 	}
 	return source.Name, nil
 }
 
-// list asks AWS for the accounts, as many as the flags say.
 func (c *Organizations) list(ctx context.Context, s *syncing, file *accounts.File, with *accounts.Account) ([]organization.Account, error) {
 	credentials, err := s.Session(with.Name).Retrieve(ctx)
 	if err != nil {
@@ -183,8 +159,7 @@ func (c *Organizations) list(ctx context.Context, s *syncing, file *accounts.Fil
 
 // made are the AWS accounts that an earlier sync has found, of the same unit if there is one.
 func (c *Organizations) made(file *accounts.File) (ids []string) {
-	for i := range file.Accounts {
-		a := &file.Accounts[i]
+	for a := range file.All() {
 		if a.Synced == nil || a.RoleARN == "" {
 			continue
 		}
@@ -234,7 +209,7 @@ func (c *Organizations) listing(file *accounts.File, listed []organization.Accou
 		from += "?" + c.tags()
 	}
 	begins := map[string]bool{}
-	for _, b := range bases(file) {
+	for _, b := range file.Bases() {
 		begins[b.AccountID] = true
 	}
 	l := accounts.Listing{From: from, Covers: func(made string) bool { return strings.EqualFold(made, role) }}

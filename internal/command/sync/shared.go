@@ -29,16 +29,6 @@ type Shared struct {
 	IfOlderThan tui.Past `help:"Do nothing while the copy is younger, as in a shell's profile." placeholder:"24h"`
 }
 
-// Help is shown by `sync shared -h`.
-func (*Shared) Help() string {
-	return `Examples:
-  aws-accounts sync shared
-  aws-accounts sync shared --if-older-than=24h    # for ~/.bashrc
-
-It fetches what "accounts_from" in the accounts file names by its address. If that fails, or if what comes isn't
-right, the copy fetched before stays in use.`
-}
-
 // Run fetches, and says which accounts came, changed and went.
 func (c *Shared) Run(r *process.Resolver, stdout io.Writer) error {
 	reader := r.Accounts

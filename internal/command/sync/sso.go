@@ -22,17 +22,6 @@ type SSO struct {
 	Options
 }
 
-// Help is shown by `sync sso -h`.
-func (*SSO) Help() string {
-	return `Examples:
-  aws-accounts sso login && aws-accounts sync sso --setup
-  aws-accounts sync sso --role-name=ReadOnly --role-name='Admin*' --dry-run
-
-An entry is called as its account, with the permission set behind it where you have several there. Entries that you made,
-and what you change or add in others, stay as they are. "synced" in an entry says that it was made here: when you have it no
-more you are told, and --prune removes it. Take the field out to keep an entry for good.`
-}
-
 // Run lists all that the person has before anything is compared or changed.
 func (c *SSO) Run(r *process.Resolver, asker *ask.Asker, program *stanza.Program,
 	stdout io.Writer, stderr tui.Stderr) error {
@@ -82,7 +71,6 @@ func (c *SSO) Run(r *process.Resolver, asker *ask.Asker, program *stanza.Program
 	})
 }
 
-// chosen reports whether a permission set is one of those asked for.
 func (c *SSO) chosen(role string) bool {
 	for _, p := range c.RoleName {
 		if ok, _ := path.Match(strings.ToLower(p), strings.ToLower(role)); ok {

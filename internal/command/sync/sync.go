@@ -67,7 +67,6 @@ type syncing struct {
 // enoughMemory is what 10,000 accounts need, which are taken apart several times. Then rubbish is collected more often.
 const enoughMemory = 64 << 20
 
-// once does it unless it was done a short while ago, and remembers that it was.
 func (s *syncing) once(do func() error) error {
 	debug.SetMemoryLimit(enoughMemory)
 	var last time.Time
@@ -169,7 +168,6 @@ func counted(numbers ...any) string {
 	return strings.Join(parts, ", ")
 }
 
-// next gives the new accounts profiles, or says how.
 func (s *syncing) next(d *accounts.Difference) error {
 	switch {
 	case len(d.Added) == 0:
@@ -271,7 +269,6 @@ func (r throttled) RetryDelay(attempt int, err error) (time.Duration, error) {
 	return r.Counting.RetryDelay(attempt, err)
 }
 
-// progress says on the terminal how far a listing is.
 func (s *syncing) progress(text func() string) (stop func()) {
 	return tui.Progress(s.Err.Writer, func() string {
 		if n := s.throttled.Load(); n > 0 {

@@ -1,0 +1,103 @@
+package tui
+
+import (
+	"fmt"
+	"os"
+	"strconv"
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
+)
+
+// Quote shows a piece of somebody's text: on one line, nothing in it that a terminal obeys (escapes, line ends, marks
+// that turn the direction of writing), and not much of it.
+func Quote(s string) string {
+	const most = 100
+	n := 0
+	for i := range s {
+		if n++; n > most {
+			return strconv.Quote(s[:i]) + "…"
+		}
+	}
+	return strconv.Quote(s)
+}
+
+// QuoteAll lists a few.
+func QuoteAll(list []string) string {
+	const most = 5
+	var q []string
+	for i, s := range list {
+		if i == most {
+			q = append(q, fmt.Sprintf("%d more", len(list)-i))
+			break
+		}
+		q = append(q, Quote(s))
+	}
+	return strings.Join(q, ", ")
+}
+
+// Tilde is the path as people write it: with ~ for the home folder.
+func Tilde(path string) string {
+	home, err := os.UserHomeDir()
+	if err != nil || home == "" {
+		return path
+	}
+	if rest, ok := strings.CutPrefix(path, home+string(os.PathSeparator)); ok {
+		return "~" + string(os.PathSeparator) + rest
+	}
+	return path
+}
+
+// ShowPath leaves an ordinary path as it is.
+func ShowPath(path string) string {
+	for _, r := range path {
+		if !unicode.IsPrint(r) || r == utf8.RuneError {
+			return strconv.Quote(path)
+		}
+	}
+	return path
+}
+
+// Count writes a number and what it counts: 1 role, 3 roles. what is the singular of a regular noun.
+func Count(n int, what string) string { return fmt.Sprintf("%d %s", n, Plural(n, what)) }
+
+// Plural is the noun as it stands behind the number n: role, or roles.
+func Plural(n int, what string) string {
+	if n == 1 {
+		return what
+	}
+	return what + "s"
+}
+
+// Left says how much time that is, as people say it: 43m left, 1h05m left, expired.
+func Left(d time.Duration) string {
+	switch {
+	case d <= 0:
+		return "expired"
+	case d < time.Minute:
+		return "under a minute left"
+	case d < time.Hour:
+		return fmt.Sprintf("%dm left", int(d.Minutes()))
+	}
+	return fmt.Sprintf("%dh%02dm left", int(d.Hours()), int(d.Minutes())%60)
+}
+
+// Past is how long ago something may be: a Go duration, or days as in 7d.
+type Past time.Duration
+
+// UnmarshalText makes it a flag's type.
+func (p *Past) UnmarshalText(text []byte) error {
+	if days, ok := strings.CutSuffix(string(text), "d"); ok {
+		if n, err := strconv.ParseUint(days, 10, 16); err == nil {
+			*p = Past(n) * Past(24*time.Hour)
+			return nil
+		}
+	}
+	d, err := time.ParseDuration(string(text))
+	if err != nil || d < 0 {
+		return fmt.Errorf("%q: write one like 2h or 7d", text)
+	}
+	*p = Past(d)
+	return nil
+}

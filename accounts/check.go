@@ -1,6 +1,7 @@
 package accounts
 
 import (
+	"fmt"
 	"net/netip"
 	"net/url"
 	"path/filepath"
@@ -406,11 +407,18 @@ func (c *check) word(v *hujson.Value, field, s string, least, most int, ok func(
 	if s == "" {
 		return
 	}
+	if m := member(v, field); m != nil {
+		v = m
+	}
+	c.chars(v.StartOffset, fmt.Sprintf("%q", field), s, least, most, ok, "letters, digits and "+more)
+}
+
+func (c *check) chars(offset int, what, s string, least, most int, ok func(rune) bool, takes string) {
 	n := utf8.RuneCountInString(s)
 	if r, odd := firstNot(s, ok); odd {
-		c.at(v, field, "%q has %s in it: it takes letters, digits and %s", field, tui.Quote(string(r)), more)
+		c.add(offset, "%s has %s in it: it takes %s", what, tui.Quote(string(r)), takes)
 	} else if n < least || n > most {
-		c.at(v, field, "%q must have %d to %d characters, not %d", field, least, most, n)
+		c.add(offset, "%s must have %d to %d characters, not %d", what, least, most, n)
 	}
 }
 
@@ -446,7 +454,7 @@ func (c *check) mfa(a *Account, v *hujson.Value) {
 
 // tags follows the order of the file. Tag keys that differ in case only are the same to STS.
 func (c *check) tags(a *Account, v *hujson.Value) {
-	const most = 50
+	const most, tagTakes = 50, "letters, digits, blanks and _ . : / = + - @"
 	tags := member(v, "session_tags")
 	if n := len(a.SessionTags); n > most {
 		c.add(tags.StartOffset, `"session_tags" has %d tags: %d at most`, n, most)
@@ -460,12 +468,12 @@ func (c *check) tags(a *Account, v *hujson.Value) {
 				c.add(m.Name.StartOffset, "tag %s is also called %s: case doesn't make two tags differ", tui.Quote(key), tui.Quote(other))
 			}
 			keys[strings.ToLower(key)] = key
-			c.tag(m.Name.StartOffset, "the key of a tag", key, 1, 128)
+			c.chars(m.Name.StartOffset, "the key of a tag", key, 1, 128, isTag, tagTakes)
 			if strings.HasPrefix(strings.ToLower(key), "aws:") {
 				c.add(m.Name.StartOffset, "tag %s begins with aws:, which AWS keeps for itself", tui.Quote(key))
 			}
 			if lit, ok := m.Value.Value.(hujson.Literal); ok && lit.Kind() == '"' {
-				c.tag(m.Value.StartOffset, "the value of a tag", unquote(lit), 0, 256)
+				c.chars(m.Value.StartOffset, "the value of a tag", unquote(lit), 0, 256, isTag, tagTakes)
 			}
 		}
 	}
@@ -490,15 +498,6 @@ func (c *check) tags(a *Account, v *hujson.Value) {
 			c.add(at, `%s in "transitive_tag_keys" is not one of the "session_tags"%s`, tui.Quote(key), guess)
 		}
 		seen[lower] = true
-	}
-}
-
-func (c *check) tag(offset int, what, s string, least, most int) {
-	n := utf8.RuneCountInString(s)
-	if r, odd := firstNot(s, isTag); odd {
-		c.add(offset, "%s has %s in it: it takes letters, digits, blanks and _ . : / = + - @", what, tui.Quote(string(r)))
-	} else if n < least || n > most {
-		c.add(offset, "%s must have %d to %d characters, not %d", what, least, most, n)
 	}
 }
 

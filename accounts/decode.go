@@ -273,22 +273,9 @@ func duplicate(v *hujson.Value) (quoted string, offset int) {
 
 // is reports a value of another type than the one it must have.
 func (d *decoder) is(v *hujson.Value, name, want string) bool {
-	var have string
 	k := v.Value.Kind()
-	switch k {
-	case '"':
-		have = "a string"
-	case '0':
-		have = "a number"
-	case 't', 'f':
-		have = "true or false"
-	case '{':
-		have = "an object"
-	case '[':
-		have = "a list"
-	case 'n':
-		have = "null"
-	}
+	have := map[hujson.Kind]string{'"': "a string", '0': "a number", 't': "true or false", 'f': "true or false", '{': "an object", '[': "a list",
+		'n': "null"}[k]
 	if strings.HasPrefix(want, have) {
 		return true
 	}

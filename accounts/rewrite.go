@@ -143,7 +143,7 @@ func Remove(path string, data []byte, names ...string) ([]byte, error) {
 			}
 			gone[i] = true
 		}
-		t.removeAll(listItems(member(&t.root, "accounts")), gone)
+		remove(member(&t.root, "accounts"), func(i int) bool { return gone[i] })
 		return nil
 	})
 }
@@ -193,18 +193,11 @@ func keepSources(t *tree) error {
 	return nil
 }
 
-// tree is a file that is being edited: its syntax, and the pieces that change.
+// tree is a file that is being edited.
 type tree struct {
-	data []byte
+	data []byte // as it was before this edit
 	root hujson.Value
 	file *File // as it was before the first edit
-	cuts []cut
-}
-
-// cut replaces a stretch of the file. Where two overlap, which those of neighbours that are removed do, both hold.
-type cut struct {
-	from, to int
-	text     string
 }
 
 // rewrite makes edits, each on what the one before it left: only after the last must the file be right again.
@@ -224,7 +217,7 @@ func rewrite(path string, data []byte, edits ...func(*tree) error) ([]byte, erro
 		if err := edit(t); err != nil {
 			return nil, err
 		}
-		edited = t.bytes()
+		edited = t.root.Pack()
 	}
 	if bytes.Equal(edited, data[len(bom):]) {
 		return data, nil
@@ -256,246 +249,200 @@ func (t *tree) find(path, name string) (*hujson.Value, int, error) {
 	return nil, 0, err
 }
 
-func (t *tree) put(from, to int, text string) { t.cuts = append(t.cuts, cut{from, to, text}) }
-
-func (t *tree) bytes() []byte {
-	slices.SortStableFunc(t.cuts, func(a, b cut) int { return a.from - b.from })
-	var b bytes.Buffer
-	at := 0
-	for _, c := range t.cuts {
-		b.Write(t.data[at:max(c.from, at)])
-		b.WriteString(c.text)
-		at = max(c.to, at)
-	}
-	b.Write(t.data[at:])
-	return b.Bytes()
-}
-
 // set gives the member of an object its value, a new one behind the last of those that come before it in order.
 func (t *tree) set(object *hujson.Value, name, value string, order []string) error {
-	if old := member(object, name); old != nil {
-		switch {
-		case value == "":
-			items := memberItems(object)
-			t.remove(items, slices.IndexFunc(items, func(i item) bool { return i.name == name }))
-		case !sameJSON(t.data[old.StartOffset:old.EndOffset], value):
-			t.put(old.StartOffset, old.EndOffset, value)
-		}
+	list := items(object)
+	at := slices.IndexFunc(list, func(i item) bool { return i.name == name })
+	switch {
+	case value == "":
+		remove(object, func(i int) bool { return i == at })
 		return nil
-	}
-	if value == "" {
+	case at >= 0 && sameJSON(*list[at].value, value):
 		return nil
+	case at >= 0:
+		parsed, err := hujson.Parse([]byte(value))
+		list[at].value.Value = parsed.Value
+		return err
 	}
-	items := memberItems(object)
 	text := fmt.Sprintf("%q: %s", name, value)
 	if order == nil { // the top of the file, where the accounts are last by custom
-		if len(items) == 0 {
+		if len(list) == 0 {
 			return fmt.Errorf("there is nothing in the file")
 		}
-		ws := items[0].space()
-		if strings.TrimSpace(ws) != "" || ws == "" {
-			ws = " "
-		}
-		t.put(items[0].from, items[0].from, text+","+ws)
-		return nil
+		space := cmp.Or(list[0].space(), " ")
+		err := put(object, 0, []string{text}, *list[0].before, "", hujson.Extra{})
+		*items(object)[1].before = hujson.Extra(space)
+		return err
 	}
 	after, limit := 0, slices.Index(order, name)
-	for i := range items {
-		if at := slices.Index(order, items[i].name); at >= 0 && at < limit {
+	for i := range list {
+		if at := slices.Index(order, list[i].name); at >= 0 && at < limit {
 			after = i
 		}
 	}
-	t.insert(items, after, text, items[after].space())
-	return nil
+	return t.insert(object, after, text)
 }
 
+// append puts entries at the end of a list at the top of the file.
 func (t *tree) append(list string, entries ...entry) error {
 	if len(entries) == 0 {
 		return nil
 	}
 	v := member(&t.root, list)
-	if v == nil || len(elements(v)) == 0 {
-		var lines []string
-		for _, e := range entries {
-			lines = append(lines, e.line())
+	texts := make([]string, len(entries))
+	if there := len(elements(v)); there > 0 {
+		last := elements(v)[there-1].Value
+		like := likeLast(hujson.Value{Value: last}.Pack())
+		for i, e := range entries {
+			texts[i] = like(e)
 		}
-		text := "\n    " + strings.Join(lines, ",\n    ") + "\n  "
-		if v != nil {
-			t.put(v.StartOffset+1, v.StartOffset+1, text)
-			return nil
-		}
-		members := memberItems(&t.root)
-		i := slices.IndexFunc(members, func(i item) bool { return i.name == "accounts" })
-		t.insert(members, i, fmt.Sprintf("%q: [%s]", list, text), members[i].space())
-		return nil
+		return t.insert(v, there-1, texts...)
 	}
-	items := listItems(v)
-	last := len(items) - 1
-	like := likeLast(t.data[items[last].from:items[last].to])
-	var texts []string
-	for _, e := range entries {
-		texts = append(texts, like(e))
+	for i, e := range entries {
+		texts[i] = e.line()
 	}
-	t.insert(items, last, strings.Join(texts, ","+cmp.Or(items[last].space(), " ")), items[last].space())
-	return nil
+	text := "\n    " + strings.Join(texts, ",\n    ") + "\n  "
+	if v == nil {
+		before := slices.IndexFunc(items(&t.root), func(i item) bool { return i.name == "accounts" })
+		return t.insert(&t.root, before, fmt.Sprintf("%q: [%s]", list, text))
+	}
+	parsed, err := hujson.Parse([]byte("[" + text + string(v.Value.(*hujson.Array).AfterExtra) + "]"))
+	v.Value = parsed.Value
+	return err
 }
 
-// item is an element of a list or a member of an object.
+// item is an element of a list or a member of an object, with the blanks and comments around it.
 type item struct {
-	name     string
-	from, to int // of what it is, from the member's name to the end of its value
-	before   hujson.Extra
-	after    hujson.Extra
-	comma    int // where its comma is, -1 for a last one without
+	name   string
+	value  *hujson.Value
+	before *hujson.Extra
+	after  *hujson.Extra // in front of its comma
+	next   *hujson.Extra // behind that, or behind a last one without
 }
 
-func listItems(v *hujson.Value) []item {
-	a, ok := v.Value.(*hujson.Array)
-	if !ok {
-		return nil
-	}
-	items := make([]item, len(a.Elements))
-	for i := range a.Elements {
-		e := &a.Elements[i]
-		items[i] = item{from: e.StartOffset, to: e.EndOffset, before: e.BeforeExtra, after: e.AfterExtra}
-	}
-	return commas(items, a.AfterExtra)
-}
-
-func memberItems(v *hujson.Value) []item {
-	o, ok := v.Value.(*hujson.Object)
-	if !ok {
-		return nil
-	}
-	items := make([]item, len(o.Members))
-	for i := range o.Members {
-		m := &o.Members[i]
-		items[i] = item{name: unquote(m.Name.Value.(hujson.Literal)), from: m.Name.StartOffset, to: m.Value.EndOffset,
-			before: m.Name.BeforeExtra, after: m.Value.AfterExtra}
-	}
-	return commas(items, o.AfterExtra)
-}
-
-// commas says where they are: what is between an item and its comma is known. hujson tells a last item without one by an
-// extra that isn't there.
-func commas(items []item, tail hujson.Extra) []item {
-	for i := range items {
-		items[i].comma = items[i].to + len(items[i].after)
-		if i == len(items)-1 && items[i].after == nil {
-			items[i].comma, items[i].after = -1, tail
+func items(v *hujson.Value) (list []item) {
+	switch c := v.Value.(type) {
+	case *hujson.Array:
+		for i := range c.Elements {
+			e := &c.Elements[i]
+			list = append(list, item{"", e, &e.BeforeExtra, &e.AfterExtra, &c.AfterExtra})
+		}
+	case *hujson.Object:
+		for i := range c.Members {
+			m := &c.Members[i]
+			list = append(list, item{unquote(m.Name.Value.(hujson.Literal)), &m.Value, &m.Name.BeforeExtra, &m.Value.AfterExtra, &c.AfterExtra})
 		}
 	}
-	return items
+	for i := 1; i < len(list); i++ {
+		list[i-1].next = list[i].before
+	}
+	return list
 }
 
 // space is the blanks that an item is set off by: line end and indentation, or a blank. Not what is before a comment.
 func (i item) space() string {
-	before := string(i.before)
+	before := string(*i.before)
 	return before[len(strings.TrimRight(before, " \t\r\n")):]
 }
 
-// restOfLine is the offset after a comment that stands at from, on the same line, not counting what ends the line.
-func (t *tree) restOfLine(from int) int {
-	line := t.data[from:]
-	if i := bytes.IndexByte(line, '\n'); i >= 0 {
-		line = line[:i]
+// cutComment parts what is behind an item: the comment on the same line, not counting what ends the line, and the rest.
+func cutComment(behind hujson.Extra) (comment, rest hujson.Extra) {
+	line, _, ends := bytes.Cut(behind, []byte("\n"))
+	text := bytes.TrimSpace(line)
+	// Of the other kind only one that ends here, and behind which there is nothing.
+	block, isBlock := bytes.CutPrefix(text, []byte("/*"))
+	if ends && (bytes.HasPrefix(text, []byte("//")) || isBlock && bytes.Index(block, []byte("*/")) == max(0, len(block)-2)) {
+		n := len(bytes.TrimRight(line, " \t\r"))
+		return behind[:n], behind[n:]
 	}
-	rest := strings.TrimLeft(string(line), " \t")
-	switch {
-	case strings.HasPrefix(rest, "//"):
-		return from + len(strings.TrimRight(string(line), " \t\r"))
-	case strings.HasPrefix(rest, "/*"):
-		// Only one that ends here, and behind which there is nothing.
-		if end := strings.Index(rest[2:], "*/"); end >= 0 && strings.TrimSpace(rest[2+end+2:]) == "" {
-			return from + len(strings.TrimRight(string(line), " \t\r"))
+	return nil, behind
+}
+
+// insert puts texts behind an item, set off as that is; a comment behind the item on its line stays with it.
+func (t *tree) insert(v *hujson.Value, after int, texts ...string) error {
+	list := items(v)
+	i := list[after]
+	space := cmp.Or(i.space(), " ")
+	comment, rest := cutComment(*i.next)
+	first := space
+	if comment != nil && !strings.Contains(space, "\n") { // which may run to its end: as far in as the line that we are on
+		line := t.data[bytes.LastIndexByte(t.data[:i.value.EndOffset], '\n')+1:]
+		first = "\n" + string(line[:len(line)-len(bytes.TrimLeft(line, " \t"))])
+	}
+	comma := hujson.Extra{}
+	if after == len(list)-1 && *i.after == nil { // hujson tells a last item without a comma by that
+		*i.after, comma = comma, nil
+	}
+	before := slices.Concat(comment, hujson.Extra(first))
+	*i.next = rest
+	return put(v, after+1, texts, before, space, comma)
+}
+
+// put parses texts, of elements or members, and puts them at place n. before is in front of the first, space of the others, and
+// comma behind the last.
+func put(v *hujson.Value, n int, texts []string, before hujson.Extra, space string, comma hujson.Extra) error {
+	array, isList := v.Value.(*hujson.Array)
+	text := strings.Join(texts, ","+space)
+	if isList {
+		parsed, err := hujson.Parse([]byte("[" + text + "]"))
+		if err != nil {
+			return err
 		}
+		made := parsed.Value.(*hujson.Array).Elements
+		made[0].BeforeExtra, made[len(made)-1].AfterExtra = before, comma
+		array.Elements = slices.Insert(array.Elements, n, made...)
+		return nil
 	}
-	return from
+	parsed, err := hujson.Parse([]byte("{" + text + "}"))
+	if err != nil {
+		return err
+	}
+	made := parsed.Value.(*hujson.Object).Members
+	made[0].Name.BeforeExtra, made[len(made)-1].Value.AfterExtra = before, comma
+	object := v.Value.(*hujson.Object)
+	object.Members = slices.Insert(object.Members, n, made...)
+	return nil
 }
 
-// insert puts text behind an item, set off by space; a comment behind the item on its line stays with it.
-func (t *tree) insert(items []item, after int, text, space string) {
-	i := items[after]
-	if space == "" {
-		space = " "
-	}
-	if i.comma < 0 {
-		at := t.restOfLine(i.to)
-		if at == i.to {
-			t.put(at, at, ","+space+text)
-			return
+// remove takes items out: insert undone.
+func remove(v *hujson.Value, gone func(i int) bool) {
+	list := items(v)
+	for n := len(list) - 1; n >= 0; n-- {
+		if !gone(n) {
+			continue
 		}
-		t.put(i.to, i.to, ",")
-		t.put(at, at, t.newLine(at, space)+text)
-		return
-	}
-	at := t.restOfLine(i.comma + 1)
-	if at > i.comma+1 {
-		space = t.newLine(at, space)
-	}
-	t.put(at, at, space+text+",")
-}
-
-// newLine is space where a comment that may run to the end of its line precedes.
-func (t *tree) newLine(at int, space string) string {
-	if strings.Contains(space, "\n") {
-		return space
-	}
-	// As far in as the line that we are on.
-	start := bytes.LastIndexByte(t.data[:at], '\n') + 1
-	line := t.data[start:at]
-	return "\n" + string(line[:len(line)-len(bytes.TrimLeft(line, " \t"))])
-}
-
-// removeAll is remove for several at once.
-func (t *tree) removeAll(items []item, gone map[int]bool) {
-	last := len(items) - 1
-	kept := last
-	for kept >= 0 && gone[kept] {
-		kept--
-	}
-	for i := range items {
+		i := list[n]
+		above := (*i.before)[:len(*i.before)-len(i.space())]
+		comment, rest := cutComment(*i.next)
 		switch {
-		case !gone[i]:
-		case i < last || kept == last-1 || items[i].comma >= 0:
-			t.remove(items, i)
-		default: // the comma that has to go is of the last one that stays
-			if kept >= 0 {
-				t.put(items[kept].comma, items[kept].comma+1, "")
+		case n == len(list)-1 && *i.after == nil:
+			switch {
+			case n > 0:
+				above = slices.Concat(*list[n-1].after, above)
+				*list[n-1].after = nil
+			case len(bytes.TrimSpace(slices.Concat(*i.before, *i.next))) == 0:
+				rest = nil // [] again
 			}
-			t.put(items[i].from-len(items[i].space()), t.restOfLine(items[i].to), "")
+		case len(bytes.TrimSpace(*i.after)) > 0: // somebody wrote something between it and its comma
+			rest = slices.Concat(*i.after, *i.next)
+		case n == 0 && !strings.Contains(i.space(), "\n") && comment == nil: // "{a, b}" becomes "{b}"
+			above, rest = *i.before, bytes.TrimLeft(rest, " \t")
+		}
+		*i.next = slices.Concat(above, rest)
+		if list = slices.Delete(list, n, n+1); n > 0 {
+			list[n-1].next = i.next
+			if n == len(list) && *i.after != nil { // the comma of the last stays
+				*list[n-1].after = append(hujson.Extra{}, *list[n-1].after...)
+			}
 		}
 	}
-}
-
-func (t *tree) remove(items []item, n int) {
-	i := items[n]
-	from := i.from - len(i.space())
-	switch {
-	case i.comma >= 0:
-		// What is between it and its comma goes too, unless somebody wrote something there.
-		if len(bytes.TrimSpace(i.after)) > 0 {
-			t.put(from, i.to, "")
-			t.put(i.comma, i.comma+1, "")
-			return
-		}
-		to := t.restOfLine(i.comma + 1)
-		if n == 0 && !strings.Contains(i.space(), "\n") && to == i.comma+1 { // "{a, b}" becomes "{b}"
-			from = i.from
-			for to < len(t.data) && (t.data[to] == ' ' || t.data[to] == '\t') {
-				to++
-			}
-		}
-		t.put(from, to, "")
-	default:
-		if n > 0 {
-			t.put(items[n-1].comma, items[n-1].comma+1, "")
-		}
-		to := t.restOfLine(i.to)
-		if n == 0 && len(bytes.TrimSpace(i.before)) == 0 && len(bytes.TrimSpace(i.after)) == 0 {
-			from, to = i.from-len(i.before), i.to+len(i.after) // [] again
-		}
-		t.put(from, to, "")
+	n := -1
+	each := func() bool { n++; return gone(n) }
+	switch c := v.Value.(type) {
+	case *hujson.Array:
+		c.Elements = slices.DeleteFunc(c.Elements, func(hujson.Value) bool { return each() })
+	case *hujson.Object:
+		c.Members = slices.DeleteFunc(c.Members, func(hujson.ObjectMember) bool { return each() })
 	}
 }
 
@@ -526,11 +473,11 @@ func likeLast(other []byte) func(entry) string {
 	if err != nil {
 		return entry.line
 	}
-	items := memberItems(&v)
-	if len(items) == 0 {
+	list := items(&v)
+	if len(list) == 0 {
 		return entry.line
 	}
-	space := items[len(items)-1].space()
+	space := list[len(list)-1].space()
 	if !strings.Contains(space, "\n") { // more than one member a line: whatever its rule is, one line is readable
 		return entry.line
 	}
@@ -595,11 +542,8 @@ func spaced(v hujson.Value) string {
 	return string(v.Value.(hujson.Literal))
 }
 
-func sameJSON(old []byte, value string) bool {
-	v, err := hujson.Parse(old)
-	if err != nil {
-		return false
-	}
+func sameJSON(old hujson.Value, value string) bool {
+	v := old.Clone()
 	v.Standardize()
 	w, err := hujson.Parse([]byte(value))
 	if err != nil {

@@ -8,7 +8,6 @@ import (
 	"strings"
 	"time"
 	"unicode"
-	"unicode/utf16"
 
 	"aws-accounts/internal/pattern"
 	"aws-accounts/internal/tui"
@@ -77,14 +76,10 @@ func compactPolicy(object []byte) (Policy, error) {
 	}
 	var p strings.Builder
 	for _, r := range b.String() {
-		switch {
-		case r <= 0xff:
+		if r <= 0xff {
 			p.WriteRune(r)
-		case r <= 0xffff:
-			fmt.Fprintf(&p, `\u%04x`, r)
-		default:
-			hi, lo := utf16.EncodeRune(r)
-			fmt.Fprintf(&p, `\u%04x\u%04x`, hi, lo)
+		} else {
+			p.WriteString(tui.JSONEscape(r))
 		}
 	}
 	return Policy(p.String()), nil

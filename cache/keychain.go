@@ -148,9 +148,12 @@ func (k *Keychain) Set(ctx context.Context, key string, data []byte) error {
 		return k.named(fmt.Errorf("%w: %d bytes, %d at most", errTooLarge, len(data), maxItem))
 	}
 	data = slices.Clone(data) // a store that hangs may still read it when the caller has moved on
-	_, err := keychainCall(ctx, k, key, func(ctx context.Context, s store) (struct{}, error) {
-		return struct{}{}, s.set(ctx, k.full(key), data)
-	})
+	return k.do(ctx, key, func(ctx context.Context, s store) error { return s.set(ctx, k.full(key), data) })
+}
+
+// do is keychainCall for what has no result.
+func (k *Keychain) do(ctx context.Context, key string, call func(context.Context, store) error) error {
+	_, err := keychainCall(ctx, k, key, func(ctx context.Context, s store) (none struct{}, err error) { return none, call(ctx, s) })
 	return err
 }
 
@@ -179,10 +182,7 @@ const keepTime = 3 * time.Second
 
 // Remove deletes the item; ErrNotFound if there is none.
 func (k *Keychain) Remove(ctx context.Context, key string) error {
-	_, err := keychainCall(ctx, k, key, func(ctx context.Context, s store) (struct{}, error) {
-		return struct{}{}, s.remove(ctx, k.full(key))
-	})
-	return err
+	return k.do(ctx, key, func(ctx context.Context, s store) error { return s.remove(ctx, k.full(key)) })
 }
 
 // keys returns the keys of our items, sorted. It may read every item of the store: not for the way to a single one.

@@ -1,6 +1,7 @@
 package role
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -169,7 +170,7 @@ func facts(policy map[string]any) (facts []string) {
 		for _, part := range slices.Sorted(maps.Keys(s)) {
 			for _, text := range leaves(s[part]) {
 				if part != "Effect" {
-					facts = append(facts, prefix+word(part)+" "+text)
+					facts = append(facts, prefix+cmp.Or(words[part], part)+" "+text)
 				}
 			}
 		}
@@ -178,17 +179,7 @@ func facts(policy map[string]any) (facts []string) {
 	return slices.Compact(facts)
 }
 
-func word(part string) string {
-	switch part {
-	case "Principal":
-		return "trusts"
-	case "Action":
-		return "allows"
-	case "Condition":
-		return "if"
-	}
-	return part
-}
+var words = map[string]string{"Principal": "trusts", "Action": "allows", "Condition": "if"}
 
 // leaves are the values in v, each behind the names that lead to it.
 func leaves(v any) (texts []string) {

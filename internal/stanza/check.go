@@ -236,15 +236,12 @@ func effect(s awsfiles.Shadow) string {
 		if plural {
 			one = ""
 		}
-		switch o {
-		case awsfiles.Wins:
-			return fmt.Sprintf("%s use%s it instead of the stanza", who, one)
-		case awsfiles.OnTop:
-			return fmt.Sprintf("%s take%s it on top of the stanza", who, one)
-		case awsfiles.Refuses:
-			return fmt.Sprintf("%s refuse%s the profile", who, one)
+		does := map[awsfiles.Outcome]string{awsfiles.Wins: "use%s it instead of the stanza", awsfiles.OnTop: "take%s it on top of the stanza",
+			awsfiles.Refuses: "refuse%s the profile"}[o]
+		if does == "" {
+			return ""
 		}
-		return ""
+		return who + " " + fmt.Sprintf(does, one)
 	}
 	if s.Go == s.Botocore {
 		return says("the AWS CLI and the SDKs", true, s.Go)

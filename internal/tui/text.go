@@ -1,12 +1,16 @@
 package tui
 
 import (
+	"bytes"
+	"encoding/json"
 	"fmt"
+	"io"
 	"os"
 	"strconv"
 	"strings"
 	"time"
 	"unicode"
+	"unicode/utf16"
 	"unicode/utf8"
 )
 
@@ -100,4 +104,45 @@ func (p *Past) UnmarshalText(text []byte) error {
 	}
 	*p = Past(d)
 	return nil
+}
+
+// JSON writes v as one document, or with an indent of "" as one line. What Harmless takes out of a text is escaped, so that
+// it is the same value to a program, and can't paint a terminal.
+func JSON(w io.Writer, v any, indent string) error {
+	var b bytes.Buffer
+	encode := json.NewEncoder(&b)
+	encode.SetIndent("", indent)
+	encode.SetEscapeHTML(false)
+	if err := encode.Encode(v); err != nil {
+		return err
+	}
+	_, err := w.Write(escaped(b.Bytes()))
+	return err
+}
+
+// escaped is a document with the characters escaped that only a string can hold, and that JSON allows there.
+func escaped(document []byte) []byte {
+	paints := func(r rune) bool {
+		return r != '\n' && (unicode.IsControl(r) || unicode.In(r, unicode.Cf, unicode.Zl, unicode.Zp))
+	}
+	if bytes.IndexFunc(document, paints) < 0 {
+		return document
+	}
+	var out []byte
+	for _, r := range string(document) {
+		if paints(r) {
+			out = append(out, JSONEscape(r)...)
+		} else {
+			out = append(out, string(r)...)
+		}
+	}
+	return out
+}
+
+// JSONEscape is a character as an escape in a string of JSON's.
+func JSONEscape(r rune) (escape string) {
+	for _, unit := range utf16.Encode([]rune{r}) {
+		escape += fmt.Sprintf(`\u%04x`, unit)
+	}
+	return escape
 }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"os/signal"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -273,12 +274,7 @@ func (t *rotation) listed(ctx context.Context, id string) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	for _, key := range out.AccessKeyMetadata {
-		if aws.ToString(key.AccessKeyId) == id {
-			return true, nil
-		}
-	}
-	return false, nil
+	return slices.ContainsFunc(out.AccessKeyMetadata, func(k types.AccessKeyMetadata) bool { return aws.ToString(k.AccessKeyId) == id }), nil
 }
 
 // retire deactivates and deletes the old key. It asks with the new one: by that IAM, too, has to know it.

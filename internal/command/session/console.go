@@ -62,16 +62,13 @@ func (c *Console) Run(r *process.Resolver, stdout io.Writer) error {
 	if err != nil {
 		return err
 	}
-	if c.Print {
-		if c.Container {
-			link = inContainer(a.Name, link)
-		}
-		_, err := fmt.Fprintln(stdout, link)
-		return err
-	}
 	dress := func(address string) string { return address }
 	if c.Container {
 		dress = func(address string) string { return inContainer(a.Name, address) }
+	}
+	if c.Print {
+		_, err := fmt.Fprintln(stdout, dress(link))
+		return err
 	}
 	if err := openHidden(link, func(address string) error { return open(context.Background(), dress(address)) }); err != nil {
 		return hint.New(err, "`aws-accounts console %s --print` prints the link", a.Name)

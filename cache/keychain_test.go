@@ -157,7 +157,7 @@ func TestKeychainCallersContext(t *testing.T) {
 		if took := time.Since(began); took != 100*time.Millisecond {
 			t.Errorf("it took %s", took)
 		}
-		// A caller in a hurry says nothing about the keychain.
+		// A caller that fails fast says nothing about the keychain.
 		f.answer = func(context.Context) ([]byte, error) { return []byte("x"), nil }
 		if _, err := k.Get(t.Context(), "session/dev"); err != nil {
 			t.Error(err)

@@ -40,20 +40,20 @@ type Plan struct {
 	Fingerprint string
 	// Volatile plans depend on more than a stamp covers: sessions of theirs need the plan each time.
 	Volatile bool
-	// Fetch gets new credentials. In a hurry, as there is a session to fall back on, it gives up soon. Credentials that
+	// Fetch gets new credentials. With failFast, as there is a session to fall back on, it gives up soon. Credentials that
 	// can't expire are handed out but not kept.
-	Fetch func(ctx context.Context, hurry bool) (aws.Credentials, error)
+	Fetch func(ctx context.Context, failFast bool) (aws.Credentials, error)
 }
 
 // Provider answers from the keychain, or fetches and keeps. It is an aws.CredentialsProvider.
 type Provider struct {
 	*Sessions
-	Account string               // its name
-	Stamp   string               // of the accounts file's version; a session kept under it needs no plan. "" if not known
-	Plan    func() (Plan, error) // see Plan
-	Hurry   bool                 // handed on to Fetch
-	Renew   bool                 // fetch even if the stored session is fresh
-	Insist  bool                 // try even if others have just failed: somebody has typed it
+	Account  string               // its name
+	Stamp    string               // of the accounts file's version; a session kept under it needs no plan. "" if not known
+	Plan     func() (Plan, error) // see Plan
+	FailFast bool                 // handed on to Fetch
+	Renew    bool                 // fetch even if the stored session is fresh
+	Insist   bool                 // try even if others have just failed: somebody has typed it
 
 	// Unanswered is, after Retrieve, why a session was handed out that is valid but not fresh.
 	Unanswered error
@@ -88,10 +88,10 @@ func (p *Provider) Retrieve(ctx context.Context) (aws.Credentials, error) {
 		return p.handOut(stored), nil
 	}
 	// A session to fall back on. Who wants a new one is told that there is none.
-	spare := func(s *item.Session) bool { return answers(s) && s.Valid(p.Now()) && !p.Renew }
+	canFallBack := func(s *item.Session) bool { return answers(s) && s.Valid(p.Now()) && !p.Renew }
 
 	slog.Debug("no fresh session is stored", "account", p.Account, "stored", stored != nil, "ofThisFile", answers(stored))
-	release, err := p.lock(ctx, p.Hurry || spare(stored))
+	release, err := p.lock(ctx, p.FailFast || canFallBack(stored))
 	switch {
 	case err == nil:
 		defer release()
@@ -100,7 +100,7 @@ func (p *Provider) Retrieve(ctx context.Context) (aws.Credentials, error) {
 			stored = now
 		}
 	case errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled):
-		return p.fallBack(stored, spare, hint.New(
+		return p.fallBack(stored, canFallBack, hint.New(
 			fmt.Errorf("%s: another process has been getting these credentials for %s", p.Account, p.Now().Sub(began).Round(time.Second)),
 			"answer what it asks, or end it and try again"))
 	default: // without a lock two may fetch at once, which costs a call and does no harm
@@ -110,19 +110,19 @@ func (p *Provider) Retrieve(ctx context.Context) (aws.Credentials, error) {
 	if answers(stored) && stored.Fresh(p.Now()) && !(p.Renew && !stored.Issued.After(began)) {
 		return p.handOut(stored), nil
 	}
-	hurry := p.Hurry || spare(stored)
-	if past := p.lastFailure(plan.Fingerprint, hurry); past != nil && !p.Insist {
+	failFast := p.FailFast || canFallBack(stored)
+	if past := p.lastFailure(plan.Fingerprint, failFast); past != nil && !p.Insist {
 		since := p.Now().Sub(past.At)
-		if past.At.After(began) || spare(stored) && since >= 0 && since < failureMemory {
-			return p.fallBack(stored, spare, past.error())
+		if past.At.After(began) || canFallBack(stored) && since >= 0 && since < failureMemory {
+			return p.fallBack(stored, canFallBack, past.error())
 		}
 	}
 
-	slog.Debug("getting a new session", "account", p.Account, "hurry", hurry)
-	credentials, err := plan.Fetch(ctx, hurry)
+	slog.Debug("getting a new session", "account", p.Account, "failFast", failFast)
+	credentials, err := plan.Fetch(ctx, failFast)
 	if err != nil {
-		p.remember(plan.Fingerprint, hurry, err)
-		return p.fallBack(stored, spare, err)
+		p.remember(plan.Fingerprint, failFast, err)
+		return p.fallBack(stored, canFallBack, err)
 	}
 	p.forget()
 	if credentials.CanExpire {
@@ -132,8 +132,8 @@ func (p *Provider) Retrieve(ctx context.Context) (aws.Credentials, error) {
 }
 
 // lock waits for this process's turn: not for long where there is a session to fall back on.
-func (p *Provider) lock(ctx context.Context, hurry bool) (release func(), err error) {
-	if hurry {
+func (p *Provider) lock(ctx context.Context, failFast bool) (release func(), err error) {
+	if failFast {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeout(ctx, hurriedWait)
 		defer cancel()
@@ -167,8 +167,8 @@ func (p *Provider) stampFor(plan Plan) string {
 	return p.Stamp
 }
 
-func (p *Provider) fallBack(stored *item.Session, spare func(*item.Session) bool, err error) (aws.Credentials, error) {
-	if spare(stored) && !errors.Is(err, ErrRefused) {
+func (p *Provider) fallBack(stored *item.Session, canFallBack func(*item.Session) bool, err error) (aws.Credentials, error) {
+	if canFallBack(stored) && !errors.Is(err, ErrRefused) {
 		p.Unanswered = err
 		return p.handOut(stored), nil
 	}
@@ -251,7 +251,7 @@ func (s *Sessions) lockName(account string) string {
 type failure struct {
 	At          time.Time `json:"at"`
 	Fingerprint string    `json:"fingerprint"`
-	Hurry       bool      `json:"hurry,omitempty"`
+	FailFast    bool      `json:"fail_fast,omitempty"`
 	Message     string    `json:"message"`
 	Hint        string    `json:"hint,omitempty"`
 	Refused     bool      `json:"refused,omitempty"`
@@ -276,22 +276,22 @@ func (r storedRefusal) Is(target error) bool { return target == ErrRefused }
 func (p *Provider) failureNote() string { return p.lockName() + ".failed" }
 
 // lastFailure returns what failed last for the same session. That somebody had no time doesn't concern who has.
-func (p *Provider) lastFailure(fingerprint string, hurry bool) *failure {
+func (p *Provider) lastFailure(fingerprint string, failFast bool) *failure {
 	var f failure
-	if !note.Read(p.Dir, p.failureNote(), &f) || f.Fingerprint != fingerprint || f.Hurry && !hurry {
+	if !note.Read(p.Dir, p.failureNote(), &f) || f.Fingerprint != fingerprint || f.FailFast && !failFast {
 		return nil
 	}
 	return &f
 }
 
-func (p *Provider) remember(fingerprint string, hurry bool, err error) {
+func (p *Provider) remember(fingerprint string, failFast bool, err error) {
 	if errors.Is(err, ErrAlone) {
 		return
 	}
 	note.Write(p.Dir, p.failureNote(), failure{
 		At:          p.Now(),
 		Fingerprint: fingerprint,
-		Hurry:       hurry,
+		FailFast:    failFast,
 		Message:     err.Error(),
 		Hint:        hint.Of(err),
 		Refused:     errors.Is(err, ErrRefused),

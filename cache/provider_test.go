@@ -210,11 +210,11 @@ func TestWaitersShareAFailure(t *testing.T) {
 	p := s.provider("f", "")
 	plan, _ := p.Plan()
 	p.Plan = func() (Plan, error) {
-		return Plan{Fingerprint: "f", Fetch: func(ctx context.Context, hurry bool) (aws.Credentials, error) {
+		return Plan{Fingerprint: "f", Fetch: func(ctx context.Context, failFast bool) (aws.Credentials, error) {
 			<-held
 			s.pass(time.Second)
 			s.err = errors.New("no network")
-			return plan.Fetch(ctx, hurry)
+			return plan.Fetch(ctx, failFast)
 		}}, nil
 	}
 	var all sync.WaitGroup
@@ -341,7 +341,7 @@ func TestOnlyWhoIsInAHurrySharesTheFailureOfAHurry(t *testing.T) {
 	s.err = errors.New("no answer in two seconds")
 	s.want(t, p, 2, 10*time.Minute)
 	if p.lastFailure("f", true) == nil || p.lastFailure("f", false) != nil {
-		t.Error("the note isn't for those in a hurry alone")
+		t.Error("the note isn't for those alone who fail fast")
 	}
 }
 

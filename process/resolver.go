@@ -250,7 +250,7 @@ func (r *Resolver) client(ctx context.Context, c *fetching) (*Client, error) {
 	}
 	// Not through the SDK: it would get the session in the background and put its own errors in place of ours.
 	source := r.session(hop.Account.SourceAccount().Name, c.look)
-	source.Hurry = c.failFast
+	source.FailFast = c.failFast
 	session, err := source.Retrieve(ctx)
 	if err != nil {
 		return nil, err

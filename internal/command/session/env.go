@@ -36,14 +36,14 @@ func (c *Env) Run(r *process.Resolver, stdout io.Writer, stderr tui.Stderr) erro
 	case c.Unset && (c.JSON || c.Dotenv):
 		return hint.Usage(errors.New("--unset is for shells: neither JSON nor a dotenv file can take a variable out"), "leave out --json or --dotenv")
 	case c.Unset:
-		return write(stdout, slices.Concat(given, rivals, regionGiven(r)), nil)
+		return write(stdout, slices.Concat(given, conflictingVars, regionGiven(r)), nil)
 	}
 	session, err := open(r, c.Name)
 	if err != nil {
 		return err
 	}
 	variables := append(credentialVariables(session.first), session.variables()...)
-	unset := slices.DeleteFunc(slices.Concat(given, rivals), func(name string) bool {
+	unset := slices.DeleteFunc(slices.Concat(given, conflictingVars), func(name string) bool {
 		return slices.ContainsFunc(variables, func(v variable) bool { return v.name == name })
 	})
 	if err := write(stdout, unset, variables); err != nil {

@@ -150,10 +150,10 @@ var given = []string{
 	"AWS_ACCOUNTS_NAME",
 }
 
-// rivals are the variables that would have an SDK take other credentials than ours. What only says how to talk to AWS
+// conflictingVars are the variables that would have an SDK take other credentials than ours. What only says how to talk to AWS
 // (AWS_CA_BUNDLE, AWS_ENDPOINT_URL_…, AWS_RETRY_MODE, AWS_PAGER, AWS_CONFIG_FILE) stays as it is, as does the region of
 // whoever runs us where the account names none.
-var rivals = []string{
+var conflictingVars = []string{
 	"AWS_PROFILE", "AWS_DEFAULT_PROFILE", "AWS_SDK_LOAD_CONFIG", "AWS_CREDENTIAL_FILE",
 	"AWS_SECURITY_TOKEN", "AWS_SESSION_EXPIRATION", // older names of SESSION_TOKEN and CREDENTIAL_EXPIRATION
 	"AWS_ACCESS_KEY", "AWS_SECRET_KEY", "AMAZON_ACCESS_KEY_ID", "AMAZON_SECRET_ACCESS_KEY", "AMAZON_SESSION_TOKEN", // of Java and Ruby
@@ -167,7 +167,7 @@ var rivals = []string{
 var rivalPrefixes = []string{"AWS_CONTAINER_", "AWS_BEARER_TOKEN_"}
 
 func childEnvironment(parent []string, variables []variable) []string {
-	unwanted := slices.Concat(given, rivals, private.Variables)
+	unwanted := slices.Concat(given, conflictingVars, private.Variables)
 	for _, v := range variables {
 		unwanted = append(unwanted, v.name)
 	}

@@ -17,7 +17,7 @@ func TestChildEnvironment(t *testing.T) {
 		"AWS_PAGER=", "AWS_ACCOUNTS_FILE=/accounts.json", "AWS_ACCOUNTS_KEYCHAIN=file", "AWS_EC2_METADATA_DISABLED=true", "ODD",
 	}
 	var rivalry []string
-	for _, name := range slices.Concat(given, rivals, private.Variables, []string{"AWS_CONTAINER_OF_THE_FUTURE", "AWS_BEARER_TOKEN_X"}) {
+	for _, name := range slices.Concat(given, conflictingVars, private.Variables, []string{"AWS_CONTAINER_OF_THE_FUTURE", "AWS_BEARER_TOKEN_X"}) {
 		rivalry = append(rivalry, name+"=other")
 	}
 	expires := time.Date(2026, 11, 22, 13, 0, 0, 0, time.FixedZone("CET", 3600))

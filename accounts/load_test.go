@@ -15,6 +15,7 @@ import (
 
 	"aws-accounts/accounts/version"
 	"aws-accounts/internal/hint"
+	"aws-accounts/internal/place"
 )
 
 // parse1 is Parse for content that is valid.
@@ -341,6 +342,39 @@ func TestAChangeWithinAStepOfTheClock(t *testing.T) {
 		}
 	}
 	t.Logf("%d of 100 changes can't be seen from outside", alike) // none on Linux 6.13 and newer, whose clock has no steps for who looks
+}
+
+// The note at the new place would say that nothing has to follow the file.
+func TestNoNoteOfAMovedFileUntilAllHasFollowed(t *testing.T) {
+	t.Setenv("XDG_STATE_HOME", t.TempDir())
+	home := t.TempDir()
+	old, path := filepath.Join(home, "old.json"), filepath.Join(home, "new.json")
+	reader := func(path string) *Reader {
+		dir, err := place.LocksOf(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r := NewReader(path, dir)
+		if _, err := r.File(); err != nil {
+			t.Fatal(err)
+		}
+		return r
+	}
+	write(t, old, Empty)
+	reader(old)
+	if err := os.Rename(old, path); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		if from := reader(path).MovedFrom(); from != old {
+			t.Fatalf("moved from %q", from)
+		}
+	}
+	version.Moved(old)
+	reader(path)
+	if r := reader(path); r.MovedFrom() != "" || r.first().Noted == nil {
+		t.Errorf("after that: moved from %q, note %v", r.MovedFrom(), r.first().Noted)
+	}
 }
 
 func TestParseDuration(t *testing.T) {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 	"strings"
 	"sync"
 	"time"
@@ -19,7 +20,7 @@ import (
 // costs the same with 3 accounts or 10,000. It is safe for concurrent use.
 type Reader struct {
 	Path string
-	dir  string // of the note of what the next process needs before it can do without the file
+	dir  string // of the note of what the next process needs before it can do without the file, beside those of other files
 
 	first func() *version.Look
 	load  func() (*File, error)
@@ -78,8 +79,14 @@ func (r *Reader) Change(ctx context.Context, edit func(old []byte) ([]byte, erro
 	return Change(ctx, r.Path, r.dir, edit)
 }
 
-// MovedFrom returns where the file was before it was moved or renamed, "" if it wasn't. all is the folder of the notes of all files.
-func (r *Reader) MovedFrom(all string) string { return r.first().MovedFrom(all) }
+// MovedFrom returns where the file was before it was moved or renamed, "" if it wasn't. It goes on to say so until version.Moved
+// is told that everything has followed.
+func (r *Reader) MovedFrom() string {
+	if r.dir == "" {
+		return ""
+	}
+	return r.first().MovedFrom(filepath.Dir(r.dir)) // which has the notes of all files
+}
 
 // Changed reports whether the file has changed between the look that Stamp is of and the reading of f.
 func (r *Reader) Changed(f *File) bool { return !r.first().Saw(f.Stamp) }
@@ -135,12 +142,13 @@ func (f *File) noted() version.Noted {
 	return n
 }
 
-// write is best effort: without the note the next process parses the file.
+// write is best effort: without the note the next process parses the file. It writes none while what belongs to a moved file has
+// yet to follow, since a command that doesn't need the keychain, as `setup`, may be the first at the new place.
 func (r *Reader) write(f *File) {
 	if f.shared != nil {
 		f.AccountsFrom.keepCopy(f.shared)
 	}
-	if f.Stamp.Settled(r.now()) {
+	if f.Stamp.Settled(r.now()) && r.MovedFrom() == "" {
 		r.first().Note(r.dir, f.noted())
 	}
 }

@@ -334,6 +334,8 @@ func (k *Keychain) named(err error) error {
 		return named
 	}
 	switch {
+	case errors.Is(err, ErrUnavailable) && k.Backend() == string(keyring.FileBackend):
+		return hint.New(named, "set XDG_STATE_HOME to a folder that you can write, or choose another keychain by AWS_ACCOUNTS_KEYCHAIN")
 	case errors.Is(err, ErrUnavailable):
 		return hint.New(named, "`export AWS_ACCOUNTS_KEYCHAIN=file` chooses another keychain")
 	case errors.Is(err, ErrLocked):

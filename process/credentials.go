@@ -225,8 +225,12 @@ func (r *Resolver) credentialProcess(ctx context.Context, o *route.Origin) *exec
 // time: its writer replaces it before it expires.
 func webIdentity(o *route.Origin, hop *route.Hop, cfg aws.Config) (aws.CredentialsProvider, error) {
 	if _, err := os.Stat(o.TokenFile); err != nil {
+		where := fmt.Sprintf("\"web_identity_token_file\" in %s", hop.Account.File().Path)
+		if o.Profile != "" {
+			where = fmt.Sprintf("web_identity_token_file of profile %s in ~/.aws", hint.Word(o.Profile))
+		}
 		return nil, hint.New(fmt.Errorf("%sthe web identity token file can't be read: %w", of(hop.Account), err),
-			"check where the token is mounted, and \"web_identity_token_file\" in %s", hop.Account.File().Path)
+			"check where the token is mounted, and %s", where)
 	}
 	partition := route.PartitionOf(&accounts.Account{RoleARN: o.RoleARN})
 	client := newSTS(&hop.Settings, partition, cfg.Credentials, false)

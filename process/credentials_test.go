@@ -292,6 +292,8 @@ func TestOriginsThatGiveNone(t *testing.T) {
 		"no token": {
 			`{"name": "main", "credentials": {"web_identity_token_file": "/gone", "role_arn": "` + hostRole + `"}}`, nil,
 			"main: the web identity token file can't be read", `"web_identity_token_file"`},
+		"no token, of a profile": {`{"name": "main", "credentials": {"profile": "web"}}`, nil,
+			"main: the web identity token file can't be read", "web_identity_token_file of profile web in ~/.aws"},
 		"a container elsewhere": {`{"name": "main", "credentials": {"instance": true}}`,
 			[]string{"AWS_CONTAINER_CREDENTIALS_FULL_URI=http://0.0.0.0:1/credentials", "AWS_MAX_ATTEMPTS=1"},
 			"main: AWS_CONTAINER_CREDENTIALS_FULL_URI: it is not an address that credentials may be asked of",
@@ -312,13 +314,31 @@ func TestOriginsThatGiveNone(t *testing.T) {
 			d := newDesk(t, c.base, roleDev)
 			d.write(".aws/config", "[profile empty]\nregion = eu-west-1\n[profile wrong]\nsource_profile = default\n"+
 				"[profile sso]\nsso_start_url = %s\nsso_region = eu-west-1\nsso_account_id = 1\nsso_role_name = x\n"+
-				"[profile login]\nlogin_session = arn:aws:iam::1:user/me\n", startURL)
+				"[profile login]\nlogin_session = arn:aws:iam::1:user/me\n"+
+				"[profile web]\nrole_arn = "+hostRole+"\nweb_identity_token_file = /gone\n", startURL)
 			d.set(c.set...)
 			for _, account := range []string{"main", "dev"} {
 				d.refuses(account, c.says, c.hints)
 			}
 			d.calls("*", 0)
 		})
+	}
+}
+
+// What AWS has against the web identity of a profile is said of that account, role and file, whichever account was asked for.
+func TestAProfilesWebIdentityIsRefused(t *testing.T) {
+	for token, says := range map[string]string{
+		"unknown": "main: AWS doesn't accept the web identity token in ",
+		webToken:  "main: the web identity token doesn't open " + opsRole,
+	} {
+		d := newDesk(t, `{"name": "main", "credentials": {"profile": "base"}}`, roleDev)
+		path := d.write("token", "%s", token)
+		d.write(".aws/config", "[profile base]\nrole_arn = %s\nweb_identity_token_file = %s\n", opsRole, path)
+		d.set("AWS_MAX_ATTEMPTS=1")
+		if token == "unknown" {
+			says += path
+		}
+		d.refuses("dev", says, "check that ")
 	}
 }
 

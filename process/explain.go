@@ -75,7 +75,8 @@ func (v Verdict) Because() string   { return v.becauseText }
 func (v Verdict) AWSSays() string   { return Plain(v.err) }
 func (v Verdict) region() string    { return v.route().Last().Region() }
 func (v Verdict) duration() string  { return accounts.Duration(v.a.EffectiveDuration()).String() }
-func (v Verdict) tokenFile() string { return v.base.Way().WebIdentityTokenFile }
+func (v Verdict) tokenFile() string { return v.route().Origin.TokenFile }
+func (v Verdict) tokenRole() string { return v.route().Origin.RoleARN }
 func (v Verdict) profile() string   { return hint.Word(v.base.Way().Profile) }
 func (v Verdict) permission() string {
 	return cmp.Or(v.denied, strings.ToLower(v.service)+":"+v.Action)

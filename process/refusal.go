@@ -137,15 +137,15 @@ func refusals() []Row {
 			Next: Say("correct sso_account_id and sso_role_name of the profile: the access portal shows which you have")},
 
 		// Web identities.
-		{Codes: CodesDenied, actions: "AssumeRoleWithWebIdentity", Definite: true,
-			Says: Say("the web identity token doesn't open %s%s", Verdict.role, Verdict.Because),
+		{Codes: CodesDenied, actions: "AssumeRoleWithWebIdentity", Definite: true, ofBase: true,
+			Says: Say("the web identity token doesn't open %s%s", Verdict.tokenRole, Verdict.Because),
 			Next: Say("check that the role's trust policy names the token's issuer, audience and subject")},
-		{Codes: "ExpiredTokenException", actions: "AssumeRoleWithWebIdentity",
+		{Codes: "ExpiredTokenException", actions: "AssumeRoleWithWebIdentity", ofBase: true,
 			Says: Say("the web identity token in %s has expired", Verdict.tokenFile),
 			Next: Say("check that whoever writes the file still renews it")},
-		{Codes: "IDPCommunicationError",
+		{Codes: "IDPCommunicationError", ofBase: true,
 			Says: Say("AWS can't reach the issuer of the web identity token"), Next: Say(tryLater)},
-		{Codes: "InvalidIdentityToken IDPRejectedClaim",
+		{Codes: "InvalidIdentityToken IDPRejectedClaim", ofBase: true,
 			Says: Say("AWS doesn't accept the web identity token in %s", Verdict.tokenFile),
 			Next: Say("check that whoever writes the file still renews it, and that its issuer is an identity provider " +
 				"of the account")},

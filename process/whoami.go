@@ -30,8 +30,12 @@ func CurrentIdentity(ctx context.Context) (Identity, aws.Credentials, error) {
 	}
 	origin, profile := routes.Current()
 	if missing, ok := errors.AsType[route.NoProfile](origin.Why); ok && profile != accounts.DefaultProfile {
-		return Identity{}, aws.Credentials{}, hint.New(fmt.Errorf("%w, which AWS_PROFILE names", missing),
-			"`aws-accounts setup` writes the profiles of the accounts file; `unset AWS_PROFILE` goes back to the default")
+		variable := "AWS_PROFILE"
+		if os.Getenv(variable) == "" {
+			variable = "AWS_DEFAULT_PROFILE"
+		}
+		return Identity{}, aws.Credentials{}, hint.New(fmt.Errorf("%w, which %s names", missing, variable),
+			"`aws-accounts setup` writes the profiles of the accounts file; `unset %s` goes back to the default", variable)
 	} else if origin.Kind == route.FromNothing && (ok || origin.Why == nil) {
 		return Identity{}, aws.Credentials{}, noneInUse()
 	}
@@ -75,9 +79,9 @@ func explainCurrent(err error) error {
 	return hint.New(r, "renew or unset them, or name an account: `aws-accounts whoami NAME`")
 }
 
-// ProfileInUse is the profile whose credentials an SDK would use here and now, "" for the environment's keys.
+// ProfileInUse is the profile whose credentials an SDK would use here and now, "" for the environment's key: half a key is none.
 func ProfileInUse() string {
-	if os.Getenv("AWS_ACCESS_KEY_ID") != "" {
+	if os.Getenv("AWS_ACCESS_KEY_ID") != "" && os.Getenv("AWS_SECRET_ACCESS_KEY") != "" {
 		return ""
 	}
 	return cmp.Or(os.Getenv("AWS_PROFILE"), os.Getenv("AWS_DEFAULT_PROFILE"), accounts.DefaultProfile)

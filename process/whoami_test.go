@@ -38,6 +38,8 @@ func TestCurrentIdentity(t *testing.T) {
 		"no such profile": {func(d *desk) { d.set("AWS_PROFILE=gone") }, "",
 			`there is no profile "gone" in ~/.aws, which AWS_PROFILE names`,
 			"unset AWS_PROFILE"},
+		"no such profile, by the other variable": {func(d *desk) { d.set("AWS_DEFAULT_PROFILE=gone") }, "",
+			`there is no profile "gone" in ~/.aws, which AWS_DEFAULT_PROFILE names`, "unset AWS_DEFAULT_PROFILE"},
 		"nothing at all": {func(d *desk) { d.write(".aws/credentials", "") }, "", none, "or set AWS_PROFILE"},
 		"a process that fails": {func(d *desk) {
 			d.write(".aws/credentials", "")
@@ -52,6 +54,10 @@ func TestCurrentIdentity(t *testing.T) {
 		}, "", "AWS doesn't accept the credentials in use here, which come from profile default of ~/.aws " +
 			"(InvalidClientTokenId)",
 			"renew or unset them"},
+		"half a key in the environment, which isn't used": {func(d *desk) {
+			d.write(".aws/credentials", "[default]\naws_access_key_id = AKIA0000000000000000\naws_secret_access_key = SESAME\n")
+			d.set("AWS_ACCESS_KEY_ID=AKIA0000000000000001")
+		}, "", "which come from profile default of ~/.aws", "renew or unset them"},
 		"the environment's, that AWS doesn't know": {func(d *desk) {
 			d.set("AWS_ACCESS_KEY_ID=AKIA0000000000000000", "AWS_SECRET_ACCESS_KEY=SESAME")
 		}, "", "which come from AWS_ACCESS_KEY_ID", "renew or unset them"},
@@ -99,7 +105,7 @@ func TestProfileInUse(t *testing.T) {
 	d := newDesk(t)
 	for _, c := range []struct{ set, want string }{
 		{"AWS_REGION=eu-west-1", "default"}, {"AWS_DEFAULT_PROFILE=old", "old"}, {"AWS_PROFILE=new", "new"},
-		{"AWS_ACCESS_KEY_ID=AKIA", ""},
+		{"AWS_ACCESS_KEY_ID=AKIA", "new"}, {"AWS_SECRET_ACCESS_KEY=SESAME", ""},
 	} {
 		d.set(c.set)
 		if got := ProfileInUse(); got != c.want {

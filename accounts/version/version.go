@@ -12,6 +12,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -179,15 +180,16 @@ func Moved(old string) {
 	}
 }
 
-// sameFile compares what stamps are made of: device, inode and others, then # and the content.
+// sameFile reports whether two stamps are of the same content or, where one of them has no content, of the same file to the
+// system. Device and inode alone don't tell: file systems give those of a deleted file to the next one.
 func sameFile(a, b string) bool {
 	idA, contentA, _ := strings.Cut(a, "#")
 	idB, contentB, _ := strings.Cut(b, "#")
-	if contentA != "" && contentA == contentB {
-		return true
+	if contentA != "" && contentB != "" {
+		return contentA == contentB
 	}
-	partsA, partsB := strings.SplitN(idA, ".", 3), strings.SplitN(idB, ".", 3)
-	return len(partsA) == 3 && len(partsB) == 3 && partsA[0] == partsB[0] && partsA[1] == partsB[1]
+	partsA, partsB := strings.Split(idA, "."), strings.Split(idB, ".") // device, inode, size, mtime, ctime, which a rename sets
+	return len(partsA) == 5 && len(partsB) == 5 && slices.Equal(partsA[:4], partsB[:4])
 }
 
 // Stamp identifies the version of the accounts file and of the shared one. It is "" if that can't be told for sure, as when

@@ -122,3 +122,42 @@ func TestAWSFiles(t *testing.T) {
 		t.Errorf("no stamp becomes %q", s)
 	}
 }
+
+// A file that was moved is known again, and one that was deleted isn't taken for the next that the file system gives its inode.
+func TestMovedFrom(t *testing.T) {
+	for name, c := range map[string]struct {
+		size  int
+		after string // "" for what was there before
+		moved bool
+	}{
+		"moved":               {size: 10, moved: true},
+		"moved, large":        {size: small + 1, moved: runtime.GOOS != "windows"}, // which tells no inode
+		"another":             {size: 10, after: "another"},
+		"another, once large": {size: small + 1, after: "another"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			all, home := t.TempDir(), t.TempDir()
+			old, path := filepath.Join(home, "old.json"), filepath.Join(home, "new.json")
+			if err := os.WriteFile(old, bytes.Repeat([]byte("a"), c.size), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			now := time.Now().Add(time.Hour)
+			l := At(old, filepath.Join(all, "old"), now)
+			l.Note(filepath.Join(all, "old"), Noted{Path: old, Stamp: l.Own.Stamp.String()})
+			if got := l.MovedFrom(all); got != "" {
+				t.Errorf("before: from %q", got)
+			}
+			if err := os.Rename(old, path); err != nil {
+				t.Fatal(err)
+			}
+			if c.after != "" { // with the inode of the old one
+				if err := os.WriteFile(path, []byte(c.after), 0o600); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if got := At(path, filepath.Join(all, "new"), now).MovedFrom(all); (got == old) != c.moved || got != "" && got != old {
+				t.Errorf("moved from %q", got)
+			}
+		})
+	}
+}

@@ -125,9 +125,10 @@ func (d *Dependencies) sessions(reader *accounts.Reader, asker *ask.Asker, log *
 	return s
 }
 
-// follow has the keychain's items go with an accounts file that was moved or renamed: to us they belong to it.
+// follow has the keychain's items go with an accounts file that was moved or renamed: to us they belong to it. Where they can't,
+// as the keychain is locked, the next call tries again.
 func (d *Dependencies) follow(reader *accounts.Reader, s *cache.Sessions, backend string) {
-	old := reader.MovedFrom(pathOrEmpty(place.Locks()))
+	old := reader.MovedFrom()
 	if old == "" {
 		return
 	}
@@ -135,6 +136,9 @@ func (d *Dependencies) follow(reader *accounts.Reader, s *cache.Sessions, backen
 	defer cancel()
 	asker, _ := d.Asker()
 	moved, err := s.Keychain.In(backend, passphrase.Of(asker, reader.PassphraseCommand)).Adopt(ctx, place.Owner(old))
+	if errors.Is(err, cache.ErrOtherKey) { // and that stays so
+		version.Moved(old)
+	}
 	if err != nil {
 		s.Report("", fmt.Errorf("taking over what is in the keychain for %s, which is %s now: %w", old, reader.Path, err))
 		return

@@ -75,6 +75,8 @@ func TestAMovedAccountsFile(t *testing.T) {
 	if err := os.Rename(filepath.Join(h.Dir, ".config/aws-accounts/accounts.json"), to); err != nil {
 		t.Fatal(err)
 	}
+	h.MustRun("aws-accounts", "--accounts-file="+to, "validate") // it needs no keychain
+	h.MustRun("aws-accounts", "--accounts-file="+to, "list")
 	if got := h.MustRun("aws-accounts", "process", "--accounts-file="+to, "dev"); got != first {
 		t.Error("the session didn't move along")
 	}

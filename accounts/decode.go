@@ -274,8 +274,8 @@ func duplicate(v *hujson.Value) (quoted string, offset int) {
 // is reports a value of another type than the one it must have.
 func (d *decoder) is(v *hujson.Value, name, want string) bool {
 	k := v.Value.Kind()
-	have := map[hujson.Kind]string{'"': "a string", '0': "a number", 't': "true or false", 'f': "true or false", '{': "an object", '[': "a list",
-		'n': "null"}[k]
+	have := map[hujson.Kind]string{'"': "a string", '0': "a number", 't': "true or false", 'f': "true or false",
+		'{': "an object", '[': "a list", 'n': "null"}[k]
 	if strings.HasPrefix(want, have) {
 		return true
 	}

@@ -153,9 +153,9 @@ func (r *Reader) write(f *File) {
 	}
 }
 
-// namesIn returns the names of the accounts in a file that begin with prefix, in whichever case, without parsing it: shell
-// completion has no time for 10,000 accounts, and a file with a mistake still completes. What isn't a name in a right file
-// may be missing or too much.
+// namesIn returns the names of the accounts in a file that begin with prefix, in whichever case, without parsing it:
+// shell completion has no time for 10,000 accounts, and a file with a mistake still completes. What isn't a name in a
+// right file may be missing or too much.
 func namesIn(path, prefix string) []string {
 	file, err := os.Open(path)
 	if err != nil {

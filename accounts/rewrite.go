@@ -330,7 +330,8 @@ func items(v *hujson.Value) (list []item) {
 	case *hujson.Object:
 		for i := range c.Members {
 			m := &c.Members[i]
-			list = append(list, item{unquote(m.Name.Value.(hujson.Literal)), &m.Value, &m.Name.BeforeExtra, &m.Value.AfterExtra, &c.AfterExtra})
+			name := unquote(m.Name.Value.(hujson.Literal))
+			list = append(list, item{name, &m.Value, &m.Name.BeforeExtra, &m.Value.AfterExtra, &c.AfterExtra})
 		}
 	}
 	for i := 1; i < len(list); i++ {
@@ -351,7 +352,8 @@ func cutComment(behind hujson.Extra) (comment, rest hujson.Extra) {
 	text := bytes.TrimSpace(line)
 	// Of the other kind only one that ends here, and behind which there is nothing.
 	block, isBlock := bytes.CutPrefix(text, []byte("/*"))
-	if ends && (bytes.HasPrefix(text, []byte("//")) || isBlock && bytes.Index(block, []byte("*/")) == max(0, len(block)-2)) {
+	isBlock = isBlock && bytes.Index(block, []byte("*/")) == max(0, len(block)-2)
+	if ends && (isBlock || bytes.HasPrefix(text, []byte("//"))) {
 		n := len(bytes.TrimRight(line, " \t\r"))
 		return behind[:n], behind[n:]
 	}
@@ -365,7 +367,7 @@ func (t *tree) insert(v *hujson.Value, after int, texts ...string) error {
 	space := cmp.Or(i.space(), " ")
 	comment, rest := cutComment(*i.next)
 	first := space
-	if comment != nil && !strings.Contains(space, "\n") { // which may run to its end: as far in as the line that we are on
+	if comment != nil && !strings.Contains(space, "\n") { // it may run to its line's end: as far in as that
 		line := t.data[bytes.LastIndexByte(t.data[:i.value.EndOffset], '\n')+1:]
 		first = "\n" + string(line[:len(line)-len(bytes.TrimLeft(line, " \t"))])
 	}
@@ -378,8 +380,8 @@ func (t *tree) insert(v *hujson.Value, after int, texts ...string) error {
 	return put(v, after+1, texts, before, space, comma)
 }
 
-// put parses texts, of elements or members, and puts them at place n. before is in front of the first, space of the others, and
-// comma behind the last.
+// put parses texts, of elements or members, and puts them at place n. before is in front of the first, space of the
+// others, and comma behind the last.
 func put(v *hujson.Value, n int, texts []string, before hujson.Extra, space string, comma hujson.Extra) error {
 	array, isList := v.Value.(*hujson.Array)
 	text := strings.Join(texts, ","+space)

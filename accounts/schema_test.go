@@ -16,7 +16,7 @@ import (
 	"aws-accounts/examples"
 )
 
-// Every field of the model is described, required where it has no omitempty, and of its type; and nothing else is there.
+// Every field of the model is described, required where it has no omitempty, and of its type; nothing else is there.
 func TestSchemaFollowsTheModel(t *testing.T) {
 	var s map[string]any
 	if err := json.Unmarshal(examples.Schema, &s); err != nil {

@@ -153,7 +153,9 @@ func (k *Keychain) Set(ctx context.Context, key string, data []byte) error {
 
 // do is keychainCall for what has no result.
 func (k *Keychain) do(ctx context.Context, key string, call func(context.Context, store) error) error {
-	_, err := keychainCall(ctx, k, key, func(ctx context.Context, s store) (none struct{}, err error) { return none, call(ctx, s) })
+	_, err := keychainCall(ctx, k, key, func(ctx context.Context, s store) (none struct{}, err error) {
+		return none, call(ctx, s)
+	})
 	return err
 }
 

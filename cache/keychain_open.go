@@ -140,7 +140,9 @@ func (s *ringStore) set(ctx context.Context, key string, data []byte) error {
 	if s.limit > 0 && len(data) > s.limit {
 		return fmt.Errorf("%w: %d bytes, %d at most", errTooLarge, len(data), s.limit)
 	}
-	return s.with(ctx, func(ring keyring.Keyring) error { return ring.Set(keyring.Item{Key: key, Data: data, Label: key}) })
+	return s.with(ctx, func(ring keyring.Keyring) error {
+		return ring.Set(keyring.Item{Key: key, Data: data, Label: key})
+	})
 }
 
 func (s *ringStore) remove(ctx context.Context, key string) error {

@@ -68,8 +68,8 @@ func openSecretService(cfg KeychainConfig) (store, error) {
 	return &secretService{conn: conn, unlock: cfg.Unlock, notes: cfg.Notes, collection: collections + "login"}, nil
 }
 
-// attempt makes a call to a service that has been greeted, and explains its error. It is made again if the daemon was restarted,
-// or the item replaced in between.
+// attempt makes a call to a service that has been greeted, and explains its error. It is made again if the daemon was
+// restarted, or the item replaced in between.
 func (s *secretService) attempt(ctx context.Context, call func() error) error {
 	err := s.greet(ctx)
 	if err == nil {

@@ -167,7 +167,7 @@ func (c *Command) Run(stdout io.Writer) error {
 	return err
 }
 
-// In bash's, words are read from the line, since it cuts them at = and :, and gives back only what is behind the last of them.
+// In bash's, words are read from the line, since it cuts them at = and :, and gives back only what is behind the last.
 //
 //go:embed scripts
 var scripts embed.FS

@@ -84,7 +84,8 @@ func needsSignIn(format string, args ...any) error { return &NeedsSignIn{fmt.Spr
 func (c *Center) Credentials(ctx context.Context, accountID, role string) (*sso.GetRoleCredentialsOutput, error) {
 	var out *sso.GetRoleCredentialsOutput
 	err := (&bearer{center: c}).use(ctx, func(token string) (err error) {
-		out, err = c.portal().GetRoleCredentials(ctx, &sso.GetRoleCredentialsInput{AccessToken: &token, AccountId: &accountID, RoleName: &role})
+		in := &sso.GetRoleCredentialsInput{AccessToken: &token, AccountId: &accountID, RoleName: &role}
+		out, err = c.portal().GetRoleCredentials(ctx, in)
 		return err
 	})
 	return out, err

@@ -122,8 +122,8 @@ func roles(ctx context.Context, portal *sso.Client, token, accountID string) (al
 	}
 }
 
-// bearer is the access token of many calls: read from the keychain once, and renewed once when AWS refuses it, as it was
-// revoked before its time. Whoever revoked the token alone has left the sign-in.
+// bearer is the access token of many calls: read from the keychain once, and renewed once when AWS refuses it, as it
+// was revoked before its time. Whoever revoked the token alone has left the sign-in.
 type bearer struct {
 	center *Center
 	mu     sync.Mutex

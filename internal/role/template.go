@@ -82,8 +82,8 @@ var module string
 func Terraform(want Want) string {
 	var trust any
 	json.Unmarshal([]byte(want.Trust.Document()), &trust) // our own
-	return fmt.Sprintf(module, hclString(Name(want.ARN)), hclString(Path(want.ARN)), hclString(Description), int(want.MaxSession.Seconds()),
-		hcl(trust, "  "), hclString(TagKey), hclString(TagValue), hcl(want.policies(), "  "))
+	return fmt.Sprintf(module, hclString(Name(want.ARN)), hclString(Path(want.ARN)), hclString(Description),
+		int(want.MaxSession.Seconds()), hcl(trust, "  "), hclString(TagKey), hclString(TagValue), hcl(want.policies(), "  "))
 }
 
 // hcl writes what JSON can say as an expression of HCL, its lines after the first behind indent.

@@ -236,8 +236,8 @@ func effect(s awsfiles.Shadow) string {
 		if plural {
 			one = ""
 		}
-		does := map[awsfiles.Outcome]string{awsfiles.Wins: "use%s it instead of the stanza", awsfiles.OnTop: "take%s it on top of the stanza",
-			awsfiles.Refuses: "refuse%s the profile"}[o]
+		does := map[awsfiles.Outcome]string{awsfiles.Wins: "use%s it instead of the stanza",
+			awsfiles.OnTop: "take%s it on top of the stanza", awsfiles.Refuses: "refuse%s the profile"}[o]
 		if does == "" {
 			return ""
 		}

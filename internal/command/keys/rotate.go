@@ -274,7 +274,8 @@ func (t *rotation) listed(ctx context.Context, id string) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	return slices.ContainsFunc(out.AccessKeyMetadata, func(k types.AccessKeyMetadata) bool { return aws.ToString(k.AccessKeyId) == id }), nil
+	is := func(key types.AccessKeyMetadata) bool { return aws.ToString(key.AccessKeyId) == id }
+	return slices.ContainsFunc(out.AccessKeyMetadata, is), nil
 }
 
 // retire deactivates and deletes the old key. It asks with the new one: by that IAM, too, has to know it.

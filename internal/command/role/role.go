@@ -131,7 +131,8 @@ func (c *Shape) want(file *accounts.File, a *accounts.Account, trusted string) (
 	if c.RequireMFA != nil {
 		if *c.RequireMFA && !w.Trust.MFA {
 			return w, hint.New(fmt.Errorf("%s: the role can't demand MFA: it is assumed without", a.Name),
-				"set \"mfa_serial\" of %s in %s, or leave --require-mfa out", cmp.Or(a.Chain()[0].Name, "the base account"), file.Path)
+				"set \"mfa_serial\" of %s in %s, or leave --require-mfa out",
+				cmp.Or(a.Chain()[0].Name, "the base account"), file.Path)
 		}
 		w.Trust.MFA = *c.RequireMFA
 	}

@@ -108,11 +108,13 @@ func (f *Fields) list(file *accounts.File, a *accounts.Account) ([]accounts.Fiel
 	default:
 		data, err := os.ReadFile(*f.Policy)
 		if err != nil {
-			return nil, hint.New(fmt.Errorf("reading the policy %s: %w", tui.ShowPath(*f.Policy), hint.FileError(err)), "--policy names a file with one: {\"Version\": \"2012-10-17\", \"Statement\": [...]}")
+			return nil, hint.New(fmt.Errorf("reading the policy %s: %w", tui.ShowPath(*f.Policy), hint.FileError(err)),
+				"--policy names a file with one: {\"Version\": \"2012-10-17\", \"Statement\": [...]}")
 		}
 		var object map[string]any
 		if err := json.Unmarshal(data, &object); err != nil {
-			return nil, hint.New(fmt.Errorf("%s holds no JSON object", tui.ShowPath(*f.Policy)), "a policy is one: {\"Version\": \"2012-10-17\", \"Statement\": [...]}")
+			return nil, hint.New(fmt.Errorf("%s holds no JSON object", tui.ShowPath(*f.Policy)),
+				"a policy is one: {\"Version\": \"2012-10-17\", \"Statement\": [...]}")
 		}
 		set("policy", json.RawMessage(data))
 	}

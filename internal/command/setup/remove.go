@@ -43,7 +43,9 @@ func (c *Remove) Run(r *accounts.Reader, asker *ask.Asker, program *stanza.Progr
 		}
 	}
 	for _, a := range gone {
-		users := file.Where(func(b *accounts.Account) bool { return b.SourceAccount() == a && !slices.Contains(gone, b) })
+		users := file.Where(func(b *accounts.Account) bool {
+			return b.SourceAccount() == a && !slices.Contains(gone, b)
+		})
 		if len(users) > 0 {
 			return hint.New(fmt.Errorf("%s is the source of %s", a.Name, tui.QuoteAll(accounts.NamesOf(users))),
 				"remove them as well, or give them another: `aws-accounts edit %s --source=NAME`", users[0].Name)

@@ -314,6 +314,7 @@ func newSTS(s *route.Settings, partition string, provider aws.CredentialsProvide
 	return STSOf(s.Config(partition, provider, failFast), s)
 }
 
+// STSOf is a client of STS with a configuration that comes from s.
 func STSOf(cfg aws.Config, s *route.Settings) *sts.Client {
 	return sts.NewFromConfig(cfg, func(o *sts.Options) { o.Region = s.STSRegion(o.Region) })
 }

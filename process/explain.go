@@ -66,13 +66,19 @@ func Explain(err error, a *accounts.Account, rows ...Row) error {
 	panic("unreachable: the last row matches everything")
 }
 
-// The parts of sentences about a verdict.
+// Word is the account's name as a shell takes it.
+func (v Verdict) Word() string { return hint.Word(v.Name) }
+
+// Because names the policy that denies the call, after a comma; "" if AWS doesn't.
+func (v Verdict) Because() string { return v.becauseText }
+
+// AWSSays is AWS's own message, on one line.
+func (v Verdict) AWSSays() string { return Plain(v.err) }
+
+// Other parts of sentences about a verdict.
 
 func (v Verdict) path() string      { return v.File }
 func (v Verdict) entry() string     { return v.Name + " in " + v.File }
-func (v Verdict) Word() string      { return hint.Word(v.Name) }
-func (v Verdict) Because() string   { return v.becauseText }
-func (v Verdict) AWSSays() string   { return Plain(v.err) }
 func (v Verdict) region() string    { return v.route().Last().Region() }
 func (v Verdict) duration() string  { return accounts.Duration(v.a.EffectiveDuration()).String() }
 func (v Verdict) tokenFile() string { return v.route().Origin.TokenFile }
@@ -100,6 +106,7 @@ func (v Verdict) profileDevice() string {
 	return serial
 }
 
+// ClockIsRight is false where AWS refuses a signature for its time.
 func (v Verdict) ClockIsRight() bool { return !Row{match: clockTexts}.matches(v) }
 
 func (v Verdict) troubled() bool {
@@ -254,7 +261,7 @@ func answerOf(err error) *http.Response {
 	return nil
 }
 
-// RequestID is the id that AWS gave the request which failed, "" if none reached AWS.
+// requestID is the id that AWS gave the request which failed, "" if none reached AWS.
 func requestID(err error) string {
 	if e, ok := errors.AsType[*awshttp.ResponseError](err); ok {
 		return e.ServiceRequestID()

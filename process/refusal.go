@@ -33,6 +33,7 @@ var (
 		`|because (?:no|the) [A-Za-z -]+ allows the [\w-]+:\w+ action`)
 )
 
+// NewVerdict takes apart what AWS answered to a call that was made for a.
 func NewVerdict(err error, a *accounts.Account) Verdict {
 	v := Verdict{a: a, base: a.Chain()[0], Name: cmp.Or(a.Name, "the base account"), File: a.File().Path, err: err}
 	for inner := err; ; { // an operation may fail because the one for its credentials did

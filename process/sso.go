@@ -160,7 +160,7 @@ func ExplainSSO(err error, file *accounts.File, session *accounts.SSOSession, a 
 	if a != nil {
 		who = a.Name + ": "
 	} else {
-		a = &accounts.Account{Name: session.Name} // for explain, which names it
+		a = &accounts.Account{Name: session.Name} // for Explain, which names it
 	}
 	if needs, ok := errors.AsType[*identitycenter.NeedsSignIn](err); ok {
 		return hint.New(&Refusal{message: who + needs.Error(), RequestID: requestID(err)}, "run `%s`", SignInCommand(file, session))

@@ -65,7 +65,7 @@ func noneInUse() error {
 	return hint.New(ErrNoneInUse, "name an account (`aws-accounts whoami NAME`), or set AWS_PROFILE")
 }
 
-// explainCurrent is explain for credentials that belong to no account of ours.
+// explainCurrent is Explain for credentials that belong to no account of ours.
 func explainCurrent(err error) error {
 	api, ok := errors.AsType[smithy.APIError](err)
 	if !ok {

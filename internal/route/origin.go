@@ -81,7 +81,7 @@ func (o *Origin) needsCode() bool {
 	return slices.ContainsFunc(o.Roles, func(r ProfileRole) bool { return r.MFASerial != "" })
 }
 
-// origin is where a base account's credentials begin, as far as that is known without asking anybody.
+// originOf is where a base account's credentials begin, as far as that is known without asking anybody.
 func originOf(f *dotaws.Files, base *accounts.Account) *Origin {
 	from := base.Way()
 	switch {

@@ -119,21 +119,27 @@ func onTerminal(t *testing.T, cmd *exec.Cmd) *typist {
 // answer waits for the question and types a line.
 func (y *typist) answer(t *testing.T, question, line string) {
 	t.Helper()
+	y.await(t, question)
+	if _, err := y.master.WriteString(line + "\r"); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// await reads on until the terminal shows text: what a program wrote before its end may be seen only after it.
+func (y *typist) await(t *testing.T, text string) {
+	t.Helper()
 	deadline := time.After(20 * time.Second)
 	for {
 		shown := y.shown()
-		if i := strings.Index(shown[y.read:], question); i >= 0 {
-			y.read += i + len(question)
-			break
+		if i := strings.Index(shown[y.read:], text); i >= 0 {
+			y.read += i + len(text)
+			return
 		}
 		select {
 		case <-y.more:
 		case <-deadline:
-			t.Fatalf("%q isn't asked: %q", question, shown)
+			t.Fatalf("the terminal doesn't show %q: %q", text, shown)
 		}
-	}
-	if _, err := y.master.WriteString(line + "\r"); err != nil {
-		t.Fatal(err)
 	}
 }
 

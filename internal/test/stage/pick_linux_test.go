@@ -39,9 +39,7 @@ func TestAccountIsChosenAtTheTerminal(t *testing.T) {
 		if err := cmd.Wait(); err != nil || stderr.Len() > 0 || stdout.String() != c.want {
 			t.Errorf("%s: %v, %q %s", c.command, err, &stdout, &stderr)
 		}
-		if shown := terminal.shown(); !strings.HasSuffix(shown, "\x1b[Jaws-accounts: Account: prod\r\n") {
-			t.Errorf("%s: the terminal shows %q", c.command, shown)
-		}
+		terminal.await(t, "\x1b[Jaws-accounts: Account: prod\r\n")
 	}
 }
 

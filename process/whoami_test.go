@@ -2,6 +2,7 @@ package process
 
 import (
 	"errors"
+	"path/filepath"
 	"testing"
 	"time"
 
@@ -48,7 +49,7 @@ func TestCurrentIdentity(t *testing.T) {
 		"a wrong profile": {func(d *desk) {
 			d.write(".aws/config", "[profile wrong]\nsource_profile = default\n")
 			d.set("AWS_PROFILE=wrong")
-		}, "", `profile "wrong" (line 1 of ~/.aws/config) can't be used`, "correct that profile"},
+		}, "", `profile "wrong" (line 1 of ` + filepath.FromSlash("~/.aws/config") + `) can't be used`, "correct that profile"},
 		"a key that AWS doesn't know": {func(d *desk) {
 			d.write(".aws/credentials", "[default]\naws_access_key_id = AKIA0000000000000000\naws_secret_access_key = SESAME\n")
 		}, "", "AWS doesn't accept the credentials in use here, which come from profile default of ~/.aws " +

@@ -14,6 +14,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -312,6 +313,11 @@ func TestWrongSettings(t *testing.T) {
 			if name, text, ok := strings.Cut(c.variable, "="); ok {
 				t.Setenv(name, text)
 			}
+			c.says = strings.Replace(c.says, "~/.aws/config", filepath.FromSlash("~/.aws/config"), 1)
+			if runtime.GOOS == "windows" { // one variable, however it is written; and its own words
+				proxy := strings.NewReplacer("https_proxy", "HTTPS_PROXY")
+				c.says, c.hint = strings.TrimSuffix(proxy.Replace(c.says), "no such file or directory"), proxy.Replace(c.hint)
+			}
 			_, err := To(&chainFile(t, basesByKind["static"]).Accounts[1])
 			if err == nil || !strings.HasPrefix(err.Error(), c.says) || !strings.HasPrefix(hint.Of(err), c.hint) || strings.Contains(err.Error()+hint.Of(err), "SECRET") {
 				t.Errorf("%v\nhint: %s", err, hint.Of(err))
@@ -515,7 +521,7 @@ func TestEndpointOfOneService(t *testing.T) {
 	}
 	cfg := route.Last().Settings.Config("aws", aws.AnonymousCredentials{}, false)
 	_, err = iam.NewFromConfig(cfg).GetUser(t.Context(), &iam.GetUserInput{})
-	if err == nil || !strings.Contains(err.Error(), "endpoint_url in line 5 of ~/.aws/config: it is no address") {
+	if err == nil || !strings.Contains(err.Error(), "endpoint_url in line 5 of "+filepath.FromSlash("~/.aws/config")+": it is no address") {
 		t.Error(err)
 	}
 	if got := organizations.NewFromConfig(cfg).Options().BaseEndpoint; got == nil || *got != "https://lab.example.com" {

@@ -2,6 +2,7 @@ package stage
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -186,7 +187,7 @@ func exampleHome(t *testing.T, world standin.Config) (*Home, *standin.Server) {
 	return h, aws
 }
 
-// Of the Terraform example, the part that needs no provider: the registry isn't there for tests.
+// Of the Terraform example, the part that needs no provider.
 func TestExampleTerraform(t *testing.T) {
 	t.Parallel()
 	program, version := findTerraform(t)
@@ -215,6 +216,75 @@ func TestExampleTerraform(t *testing.T) {
 	if err := NoSecrets(h.Dir, aws); err != nil {
 		t.Error(err)
 	}
+}
+
+// The whole example with the real AWS provider, once for each of two accounts, and a table in each.
+func TestExampleTerraformProvider(t *testing.T) {
+	t.Parallel()
+	program, version := findTerraform(t)
+	mirror := terraformMirror()
+	if mirror == "" {
+		without(t, "provider", "none of Terraform's plugin folders holds hashicorp/aws")
+	}
+	world := exampleWorld()
+	if world.Moto = sharedMoto(t); world.Moto == "" {
+		without(t, "moto", "moto_server isn't on PATH")
+	}
+	h, aws := exampleHome(t, world)
+	h.Write("terraformrc", fmt.Sprintf("provider_installation {\n\tfilesystem_mirror {\n\t\tpath = %q\n\t}\n}\n", mirror))
+	h.Env = append(h.Env, "TF_CLI_CONFIG_FILE="+filepath.Join(h.Dir, "terraformrc"))
+	h.Write("provider.tf", example(t, "terraform/provider.tf"))
+	var tables strings.Builder
+	for _, provider := range []string{"aws", "aws.prod"} {
+		name := strings.ReplaceAll(provider, ".", "-")
+		fmt.Fprintf(&tables, `resource "aws_dynamodb_table" "%s" {
+  provider     = %s
+  name         = "%[1]s"
+  hash_key     = "id"
+  billing_mode = "PAY_PER_REQUEST"
+  attribute {
+    name = "id"
+    type = "S"
+  }
+}
+`, name, provider)
+	}
+	h.Write("tables.tf", tables.String())
+	for _, arguments := range [][]string{
+		{"init", "-no-color", "-input=false"},
+		{"apply", "-no-color", "-input=false", "-auto-approve"},
+		{"plan", "-no-color", "-input=false", "-detailed-exitcode"}, // 0: nothing to do
+		{"output", "-json", "accounts"},
+	} {
+		out, status := h.combined(append([]string{program}, arguments...)...)
+		if status != 0 {
+			t.Fatalf("%s: terraform %s: exit %d\n%s", version, arguments[0], status, out)
+		}
+		if arguments[0] == "output" && strings.Join(strings.Fields(out), "") != `["`+DevAccount+`","`+ProdAccount+`"]` {
+			t.Errorf("the providers work in %s", out)
+		}
+	}
+	if got := aws.Calls("AssumeRole"); got != 2 {
+		t.Errorf("%d AssumeRole calls of 2 accounts", got)
+	}
+	if err := NoSecrets(h.Dir, aws); err != nil {
+		t.Error(err)
+	}
+}
+
+// terraformMirror is a folder of plugins that holds the AWS provider: one of those where Terraform looks by itself, or one
+// that an administrator unpacked into /opt. "" if there is none.
+func terraformMirror() string {
+	home, _ := os.UserHomeDir()
+	for _, pattern := range []string{
+		filepath.Join(home, ".terraform.d", "plugins"), "/usr/local/share/terraform/plugins", "/usr/share/terraform/plugins", "/opt/*",
+	} {
+		found, _ := filepath.Glob(filepath.Join(pattern, "registry.terraform.io", "hashicorp", "aws"))
+		if len(found) > 0 {
+			return filepath.Join(found[0], "..", "..", "..")
+		}
+	}
+	return ""
 }
 
 func TestExampleBoto3(t *testing.T) {

@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -177,6 +178,59 @@ func TestExampleECR(t *testing.T) {
 	}
 	if aws.CallsWith("ecr:GetAuthorizationToken", "ok") == 0 {
 		t.Error("ECR wasn't asked")
+	}
+}
+
+// ecrHelper is the version of amazon-ecr-credential-helper that the example is tried with.
+const ecrHelper = "github.com/awslabs/amazon-ecr-credential-helper/ecr-login/cli/docker-credential-ecr-login@v0.12.0"
+
+// The real amazon-ecr-credential-helper gets ECR's password by the profile. It keeps it in a file for 12 hours, unless it is
+// told not to. Of our refusal Docker shows nothing but the helper's last line, which troubleshooting.md explains.
+func TestExampleECRHelper(t *testing.T) {
+	t.Parallel()
+	bin := t.TempDir()
+	install := exec.Command("go", "install", ecrHelper)
+	install.Env = append(os.Environ(), "GOBIN="+bin)
+	if out, err := install.CombinedOutput(); err != nil {
+		without(t, "ecr-login", fmt.Sprintf("go install %s: %v\n%s", ecrHelper, err, out))
+	}
+	world := exampleWorld()
+	if world.Moto = sharedMoto(t); world.Moto == "" {
+		without(t, "moto", "moto_server isn't on PATH")
+	}
+	h, aws := exampleHome(t, world)
+	get := func(variables ...string) (string, error) {
+		helper := h.Command(filepath.Join(bin, "docker-credential-ecr-login"), "get")
+		helper.Env = append(slices.Clone(h.Env), variables...)
+		helper.Stdin = strings.NewReader(DevAccount + ".dkr.ecr.eu-west-1.amazonaws.com")
+		out, err := helper.CombinedOutput()
+		return string(out), err
+	}
+	variables := regexp.MustCompile(`AWS_ECR_DISABLE_CACHE=\S+ AWS_PROFILE=dev`).FindString(example(t, "README.md"))
+	if variables == "" {
+		t.Fatal("the example names no AWS_ECR_DISABLE_CACHE")
+	}
+	kept := filepath.Join(h.Dir, ".ecr", "cache.json")
+	if out, err := get(strings.Fields(variables)...); err != nil || !strings.Contains(out, `"Username":"AWS","Secret":"`) {
+		t.Errorf("%v\n%s", err, out)
+	}
+	if _, err := os.Stat(kept); err == nil {
+		t.Errorf("%s keeps ECR's password", kept)
+	}
+	if out, err := get("AWS_PROFILE=dev"); err != nil || aws.CallsWith("ecr:GetAuthorizationToken", "ok") != 2 {
+		t.Errorf("%v\n%s", err, out)
+	}
+	if _, err := os.Stat(kept); err != nil {
+		t.Errorf("it keeps no password (%v), so the example's variable isn't needed", err)
+	}
+	h.MustRun("aws-accounts", "clear", "--all")
+	aws.Fault(standin.Fault{Operation: "AssumeRole", Kind: standin.AccessDenied})
+	const says = "credentials not found in native keychain"
+	if out, err := get(strings.Fields(variables)...); err == nil || !strings.Contains(out, says) {
+		t.Errorf("refused: %v\n%s", err, out)
+	}
+	if !strings.Contains(example(t, "troubleshooting.md"), says) {
+		t.Error("troubleshooting.md doesn't say what that means")
 	}
 }
 

@@ -13,6 +13,7 @@ import (
 	"aws-accounts/accounts/version"
 	"aws-accounts/internal/atomicfile"
 	"aws-accounts/internal/hint"
+	"aws-accounts/internal/owned"
 	"aws-accounts/internal/tui"
 )
 
@@ -40,7 +41,7 @@ func loadSeen(seen *version.Seen) (*File, error) {
 	if !read {
 		return Load(seen.Path)
 	}
-	if err := checkWritable(seen.Path); err != nil {
+	if err := checkOwned(seen.Path); err != nil {
 		return nil, notFound(seen.Path, err)
 	}
 	if !seen.Unchanged() { // what was read may be somebody else's
@@ -116,10 +117,19 @@ func read(path string) ([]byte, version.Stamp, error) {
 		}
 		return fail(hint.New(fmt.Errorf("reading %s: it is %s", tui.ShowPath(path), what), "name an accounts file with --accounts-file or AWS_ACCOUNTS_FILE, or leave both out"))
 	}
-	if err := checkWritable(path); err != nil {
+	if err := checkOwned(path); err != nil {
 		return fail(notFound(path, err))
 	}
 	return readWhole(path)
+}
+
+// checkOwned refuses a file that somebody else can change or swap for another.
+func checkOwned(path string) error {
+	trouble, err := owned.File(path)
+	if err != nil {
+		return err
+	}
+	return trouble.Err(path, "it can name commands to run")
 }
 
 // readWhole reads a version of the file, not a mix of two.

@@ -1,7 +1,7 @@
 // Package place knows where files live: ours by the XDG rules (on Windows by the known folders), AWS's by the SDKs' rules.
 //
-// It only computes paths. A place that can't be known, as without a home directory, is an error that names the variable
-// which would settle it.
+// It only computes paths, and looks whose the state folder is. A place that can't be known, as without a home directory, is
+// an error that names the variable which would settle it.
 package place
 
 import (
@@ -12,8 +12,10 @@ import (
 	"runtime"
 	"slices"
 	"strings"
+	"sync"
 
 	"aws-accounts/internal/hint"
+	"aws-accounts/internal/owned"
 )
 
 const program = "aws-accounts"
@@ -27,10 +29,34 @@ func AccountsFile(given string) (string, error) {
 	return Join(dir, program, "accounts.json"), err
 }
 
-// State returns the folder of the access log, the locks and the file keychain.
-func State() (string, error) {
+// StateFolder returns the folder of the access log, the locks and the file keychain, whosever it is.
+func StateFolder() (string, error) {
 	dir, err := base("XDG_STATE_HOME", "LocalAppData", ".local", "state")
 	return Join(dir, program), err
+}
+
+// State returns the StateFolder, and an error where others can change what is in it, or swap it: then nothing may be read
+// or written there. It looks once.
+func State() (string, error) {
+	dir, err := StateFolder()
+	if err != nil {
+		return "", err
+	}
+	looked.Lock()
+	defer looked.Unlock()
+	if looked.dir != dir {
+		looked.dir, looked.err = dir, nil
+		if trouble, err := owned.Folder(dir); err == nil { // else nothing can be opened there, which who tries will say
+			looked.err = trouble.Err(dir, "what is in it would be believed")
+		}
+	}
+	return dir, looked.err
+}
+
+var looked struct {
+	sync.Mutex
+	dir string
+	err error
 }
 
 // Owner is short and opaque, and another one for each accounts file, by its absolute path.
@@ -57,7 +83,10 @@ func FileKeychain() (string, error) { return inState("keychain") }
 
 func inState(names ...string) (string, error) {
 	state, err := State()
-	return Join(append([]string{state}, names...)...), err
+	if err != nil {
+		return "", err
+	}
+	return Join(append([]string{state}, names...)...), nil
 }
 
 // AWSConfig returns the AWS config file that the SDKs read.

@@ -65,6 +65,9 @@ func (d *Dependencies) reader() (*accounts.Reader, error) {
 	if err != nil {
 		return nil, err
 	}
+	if _, err := place.State(); err != nil && d.flags.Person {
+		fmt.Fprintf(os.Stderr, "warning: neither locks nor log nor file keychain: %s; hint: %s\n", err, hint.Of(err))
+	}
 	return accounts.NewReader(path, pathOrEmpty(place.LocksOf(path))), nil
 }
 

@@ -13,6 +13,7 @@ import (
 	"aws-accounts/accounts"
 	"aws-accounts/internal/finding"
 	"aws-accounts/internal/hint"
+	"aws-accounts/internal/owned"
 	"aws-accounts/internal/pattern"
 	"aws-accounts/internal/place"
 	"aws-accounts/internal/route"
@@ -24,7 +25,7 @@ import (
 func (d *checkup) checkAccountsFile() *finding.Area {
 	a := &finding.Area{Title: "Accounts file"}
 	if home, err := os.UserHomeDir(); err == nil && d.fix {
-		mended, err := accounts.Mend(d.reader.Path, home)
+		mended, err := owned.Mend(d.reader.Path, home)
 		for _, path := range mended {
 			a.Fixed = append(a.Fixed, fmt.Sprintf("only you can change %s now", tui.Tilde(path)))
 		}
@@ -58,15 +59,30 @@ func (d *checkup) checkAccountsFile() *finding.Area {
 // checkOwnFiles looks at what we write besides: the folder of locks and log, what was left over, and what the log says.
 func (d *checkup) checkOwnFiles() *finding.Area {
 	a := &finding.Area{Title: "Locks and log"}
+	if home, err := os.UserHomeDir(); err == nil && d.fix {
+		d.mend(a, home)
+	}
 	state, err := place.State()
 	if err != nil {
-		a.Failed(finding.Warn, "state-folder", "", err)
+		a.Failed(finding.Fail, "state-folder", "", err)
 		return a
 	}
 	d.checkFolder(a, state)
 	d.checkLeftovers(a, state)
 	d.checkLog(a)
 	return a
+}
+
+// mend takes from others the right to change what is in the state folder.
+func (d *checkup) mend(a *finding.Area, home string) {
+	folder, err := place.StateFolder()
+	if err != nil {
+		return
+	}
+	mended, _ := owned.Mend(folder, home) // what is left is found again
+	for _, path := range mended {
+		a.Fixed = append(a.Fixed, fmt.Sprintf("only you can change %s now", tui.Tilde(path)))
+	}
 }
 
 // checkFolder tries to write where locks and log are.

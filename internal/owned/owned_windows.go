@@ -1,4 +1,4 @@
-package accounts
+package owned
 
 import (
 	"errors"
@@ -9,42 +9,40 @@ import (
 
 	"golang.org/x/sys/windows"
 
-	"aws-accounts/internal/hint"
 	"aws-accounts/internal/tui"
 )
 
-// checkWritable refuses a file that somebody else can change or swap for another, since it can name commands to run. That is
-// who may write it, and who may delete, move or take it or a folder on the way to it. Who may only add files to a folder
-// can't put one in the place of ours.
+// File looks for those who can change the file at path or swap it for another: who may write it, and who may delete, move or
+// take it or a folder on the way to it. Who may only add files to a folder can't put one in the place of ours.
 //
 // The user, the system and administrators are nobody else. A group is, even if the user is alone in it today.
-func checkWritable(path string) error {
+func File(path string) (*Trouble, error) {
 	abs, err := filepath.Abs(path)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	target, err := filepath.EvalSymlinks(abs)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	user, err := windows.GetCurrentProcessToken().GetTokenUser()
 	if err != nil {
-		return err
+		return nil, err
 	}
 	wrong, err := othersRights(target, changeFile, user.User.Sid)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	next := fmt.Sprintf("`icacls \"%s\" /inheritance:r /grant:r *%s:F *%s:F *%s:F`", tui.ShowPath(target), user.User.Sid, system, administrators)
+	step := fmt.Sprintf("`icacls \"%s\" /inheritance:r /grant:r *%s:F *%s:F *%s:F`", tui.ShowPath(target), user.User.Sid, system, administrators)
 	for _, way := range []string{abs, target} {
 		for dir := filepath.Dir(way); ; dir = filepath.Dir(dir) {
 			others, err := othersRights(dir, swapBelow, user.User.Sid)
 			if err != nil {
-				return err
+				return nil, err
 			}
 			if len(others) > 0 {
 				wrong = append(wrong, others...)
-				next = `move the file to %AppData%\aws-accounts, which is yours alone`
+				step = `move the file to %AppData%\aws-accounts, which is yours alone`
 			}
 			if dir == filepath.Dir(dir) {
 				break
@@ -55,11 +53,13 @@ func checkWritable(path string) error {
 		}
 	}
 	if len(wrong) == 0 {
-		return nil
+		return nil, nil
 	}
-	err = errors.New("others can change it, and it can name commands to run: " + strings.Join(wrong, "; "))
-	return hint.New(fmt.Errorf("refusing %s: %w", tui.ShowPath(path), err), "%s", next)
+	return &Trouble{Wrong: wrong, step: step}, nil
 }
+
+// Folder trusts that %LocalAppData% is the user's alone, as Windows makes it.
+func Folder(string) (*Trouble, error) { return nil, nil }
 
 // Mend leaves it to the user: the error says how.
 func Mend(path, home string) (mended []string, err error) { return nil, nil }

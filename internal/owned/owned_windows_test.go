@@ -1,4 +1,4 @@
-package accounts
+package owned
 
 import (
 	"errors"
@@ -48,7 +48,7 @@ func TestWritableByOthers(t *testing.T) {
 			above := filepath.Join(t.TempDir(), "above")
 			folder := filepath.Join(above, "folder")
 			path := filepath.Join(folder, "file")
-			if err := errors.Join(os.MkdirAll(folder, 0o700), os.WriteFile(path, []byte(Empty), 0o600)); err != nil {
+			if err := errors.Join(os.MkdirAll(folder, 0o700), os.WriteFile(path, []byte("{}"), 0o600)); err != nil {
 				t.Fatal(err)
 			}
 			for p, list := range map[string]string{path: test.file, folder: test.folder, above: test.above} {
@@ -57,7 +57,10 @@ func TestWritableByOthers(t *testing.T) {
 				}
 				give(t, p, list)
 			}
-			_, err := Load(path)
+			trouble, err := File(path)
+			if err == nil {
+				err = trouble.Err(path, "it names commands")
+			}
 			if test.refused == "" {
 				if err != nil {
 					t.Error(err)

@@ -56,6 +56,8 @@ type AccessLog struct {
 	Path   string
 	Caller func() string
 	Now    func() time.Time
+
+	quiet bool // only what succeeds is written
 }
 
 // Attempt is an entry in the making.
@@ -90,7 +92,9 @@ func (t *Attempt) End(c aws.Credentials, err error) {
 			e.Code, e.RequestID = r.Code, r.RequestID
 		}
 	}
-	t.log.append(t.Entry)
+	if err == nil || !t.log.quiet {
+		t.log.append(t.Entry)
+	}
 }
 
 // Trouble logs what was no reason to withhold the account's credentials; "" is no account alone.

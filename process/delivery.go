@@ -2,16 +2,16 @@ package process
 
 import (
 	"context"
-	"errors"
 	"net/http/httptrace"
 	"slices"
 	"strings"
 	"sync/atomic"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	smithy "github.com/aws/smithy-go"
 	"github.com/aws/smithy-go/middleware"
 	smithyhttp "github.com/aws/smithy-go/transport/http"
+
+	"aws-accounts/internal/awscall"
 )
 
 // delivery tells whether AWS can have had the MFA code that a call sends. A code that it hasn't had may be sent again,
@@ -37,14 +37,13 @@ func (d *delivery) attempt(ctx context.Context, in middleware.DeserializeInput, 
 		WroteRequest:         func(info httptrace.WroteRequestInfo) { written.Store(info.Err == nil) },
 		GotFirstResponseByte: func() { began.Store(true) },
 	}), in)
-	api, isAPI := errors.AsType[smithy.APIError](err)
 	response, answered := out.RawResponse.(*smithyhttp.Response)
 	answered = answered && response.StatusCode != 0 // the SDK makes one up where there is none
 	switch {
 	case err == nil:
 		d.spent = true
-	case isAPI && api.ErrorCode() != "UnknownError": // in AWS's own form
-		d.spent = d.spent || !slices.Contains(strings.Fields(codesThrottled), api.ErrorCode())
+	case IsRefusal(err):
+		d.spent = d.spent || !slices.Contains(strings.Fields(codesThrottled), awscall.Code(err))
 	case answered && response.StatusCode >= 300 && response.StatusCode < 500: // who answered isn't AWS
 	case answered || began.Load():
 		d.spent = true

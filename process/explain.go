@@ -14,6 +14,7 @@ import (
 
 	"aws-accounts/accounts"
 	"aws-accounts/cache"
+	"aws-accounts/internal/awscall"
 	"aws-accounts/internal/dotaws"
 	"aws-accounts/internal/hint"
 	"aws-accounts/internal/route"
@@ -26,7 +27,9 @@ type Refusal struct {
 	Code      string
 	RequestID string
 	Definite  bool
-	cause     error
+	// AWS has denied to assume the role without saying which policy it is.
+	Unexplained bool
+	cause       error
 }
 
 func (r *Refusal) Error() string {
@@ -50,7 +53,7 @@ func Explain(err error, a *accounts.Account, rows ...Row) error {
 		return ours
 	}
 	v := NewVerdict(err, a)
-	if v.code == "" || v.code == "UnknownError" { // the SDK's name for what isn't in AWS's form
+	if !IsRefusal(err) {
 		return v.unanswered()
 	}
 	for _, row := range append(rows, refusals()...) {
@@ -60,7 +63,8 @@ func Explain(err error, a *accounts.Account, rows ...Row) error {
 				name = cmp.Or(v.base.Name, name)
 			}
 			message := name + ": " + row.Says(v)
-			return hint.New(&Refusal{message, v.code, requestID(err), row.Definite, nil}, "%s", row.Next(v))
+			return hint.New(&Refusal{message: message, Code: v.code, RequestID: requestID(err), Definite: row.Definite,
+				Unexplained: v.isUnexplained()}, "%s", row.Next(v))
 		}
 	}
 	panic("unreachable: the last row matches everything")
@@ -79,10 +83,10 @@ func (v Verdict) AWSSays() string { return Plain(v.err) }
 
 func (v Verdict) path() string      { return v.File }
 func (v Verdict) entry() string     { return v.Name + " in " + v.File }
-func (v Verdict) region() string    { return v.route().Last().Region() }
+func (v Verdict) region() string    { return v.way().Last().Region() }
 func (v Verdict) duration() string  { return accounts.Duration(v.a.EffectiveDuration()).String() }
-func (v Verdict) tokenFile() string { return v.route().Origin.TokenFile }
-func (v Verdict) tokenRole() string { return v.route().Origin.RoleARN }
+func (v Verdict) tokenFile() string { return v.way().Origin.TokenFile }
+func (v Verdict) tokenRole() string { return v.way().Origin.RoleARN }
 func (v Verdict) profile() string   { return hint.Word(v.base.Way().Profile) }
 func (v Verdict) permission() string {
 	return cmp.Or(v.denied, strings.ToLower(v.service)+":"+v.Action)
@@ -93,14 +97,14 @@ func (v Verdict) role() string {
 func (v Verdict) conditions() string { return Conditions(v.a) }
 func (v Verdict) device() string     { return cmp.Or(mfaOwner(v.a).MFASerial, v.profileDevice()) }
 func (v Verdict) clock() string      { return skew(v.err) }
-func (v Verdict) status() string     { return fmt.Sprint(answerOf(v.err).StatusCode) }
+func (v Verdict) status() string     { return fmt.Sprint(Answer(v.err).StatusCode) }
 
 func (v Verdict) isAssuming() bool { return v.permission() == "sts:AssumeRole" }
 
 // profileDevice is the device that the profile asks for where a's credentials begin.
 func (v Verdict) profileDevice() string {
 	serial := ""
-	for _, role := range v.route().Origin.Roles {
+	for _, role := range v.way().Origin.Roles {
 		serial = cmp.Or(role.MFASerial, serial)
 	}
 	return serial
@@ -110,7 +114,7 @@ func (v Verdict) profileDevice() string {
 func (v Verdict) ClockIsRight() bool { return !Row{match: clockTexts}.matches(v) }
 
 func (v Verdict) troubled() bool {
-	response := answerOf(v.err)
+	response := Answer(v.err)
 	return response != nil && response.StatusCode >= 500
 }
 
@@ -132,7 +136,7 @@ func (v Verdict) sourceName() string {
 // withSession reports whether the call was signed with a session that was kept.
 func (v Verdict) withSession() bool {
 	s := v.a.SourceAccount()
-	return s != nil && s.Name != "" && v.route().Last().BySession
+	return s != nil && s.Name != "" && v.way().Last().BySession
 }
 
 // who is the caller: by its ARN, or as far as we know it.
@@ -188,8 +192,7 @@ func (v Verdict) checks() string {
 	return fmt.Sprintf("`aws-accounts doctor %s` checks both", v.Word())
 }
 
-// IsUnexplained reports whether AWS has denied to assume the role without saying which policy it is.
-func (v Verdict) IsUnexplained() bool {
+func (v Verdict) isUnexplained() bool {
 	return Row{Codes: CodesDenied, When: Verdict.isAssuming}.matches(v) && v.becauseText == ""
 }
 
@@ -233,7 +236,7 @@ func (v Verdict) renewExpired() string {
 	switch way := v.base.Way(); {
 	case v.withSession():
 		return fmt.Sprintf("`aws-accounts assume %s --refresh` gets others, then try again", hint.Word(v.sourceName()))
-	case way.Profile != "" && v.route().Origin.Kind != route.FromEnvironment:
+	case way.Profile != "" && v.way().Origin.Kind != route.FromEnvironment:
 		_, command := signIn(v.base)
 		return fmt.Sprintf("renew them (for instance `%s`), then try again", command)
 	}
@@ -245,7 +248,7 @@ func (v Verdict) renewal() string {
 	switch way := v.base.Way(); {
 	case way.Keychain:
 		return fmt.Sprintf("give it a valid access key: `aws-accounts keys add %s --replace`", hint.Word(v.base.Name))
-	case v.route().Origin.Kind == route.FromEnvironment:
+	case v.way().Origin.Kind == route.FromEnvironment:
 		return "set AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN to valid credentials"
 	case way.Profile != "":
 		return fmt.Sprintf("run `aws configure --profile %s` with a valid access key", v.profile())
@@ -253,8 +256,14 @@ func (v Verdict) renewal() string {
 	return "wait until the machine has renewed them"
 }
 
-// answerOf is the answer that err is about, nil if there was none.
-func answerOf(err error) *http.Response {
+// IsRefusal reports whether err is AWS's own answer, and not that of somebody on the way to it.
+func IsRefusal(err error) bool {
+	code := awscall.Code(err)
+	return code != "" && code != "UnknownError" // the SDK's name for what isn't in AWS's form
+}
+
+// Answer is the answer that err is about, nil if there was none.
+func Answer(err error) *http.Response {
 	if e, ok := errors.AsType[*awshttp.ResponseError](err); ok {
 		return e.Response.Response
 	}
@@ -271,7 +280,7 @@ func requestID(err error) string {
 
 // skew reads how far off the clock is from the answer's own date.
 func skew(err error) string {
-	if response := answerOf(err); response != nil {
+	if response := Answer(err); response != nil {
 		if date, err := http.ParseTime(response.Header.Get("Date")); err == nil {
 			return OffBy(time.Since(date))
 		}

@@ -325,7 +325,7 @@ func TestUnanswered(t *testing.T) {
 	foreign := func(status int, header ...string) error {
 		err := responded("STS", "AssumeRole", status, &smithy.GenericAPIError{Code: "UnknownError", Message: "UnknownError"})
 		if len(header) > 0 {
-			answerOf(err).Header.Set("Location", header[0])
+			Answer(err).Header.Set("Location", header[0])
 		}
 		return err
 	}

@@ -22,9 +22,9 @@ import (
 
 // MFA gets the codes of MFA devices, and sees that none is sent twice: AWS takes each once (99designs/aws-vault#1110).
 type MFA struct {
-	Asker *ask.Asker
-	Code  string // of --mfa-code: given out once
-	Dir   string // of the notes about codes that were used
+	Asker *ask.Asker // nil: no code is given at all, not even by mfa_process
+	Code  string     // of --mfa-code: given out once
+	Dir   string     // of the notes about codes that were used
 	Now   func() time.Time
 }
 
@@ -81,6 +81,9 @@ func (m *MFA) code(ctx context.Context, a *accounts.Account, account, complaint 
 			return "", false, hint.Usage(err, "type what the device shows now: --mfa-code 123456")
 		}
 		return code, false, nil
+	}
+	if m.Asker == nil {
+		return "", false, m.explainNoCode(ask.ErrNobody, a, account)
 	}
 	ctx, cancel := m.questionTime(ctx)
 	defer cancel()
@@ -147,22 +150,26 @@ func (m *MFA) questionTime(ctx context.Context) (context.Context, context.Cancel
 }
 
 func (m *MFA) explainNoCode(err error, a *accounts.Account, account string) error {
-	what := fmt.Sprintf("%s needs an MFA code of %s", account, a.MFASerial)
+	needs := NeedsCode{account, a.MFASerial}
 	run := fmt.Sprintf("run `aws-accounts assume %s` in a terminal", account)
 	switch {
 	case errors.Is(err, ask.ErrNobody):
-		return hint.New(alone{what + ", and there is nobody to ask"}, "%s", run)
+		return hint.New(needs, "%s", run)
 	case errors.Is(err, context.DeadlineExceeded):
-		return hint.New(fmt.Errorf("%s, and nobody answered in time", what), "%s", run)
+		return hint.New(fmt.Errorf("%s, and nobody answered in time", needs.what()), "%s", run)
 	}
-	return hint.New(fmt.Errorf("%s: %w", what, err), "%s", run)
+	return hint.New(fmt.Errorf("%s: %w", needs.what(), err), "%s", run)
 }
 
-// alone is an error that others who wait for the same session need not share.
-type alone struct{ message string }
+// NeedsCode is the error of an account that needs an MFA code where there is nobody to ask. Others who wait for the same session
+// need not share it.
+type NeedsCode struct{ Account, Device string }
 
-func (a alone) Error() string        { return a.message }
-func (a alone) Is(target error) bool { return target == cache.ErrAlone }
+func (n NeedsCode) what() string {
+	return fmt.Sprintf("%s needs an MFA code of %s", n.Account, n.Device)
+}
+func (n NeedsCode) Error() string        { return n.what() + ", and there is nobody to ask" }
+func (n NeedsCode) Is(target error) bool { return target == cache.ErrAlone }
 
 // Device is the part of a serial that a person knows the device by.
 func Device(serial string) string {

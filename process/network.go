@@ -35,7 +35,7 @@ const (
 func (v Verdict) unanswered() error {
 	err, name, at := v.err, v.Name, host(v.err)
 	text, next := Plain(err), v.doctor()
-	switch response := answerOf(err); {
+	switch response := Answer(err); {
 	case errors.Is(err, context.DeadlineExceeded) || isTimeout(err):
 		text, next = "AWS didn't answer in time", checkNetwork
 	case errors.Is(err, context.Canceled):

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 
 	smithy "github.com/aws/smithy-go"
 
@@ -23,6 +24,7 @@ type Verdict struct {
 	Caller, denied        string            // of a denied call: the ARN and the action, as far as the message has them
 	resource, becauseText string            // … the ARN of what it is about, and which policy denies it
 	err                   error
+	way                   func() *route.Route // that the call was on, as far as it can still be made
 }
 
 // Of AWS's message about a denied call only these parts are shown.
@@ -36,6 +38,12 @@ var (
 // NewVerdict takes apart what AWS answered to a call that was made for a.
 func NewVerdict(err error, a *accounts.Account) Verdict {
 	v := Verdict{a: a, base: a.Chain()[0], Name: cmp.Or(a.Name, "the base account"), File: a.File().Path, err: err}
+	v.way = sync.OnceValue(func() *route.Route {
+		if way, err := route.To(a); err == nil {
+			return way
+		}
+		return &route.Route{Hops: []route.Hop{{Account: a}}}
+	})
 	for inner := err; ; { // an operation may fail because the one for its credentials did
 		operation, ok := errors.AsType[*smithy.OperationError](inner)
 		if !ok {
@@ -53,15 +61,6 @@ func NewVerdict(err error, a *accounts.Account) Verdict {
 		}
 	}
 	return v
-}
-
-// route is the way that the call was on, as far as it can still be made.
-func (v Verdict) route() *route.Route {
-	way, err := route.To(v.a)
-	if err != nil {
-		return &route.Route{Hops: []route.Hop{{Account: v.a}}}
-	}
-	return way
 }
 
 // words are a sentence about a verdict, or a part of one.

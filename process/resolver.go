@@ -21,6 +21,7 @@ import (
 	"aws-accounts/accounts/version"
 	"aws-accounts/cache"
 	"aws-accounts/cache/item"
+	"aws-accounts/internal/ask"
 	"aws-accounts/internal/hint"
 	"aws-accounts/internal/route"
 )
@@ -160,9 +161,23 @@ func HandedOut(reader *accounts.Reader) func(*item.Session) bool {
 
 // fetch gets the route's credentials from AWS, or from where they begin, and logs the attempt.
 func (r *Resolver) fetch(ctx context.Context, c *fetching) (aws.Credentials, error) {
-	a := c.Last().Account
-	attempt := r.Log.Begin(a)
+	attempt := r.Log.Begin(c.Last().Account)
 	credentials, err := r.obtain(ctx, c)
+	attempt.End(credentials, err)
+	return credentials, err
+}
+
+// obtain gets the credentials, and refuses those that aren't what the entry says.
+func (r *Resolver) obtain(ctx context.Context, c *fetching) (aws.Credentials, error) {
+	a := c.Last().Account
+	get := r.fetchRole
+	switch {
+	case a.SSO != nil:
+		get = r.fetchSSO
+	case a.IsBase():
+		get = r.fetchBase
+	}
+	credentials, err := get(ctx, c)
 	if err == nil && a.AccountID != "" && credentials.AccountID != a.AccountID {
 		err = hint.New(&Refusal{message: fmt.Sprintf("%s: the credentials belong to account %s, not to %s", a.Name, credentials.AccountID, a.AccountID), Definite: true},
 			"correct account_id of %s in %s, or the credentials it begins with", a.Name, a.File().Path)
@@ -171,21 +186,10 @@ func (r *Resolver) fetch(ctx context.Context, c *fetching) (aws.Credentials, err
 		err = hint.New(fmt.Errorf("%s: the session is over by this computer's clock, which must be wrong", a.Name),
 			"set the clock (`timedatectl set-ntp true`), then try again")
 	}
-	attempt.End(credentials, err)
 	if err != nil {
 		return aws.Credentials{}, err
 	}
 	return credentials, nil
-}
-
-func (r *Resolver) obtain(ctx context.Context, c *fetching) (aws.Credentials, error) {
-	switch a := c.Last().Account; {
-	case a.SSO != nil:
-		return r.fetchSSO(ctx, c)
-	case a.IsBase():
-		return r.fetchBase(ctx, c)
-	}
-	return r.fetchRole(ctx, c)
 }
 
 func (r *Resolver) fetchRole(ctx context.Context, c *fetching) (aws.Credentials, error) {
@@ -194,15 +198,9 @@ func (r *Resolver) fetchRole(ctx context.Context, c *fetching) (aws.Credentials,
 	if err != nil {
 		return aws.Credentials{}, Explain(err, hop.Account)
 	}
-	assume := func(client *Client, code string) (aws.Credentials, error) {
+	credentials, err := r.withCode(ctx, hop, client, func(client *Client, code string) (aws.Credentials, error) {
 		return client.AssumeRole(ctx, hop, c.Origin.Kind, code)
-	}
-	var credentials aws.Credentials
-	if hop.Device != "" {
-		credentials, err = r.MFA.with(ctx, hop.CodeOwner, hop.Account.Name, client, assume)
-	} else {
-		credentials, err = assume(client, "")
-	}
+	})
 	return credentials, Explain(err, hop.Account)
 }
 
@@ -224,18 +222,21 @@ func (r *Resolver) fetchBase(ctx context.Context, c *fetching) (aws.Credentials,
 	if hop.KeepsKey || credentials.SessionToken != "" {
 		return credentials, nil
 	}
-	get := func(client *Client, code string) (aws.Credentials, error) { return client.sessionToken(ctx, hop, code) }
-	var session aws.Credentials
-	if hop.Device != "" {
-		session, err = r.MFA.with(ctx, hop.CodeOwner, hop.Account.Name, client, get)
-	} else {
-		session, err = get(client, "")
-	}
-	if err != nil {
-		return aws.Credentials{}, Explain(err, hop.Account)
-	}
+	session, err := r.withCode(ctx, hop, client, func(client *Client, code string) (aws.Credentials, error) {
+		return client.sessionToken(ctx, hop, code)
+	})
 	session.AccountID = credentials.AccountID
-	return session, nil
+	return session, Explain(err, hop.Account)
+}
+
+// withCode makes the call of a hop, with an MFA code if it takes one.
+func (r *Resolver) withCode(ctx context.Context, hop *route.Hop, client *Client,
+	call func(client *Client, code string) (aws.Credentials, error),
+) (aws.Credentials, error) {
+	if hop.Device == "" {
+		return call(client, "")
+	}
+	return r.MFA.with(ctx, hop.CodeOwner, hop.Account.Name, client, call)
 }
 
 // client returns a client of STS for the last hop: with the session of the hop before, or with what the route begins with.
@@ -275,6 +276,17 @@ func (r *Resolver) Report(account string) func(error) {
 // out of reach: then the error says why.
 func (r *Resolver) States(ctx context.Context, names []string) (map[string]time.Time, error) {
 	return r.Sessions.States(ctx, names, HandedOut(r.Accounts))
+}
+
+// Unattended is the same for looking only: it asks nobody, opens no browser, and what it stumbles over isn't news for the log.
+func (r *Resolver) Unattended() *Resolver {
+	other, sessions, log := *r, *r.Sessions, *r.Log
+	sessions.Report = func(string, error) {}
+	log.quiet = true
+	other.Sessions, other.Log = &sessions, &log
+	other.MFA = &MFA{Dir: r.MFA.Dir, Now: r.MFA.Now}
+	other.SSO = &SSO{Asker: &ask.Asker{Never: true}, Unattended: true}
+	return &other
 }
 
 // In is the same with the sessions and keys of another keychain.

@@ -9,11 +9,11 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/sts/types"
-	smithy "github.com/aws/smithy-go"
 
 	"aws-accounts/accounts"
 	"aws-accounts/cache"
 	"aws-accounts/internal/ask"
+	"aws-accounts/internal/awscall"
 	"aws-accounts/internal/browser"
 	"aws-accounts/internal/hint"
 	"aws-accounts/internal/identitycenter"
@@ -30,7 +30,7 @@ type SSO struct {
 // fetchSSO gets the credentials of a permission set, with a sign-in if need be and if there is somebody.
 func (r *Resolver) fetchSSO(ctx context.Context, c *fetching) (aws.Credentials, error) {
 	a := c.Last().Account
-	file, session := a.File(), a.SSOSession()
+	session := a.SSOSession()
 	center := r.center(session, &c.Last().Settings, c.failFast)
 	if c.failFast {
 		var cancel context.CancelFunc
@@ -41,10 +41,10 @@ func (r *Resolver) fetchSSO(ctx context.Context, c *fetching) (aws.Credentials, 
 	}
 	out, err := center.Credentials(ctx, a.AccountID, a.SSO.RoleName)
 	if forbidden(err) && !c.failFast {
-		return aws.Credentials{}, r.explainForbidden(ctx, center, file, a, err)
+		return aws.Credentials{}, explainForbidden(ctx, center, a, err)
 	}
 	if err != nil {
-		return aws.Credentials{}, ExplainSSO(err, file, session, a)
+		return aws.Credentials{}, ExplainSSO(err, session, a)
 	}
 
 	var answer *types.Credentials
@@ -150,27 +150,19 @@ func InWords(what identitycenter.Prompt) string {
 	return fmt.Sprintf("open this link on any device, and check that the page shows %s\n\n  %s\n\n", tui.Harmless(what.Code), tui.Harmless(what.URL))
 }
 
-// ExplainSSO says in one sentence what Identity Center had against it, and one next step. a is nil in commands that are
-// about the session itself.
-func ExplainSSO(err error, file *accounts.File, session *accounts.SSOSession, a *accounts.Account) error {
+// ExplainSSO says in one sentence what Identity Center had against it, and one next step. a is an account of the session, or for
+// commands that are about the session itself an entry without a name.
+func ExplainSSO(err error, session *accounts.SSOSession, a *accounts.Account) error {
+	file := a.File()
 	if err == nil {
 		return nil
-	}
-	who := ""
-	if a != nil {
-		who = a.Name + ": "
-	} else {
-		a = &accounts.Account{Name: session.Name} // for Explain, which names it
-	}
-	if needs, ok := errors.AsType[*identitycenter.NeedsSignIn](err); ok {
-		return hint.New(&Refusal{message: who + needs.Error(), RequestID: requestID(err)}, "run `%s`", SignInCommand(file, session))
+	} else if needs, ok := errors.AsType[*identitycenter.NeedsSignIn](err); ok {
+		return hint.New(&Refusal{message: of(a) + needs.Error(), RequestID: requestID(err), cause: needs}, "run `%s`", SignInCommand(file, session))
 	}
 	if identitycenter.Misconfigured(err) {
-		r := &Refusal{message: fmt.Sprintf("%sIdentity Center in %s doesn't accept the sign-in to %s", who, session.Region, session.StartURL),
+		r := &Refusal{message: fmt.Sprintf("%sIdentity Center in %s doesn't accept the sign-in to %s", of(a), session.Region, session.StartURL),
 			RequestID: requestID(err), Definite: true}
-		if api, ok := errors.AsType[smithy.APIError](err); ok {
-			r.Code = api.ErrorCode() // its message is empty: this API has another member for it
-		} else {
+		if r.Code = awscall.Code(err); r.Code == "" { // the message of an answer is empty: this API has another member for it
 			r.message += ": " + err.Error()
 		}
 		if !Describes(file, session) {
@@ -178,22 +170,21 @@ func ExplainSSO(err error, file *accounts.File, session *accounts.SSOSession, a 
 		}
 		return hint.New(r, "check \"start_url\" and \"region\" of %s in %s", session.Name, file.Path)
 	}
+	if a.Name == "" {
+		a = file.Entry(accounts.Account{Name: session.Name}) // for Explain, which names it
+	}
 	return Explain(err, a)
 }
 
 // forbidden reports whether the person has no such permission set in the account. AWS documents neither of its words for it.
 func forbidden(err error) bool {
-	api, ok := errors.AsType[smithy.APIError](err)
-	return ok && (api.ErrorCode() == "ForbiddenException" || api.ErrorCode() == "ResourceNotFoundException")
+	return awscall.IsCode(err, "Forbidden") || awscall.IsCode(err, "ResourceNotFound")
 }
 
 // explainForbidden also says what the person may do in the account instead.
-func (r *Resolver) explainForbidden(ctx context.Context, center *identitycenter.Center, file *accounts.File, a *accounts.Account, err error) error {
-	refused := &Refusal{message: fmt.Sprintf("%s: %s gives you no role %s in account %s", a.Name, center.Name, a.SSO.RoleName, a.AccountID),
-		RequestID: requestID(err), Definite: true}
-	if api, ok := errors.AsType[smithy.APIError](err); ok {
-		refused.Code = api.ErrorCode()
-	}
+func explainForbidden(ctx context.Context, center *identitycenter.Center, a *accounts.Account, err error) error {
+	file, refused := a.File(), &Refusal{Code: awscall.Code(err), RequestID: requestID(err), Definite: true,
+		message: fmt.Sprintf("%s: %s gives you no role %s in account %s", a.Name, center.Name, a.SSO.RoleName, a.AccountID)}
 	roles, err := center.Roles(ctx, a.AccountID)
 	switch {
 	case forbidden(err) || err == nil && len(roles) == 0:
@@ -201,13 +192,7 @@ func (r *Resolver) explainForbidden(ctx context.Context, center *identitycenter.
 	case err != nil:
 		return hint.New(refused, "ask an administrator for it, or correct \"role_name\" of %s in %s", a.Name, file.Path)
 	}
-	const most = 5
-	more := ""
-	if len(roles) > most {
-		more = fmt.Sprintf(" and %d more", len(roles)-most)
-	}
-	shown := tui.Harmless(strings.Join(roles[:min(len(roles), most)], ", "))
-	return hint.New(refused, "you have %s%s there: correct \"role_name\" of %s in %s", shown, more, a.Name, file.Path)
+	return hint.New(refused, "you have %s there: correct \"role_name\" of %s in %s", tui.Harmless(tui.Some(roles, 5)), a.Name, file.Path)
 }
 
 // SignInCommand is the command that signs in to the session.

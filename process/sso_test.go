@@ -217,28 +217,28 @@ func TestExplainSSO(t *testing.T) {
 		SSOSessions: []accounts.SSOSession{{Name: "corp", StartURL: startURL, Region: "eu-west-1"}}}).Indexed()
 	corp, elsewhere := &file.SSOSessions[0], &accounts.SSOSession{Name: "new", StartURL: startURL, Region: "eu-west-1"}
 	wrong := refused("SSO OIDC", "StartDeviceAuthorization", 400, "InvalidRequestException", "")
-	if ExplainSSO(nil, file, corp, nil) != nil {
+	if ExplainSSO(nil, corp, file.Entry(accounts.Account{})) != nil {
 		t.Error("an error out of nothing")
 	}
 	expect(
 		t,
-		ExplainSSO(&identitycenter.NeedsSignIn{}, file, corp, &file.Accounts[0]),
+		ExplainSSO(&identitycenter.NeedsSignIn{}, corp, file.Entry(file.Accounts[0])),
 		"portal: ",
 		"run `aws-accounts sso login corp`",
 	)
 	expect(
 		t,
-		ExplainSSO(wrong, file, corp, &file.Accounts[0]),
+		ExplainSSO(wrong, corp, file.Entry(file.Accounts[0])),
 		"portal: Identity Center in eu-west-1 doesn't accept the sign-in to "+startURL+" (InvalidRequestException)",
 		`check "start_url" and "region" of corp`,
 	)
 	expect(
 		t,
-		ExplainSSO(wrong, file, elsewhere, nil),
+		ExplainSSO(wrong, elsewhere, file.Entry(accounts.Account{})),
 		"Identity Center in eu-west-1 doesn't accept the sign-in",
 		"check --start-url and --region",
 	)
-	expect(t, ExplainSSO(errors.New("x"), file, corp, nil), "corp: x", "aws-accounts doctor")
+	expect(t, ExplainSSO(errors.New("x"), corp, file.Entry(accounts.Account{})), "corp: x", "aws-accounts doctor")
 }
 
 // Nobody is asked to sign in where nobody sees it; a person at a terminal is told the code, and no control

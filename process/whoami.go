@@ -9,11 +9,11 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	smithy "github.com/aws/smithy-go"
 
 	"aws-accounts/accounts"
 	"aws-accounts/cache"
 	"aws-accounts/internal/ask"
+	"aws-accounts/internal/awscall"
 	"aws-accounts/internal/hint"
 	"aws-accounts/internal/place"
 	"aws-accounts/internal/route"
@@ -67,15 +67,14 @@ func noneInUse() error {
 
 // explainCurrent is Explain for credentials that belong to no account of ours.
 func explainCurrent(err error) error {
-	api, ok := errors.AsType[smithy.APIError](err)
-	if !ok {
+	if awscall.Code(err) == "" {
 		return Explain(err, &accounts.Account{Name: "the credentials in use here"})
 	}
 	from := "AWS_ACCESS_KEY_ID"
 	if profile := ProfileInUse(); profile != "" {
 		from = "profile " + profile + " of ~/.aws"
 	}
-	r := &Refusal{message: "AWS doesn't accept the credentials in use here, which come from " + from, Code: api.ErrorCode(), RequestID: requestID(err)}
+	r := &Refusal{message: "AWS doesn't accept the credentials in use here, which come from " + from, Code: awscall.Code(err), RequestID: requestID(err)}
 	return hint.New(r, "renew or unset them, or name an account: `aws-accounts whoami NAME`")
 }
 

@@ -32,11 +32,16 @@ func IsThrottled(err error) bool {
 	return retry.IsErrorThrottles(retry.DefaultThrottles).IsErrorThrottle(err).Bool()
 }
 
-// IsCode reports whether err is AWS's answer with that code. Some services end it in Exception.
-func IsCode(err error, code string) bool {
-	api, ok := errors.AsType[smithy.APIError](err)
-	return ok && (api.ErrorCode() == code || api.ErrorCode() == code+"Exception")
+// Code is that of AWS's answer, "" if err is none.
+func Code(err error) string {
+	if api, ok := errors.AsType[smithy.APIError](err); ok {
+		return api.ErrorCode()
+	}
+	return ""
 }
+
+// IsCode reports whether err is AWS's answer with that code. Some services end it in Exception.
+func IsCode(err error, code string) bool { return Code(err) == code || Code(err) == code+"Exception" }
 
 // Pause waits for d, or returns ctx's error when that ends first.
 func Pause(ctx context.Context, d time.Duration) error {

@@ -222,13 +222,7 @@ func (s *State) Tell(a *finding.Area) {
 	}
 }
 
-// some names a few.
-func some(names []string) string {
-	if n := len(names) - finding.Most; n > 0 {
-		return fmt.Sprintf("%s and %d more", strings.Join(names[:finding.Most], ", "), n)
-	}
-	return strings.Join(names, ", ")
-}
+func some(names []string) string { return tui.Some(names, finding.Most) }
 
 func effect(s awsfiles.Shadow) string {
 	says := func(who string, plural bool, o awsfiles.Outcome) string {

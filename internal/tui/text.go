@@ -63,6 +63,14 @@ func ShowPath(path string) string {
 	return path
 }
 
+// Some lists a few names, and how many more there are.
+func Some(names []string, most int) string {
+	if n := len(names) - most; n > 0 {
+		return fmt.Sprintf("%s and %d more", strings.Join(names[:most], ", "), n)
+	}
+	return strings.Join(names, ", ")
+}
+
 // Count writes a number and what it counts: 1 role, 3 roles. what is the singular of a regular noun.
 func Count(n int, what string) string { return fmt.Sprintf("%d %s", n, Plural(n, what)) }
 

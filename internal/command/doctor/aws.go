@@ -11,7 +11,6 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
-	smithy "github.com/aws/smithy-go"
 
 	"aws-accounts/accounts"
 	"aws-accounts/internal/finding"
@@ -24,7 +23,7 @@ import (
 
 func (d *checkup) checkKeychain(watched bool) *finding.Area {
 	a := &finding.Area{Title: "Keychain"}
-	if d.resolver == nil {
+	if d.File == nil {
 		return a
 	}
 	ctx, cancel := context.Background(), func() {}
@@ -44,54 +43,12 @@ func (d *checkup) checkKeychain(watched bool) *finding.Area {
 
 func brief(d time.Duration) string { return d.Round(time.Millisecond).String() }
 
-// watcher notes what came of the calls through it.
-type watcher struct {
-	aws.HTTPClient
-	host  string
-	proxy string
-	date  time.Time // by AWS's clock
-	skew  time.Duration
-	took  time.Duration
-}
-
-func (w *watcher) Do(r *http.Request) (*http.Response, error) {
-	w.host = r.URL.Host
-	if p, err := http.ProxyFromEnvironment(r); err == nil && p != nil {
-		w.proxy = p.Host // not the rest of it, which may hold a password
-	}
-	began := time.Now()
-	response, err := w.HTTPClient.Do(r)
-	w.took = time.Since(began)
-	if err == nil {
-		if w.date, err = http.ParseTime(response.Header.Get("Date")); err == nil {
-			w.skew = began.Add(w.took / 2).Sub(w.date)
-		}
-		err = nil
-	}
-	return response, err
-}
-
-// checkNetwork calls STS without credentials: a refusal tells that AWS is there, and what its clock says.
+// checkNetwork tries each way in which STS is called on the hops to the account looked at, else to the first account.
 func (d *checkup) checkNetwork() *finding.Area {
 	a := &finding.Area{Title: "AWS"}
 	if d.File == nil {
 		return a
 	}
-	hops, err := d.endpoints()
-	if err != nil {
-		a.Failed(finding.Fail, "network", "", err)
-	}
-	for _, hop := range hops {
-		if d.checkEndpoint(a, hop) {
-			d.reached = true
-		}
-	}
-	return a
-}
-
-// endpoints are the hops to the account looked at, else to the first account, one for each way in which STS is called
-// there. Those before one whose settings are wrong are returned with the error.
-func (d *checkup) endpoints() (hops []*route.Hop, err error) {
 	first := d.Only
 	if first == nil {
 		first = &accounts.Account{}
@@ -100,56 +57,48 @@ func (d *checkup) endpoints() (hops []*route.Hop, err error) {
 		}
 	}
 	routes, err := route.Read()
-	if err != nil {
-		return nil, err
-	}
 	seen := map[string]bool{}
 	for _, link := range first.Chain() {
-		if link.SSO != nil {
-			continue
-		}
-		hop, err := routes.Hop(link, "")
 		if err != nil {
-			return hops, err
+			break
 		}
-		if !seen[hop.Key()] {
+		var hop *route.Hop
+		if hop, err = routes.Hop(link, ""); err == nil && link.SSO == nil && !seen[hop.Key()] {
 			seen[hop.Key()] = true
-			hops = append(hops, hop)
+			d.reached = d.checkEndpoint(a, hop) || d.reached
 		}
 	}
-	return hops, nil
+	if err != nil {
+		a.Failed(finding.Fail, "network", "", err)
+	}
+	return a
 }
 
+// checkEndpoint calls STS without credentials: a refusal tells that AWS is there, and what its clock says.
 func (d *checkup) checkEndpoint(a *finding.Area, hop *route.Hop) (reached bool) {
 	ctx, cancel := patient()
 	defer cancel()
 	cfg := hop.Settings.Config(hop.Partition, aws.AnonymousCredentials{}, false)
-	w := &watcher{HTTPClient: cfg.HTTPClient}
-	cfg.HTTPClient = w
 	cfg.Retryer = func() aws.Retryer { return aws.NopRetryer{} }
+	began := time.Now()
 	_, err := process.STSOf(cfg, &hop.Settings).GetCallerIdentity(ctx, &sts.GetCallerIdentityInput{})
+	took := time.Since(began)
 	by := ""
-	if w.proxy != "" {
-		by = ", through the proxy " + w.proxy
-	}
 	if ca := hop.Settings.CAFile; ca != "" {
-		by += ", trusting " + ca
+		by = ", trusting " + ca
 	}
-	api, isAPI := errors.AsType[smithy.APIError](err)
-	switch {
-	case isAPI && api.ErrorCode() != "" && api.ErrorCode() != "UnknownError": // a refusal in AWS's own form
-	case err != nil && w.date.IsZero():
+	answer := process.Answer(err)
+	if answer == nil || !process.IsRefusal(err) {
 		err = process.Explain(err, &accounts.Account{})
-		text := strings.TrimPrefix(err.Error(), "the base account: ")
-		a.Add(finding.Fail, "network", "", hint.Of(err), "%s%s", text, by)
-		return false
-	default:
-		a.Add(finding.Fail, "network", "", "sign in to the network in a browser, or set HTTPS_PROXY as its owner tells", "something answers for %s that isn't AWS%s", w.host, by)
+		a.Add(finding.Fail, "network", "", hint.Of(err), "%s%s", strings.TrimPrefix(err.Error(), "the base account: "), by)
 		return false
 	}
-	a.OK("network", "", "%s answers in %s%s", w.host, brief(w.took), by)
-	if !w.date.IsZero() {
-		checkClock(a, w.skew)
+	if p, err := http.ProxyFromEnvironment(answer.Request); err == nil && p != nil {
+		by = ", through the proxy " + p.Host + by // not the rest of it, which may hold a password
+	}
+	a.OK("network", "", "%s answers in %s%s", answer.Request.URL.Host, brief(took), by)
+	if date, err := http.ParseTime(answer.Header.Get("Date")); err == nil {
+		checkClock(a, began.Add(took/2).Sub(date))
 	}
 	return true
 }
@@ -170,17 +119,14 @@ func checkClock(a *finding.Area, ahead time.Duration) {
 
 // checkBases asks AWS who the credentials that accounts begin with belong to.
 func (d *checkup) checkBases() *finding.Area {
-	var bases []*accounts.Account
-	if d.resolver != nil {
-		bases = d.Bases()
-	}
-	<-d.network
-	<-d.keychain // some begin there, and its dialog should open once
 	a := &finding.Area{Title: "Where credentials begin"}
-	d.tryBases(a, bases)
-	if d.resolver != nil {
-		d.checkSignIns(a)
+	if d.File == nil {
+		return a
 	}
+	d.network()
+	d.keychain() // some begin there, and its dialog should open once
+	d.tryBases(a, d.Bases())
+	d.checkSignIns(a)
 	return a
 }
 
@@ -220,15 +166,12 @@ func (d *checkup) tryBases(a *finding.Area, bases []*accounts.Account) {
 // checkSignIns looks at the sign-ins that accounts begin with, in the keychain alone. The account looked at tries its own.
 func (d *checkup) checkSignIns(a *finding.Area) {
 	used := map[*accounts.SSOSession]bool{}
-	if d.Only != nil && d.Only.SSO == nil {
-		if first := d.Only.Chain()[0]; first.SSO != nil {
-			used[first.SSOSession()] = true
+	if d.Only == nil {
+		for a := range d.File.All() {
+			used[a.SSOSession()] = true
 		}
-	}
-	for i := range d.File.Accounts {
-		if sso := d.File.Accounts[i].SSO; sso != nil && d.Only == nil {
-			used[d.File.SSOSession(sso.Session)] = true
-		}
+	} else if d.Only.SSO == nil {
+		used[d.Only.Chain()[0].SSOSession()] = true
 	}
 	ctx, cancel := patient()
 	defer cancel()
@@ -251,16 +194,17 @@ func (d *checkup) checkSignIn(ctx context.Context, a *finding.Area, session *acc
 	_, needs := errors.AsType[*identitycenter.NeedsSignIn](err)
 	switch {
 	case needs:
-		a.Failed(finding.Warn, check, "", process.ExplainSSO(err, d.File, session, nil))
+		a.Failed(finding.Warn, check, "", process.ExplainSSO(err, session, d.File.Entry(accounts.Account{})))
 	case err != nil:
 		a.Add(finding.Warn, check, "", "", "whether you are signed in to %s can't be told: %s", session.Name, err)
 	case until.Before(now):
 		a.OK(check, "", "signed in to %s; the next call renews it, if Identity Center still allows", session.Name)
-	case renewed:
-		a.OK(check, "", "signed in to %s until %s (%s); it is renewed without you while Identity Center allows it",
-			session.Name, until.Local().Format("15:04"), tui.Left(until.Sub(now)))
 	default:
-		a.OK(check, "", "signed in to %s until %s (%s)", session.Name, until.Local().Format("15:04"), tui.Left(until.Sub(now)))
+		more := ""
+		if renewed {
+			more = "; it is renewed without you while Identity Center allows it"
+		}
+		a.OK(check, "", "signed in to %s until %s (%s)%s", session.Name, until.Local().Format("15:04"), tui.Left(until.Sub(now)), more)
 	}
 }
 
@@ -270,10 +214,6 @@ func (d *checkup) checkBase(ctx context.Context, a *finding.Area, base *accounts
 	if name == "" {
 		name = "profile " + accounts.DefaultProfile
 	}
-	fail := func(err error) {
-		text := strings.TrimPrefix(strings.TrimPrefix(err.Error(), base.Name+": "), "the base account: ")
-		a.Add(finding.Fail, check, name, hint.Of(err), "%s", text)
-	}
 	if !d.reached {
 		a.Add(finding.Note, check, name, "", "not tried, as AWS can't be reached")
 		return
@@ -281,18 +221,18 @@ func (d *checkup) checkBase(ctx context.Context, a *finding.Area, base *accounts
 	ctx, cancel := context.WithTimeout(ctx, awsPatience)
 	defer cancel()
 	client, way, err := d.resolver.Client(ctx, base)
-	if err != nil {
-		fail(err)
-		return
+	var credentials aws.Credentials
+	if err == nil {
+		credentials, err = client.Credentials(ctx)
 	}
-	credentials, err := client.Credentials(ctx)
-	if err != nil {
-		fail(process.Explain(err, base))
-		return
+	var who process.Identity
+	if err == nil {
+		who, err = client.Whoami(ctx)
 	}
-	who, err := client.Whoami(ctx)
 	if err != nil {
-		fail(process.Explain(err, base))
+		err = process.Explain(err, base)
+		text := strings.TrimPrefix(strings.TrimPrefix(err.Error(), base.Name+": "), "the base account: ")
+		a.Add(finding.Fail, check, name, hint.Of(err), "%s", text)
 		return
 	}
 	if base.AccountID != "" && who.AccountID != base.AccountID {

@@ -6,10 +6,10 @@ package doctor
 import (
 	"context"
 	"io"
+	"sync"
 	"time"
 
 	"aws-accounts/accounts"
-	"aws-accounts/internal/ask"
 	"aws-accounts/internal/finding"
 	"aws-accounts/internal/hint"
 	"aws-accounts/internal/stanza"
@@ -43,7 +43,7 @@ what a chained role's source lacks is got and kept, as by any call.
 The exit status is 0 unless something fails (marked ✗ or FAIL). Notes and warnings don't change it.`
 }
 
-// checkup is what the checks have in common. resolver and file are nil where the accounts file can't be read.
+// checkup is what the checks have in common. File is nil where the accounts file can't be read.
 type checkup struct {
 	stanza.Check
 	fix      bool
@@ -52,10 +52,8 @@ type checkup struct {
 	log      *process.AccessLog
 	entries  []process.Entry // of the log, before we add to it
 
-	keychain chan struct{} // closed when the keychain has been looked at, and opened if need be
-	network  chan struct{} // closed when AWS has been tried
-	bases    chan struct{} // closed when the base accounts have been tried
-	reached  bool          // AWS has answered; valid once network is closed
+	keychain, network, bases func() *finding.Area // checks that others wait for: the first who asks has them run
+	reached                  bool                 // network has found AWS
 }
 
 // How long the checks may take that wait for AWS, each, and for the keychain where nobody sees its dialog.
@@ -68,30 +66,21 @@ const (
 
 // Run shows each part as soon as it and those before it are known. All of them are looked at side by side.
 func (c *Command) Run(r *process.Resolver, program *stanza.Program, stdout io.Writer) error {
-	d := &checkup{Check: stanza.Check{Program: program}, fix: c.Fix, reader: r.Accounts, log: r.Log, keychain: make(chan struct{}), network: make(chan struct{}), bases: make(chan struct{})}
+	d := &checkup{Check: stanza.Check{Program: program}, fix: c.Fix, reader: r.Accounts, log: r.Log, resolver: r.Unattended()}
 	d.entries, _ = process.ReadLog(r.Log.Path) // checkOwnFiles says if it can't be read
 	file := d.checkAccountsFile()
-	if d.File != nil {
-		if c.Name != "" {
-			a, err := d.File.Find(c.Name)
-			if err != nil {
-				return err
-			}
-			d.Only = a
+	if d.File != nil && c.Name != "" {
+		var err error
+		if d.Only, err = d.File.Find(c.Name); err != nil {
+			return err
 		}
-		d.resolver = unattended(r)
 	}
-
-	environment := d.checkEnvironment() // before others change it while they load the SDK's configuration
 	screen := tui.ScreenOf(stdout)
+	d.keychain = sync.OnceValue(func() *finding.Area { return d.checkKeychain(screen.Width > 0) })
+	d.network = sync.OnceValue(d.checkNetwork)
+	d.bases = sync.OnceValue(d.checkBases)
 	checks := []func() *finding.Area{
-		func() *finding.Area { return file },
-		func() *finding.Area { defer close(d.keychain); return d.checkKeychain(screen.Width > 0) },
-		func() *finding.Area { defer close(d.network); return d.checkNetwork() },
-		func() *finding.Area { defer close(d.bases); return d.checkBases() },
-		d.checkProfiles,
-		func() *finding.Area { return environment },
-		d.checkOwnFiles,
+		func() *finding.Area { return file }, d.keychain, d.network, d.bases, d.checkProfiles, d.checkEnvironment, d.checkOwnFiles,
 	}
 	if d.Only != nil {
 		checks = append(checks, d.checkAccount)
@@ -156,18 +145,6 @@ func (c *Command) conclude(found []*finding.Area, p *printer, stdout io.Writer) 
 		err = &hint.ExitStatus{Status: 1}
 	}
 	return err
-}
-
-// unattended is r for looking only: it asks nobody, opens no browser, and what it stumbles over isn't news for the log.
-func unattended(r *process.Resolver) *process.Resolver {
-	quiet := *r.Sessions
-	quiet.Report = func(string, error) {}
-	u := *r
-	u.Sessions = &quiet
-	nobody := &ask.Asker{Never: true}
-	u.MFA = &process.MFA{Asker: nobody, Dir: r.MFA.Dir, Now: r.MFA.Now}
-	u.SSO = &process.SSO{Asker: nobody, Unattended: true}
-	return &u
 }
 
 // patient bounds what a check asks of AWS.

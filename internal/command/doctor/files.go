@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"time"
 
@@ -168,26 +169,16 @@ func (d *checkup) checkLog(a *finding.Area) {
 		return
 	}
 	times := map[string]int{}
-	var kinds []process.Entry // the latest of each, oldest first
+	var kinds []process.Entry // of trouble, the latest of each, oldest first
 	last := map[string]process.Entry{}
 	for _, e := range d.entries {
-		if d.log.Now().Sub(e.Time) > 24*time.Hour {
-			continue
-		}
-		switch e.Outcome {
-		case process.OutcomeTrouble:
-			for i := range kinds {
-				if kinds[i].Error == e.Error {
-					kinds = append(kinds[:i], kinds[i+1:]...)
-					break
-				}
-			}
+		switch {
+		case d.log.Now().Sub(e.Time) > 24*time.Hour:
+		case e.Outcome == process.OutcomeTrouble:
+			kinds = slices.DeleteFunc(kinds, func(k process.Entry) bool { return k.Error == e.Error })
 			kinds = append(kinds, e)
 			times[e.Error]++
-		default:
-			if e.Action != "" {
-				continue
-			}
+		case e.Action == "":
 			last[strings.ToLower(e.Account)] = e
 		}
 	}
@@ -197,7 +188,8 @@ func (d *checkup) checkLog(a *finding.Area) {
 		if n := times[e.Error]; n > 1 {
 			often = fmt.Sprintf(" (%d times)", n)
 		}
-		a.Add(finding.Warn, "log-trouble", "", "`aws-accounts log --failed --since 24h` shows when, and for whom", "%s: %s%s", e.Time.Local().Format("15:04"), e.Error, often)
+		a.Add(finding.Warn, "log-trouble", "", "`aws-accounts log --failed --since 24h` shows when, and for whom",
+			"%s: %s%s", e.Time.Local().Format("15:04"), e.Error, often)
 	}
 	if skipped > 0 {
 		a.Add(finding.Note, "log-trouble", "", "", "%d other kinds of trouble today", skipped)

@@ -19,19 +19,19 @@ type printer struct {
 
 // mark is how a status looks: a symbol on a terminal that has it, else a word, all of the same width.
 func (p *printer) mark(s finding.Status) string {
-	symbol, word, style := "✓", "ok  ", tui.Green
-	switch s {
-	case finding.Note:
-		symbol, word, style = "·", "note", tui.Faint
-	case finding.Warn:
-		symbol, word, style = "!", "warn", tui.Yellow
-	case finding.Fail:
-		symbol, word, style = "✗", "FAIL", tui.Red
-	}
+	m := map[finding.Status]struct {
+		symbol, word string
+		style        tui.Style
+	}{
+		finding.OK:   {"✓", "ok  ", tui.Green},
+		finding.Note: {"·", "note", tui.Faint},
+		finding.Warn: {"!", "warn", tui.Yellow},
+		finding.Fail: {"✗", "FAIL", tui.Red},
+	}[s]
 	if p.screen.Symbols {
-		word = symbol
+		m.word = m.symbol
 	}
-	return p.screen.Paint(style, word)
+	return p.screen.Paint(m.style, m.word)
 }
 
 func (p *printer) area(a *finding.Area) {
@@ -45,66 +45,46 @@ func (p *printer) area(a *finding.Area) {
 		indent, arrow = 2+1+1, "→ "
 	}
 	for _, done := range a.Fixed {
-		for i, line := range p.wrap("fixed: "+done, indent) {
-			if i == 0 {
-				p.line("  %s %s", p.mark(finding.OK), p.screen.Paint(tui.Bold, line))
-			} else {
-				p.line("%*s%s", indent, "", p.screen.Paint(tui.Bold, line))
-			}
-		}
+		p.block("  "+p.mark(finding.OK)+" ", indent, "fixed: "+done, tui.Bold)
 	}
 	for _, f := range a.Findings {
 		text := f.Text
 		if f.Account != "" {
 			text = f.Account + ": " + text
 		}
-		for i, line := range p.wrap(text, indent) {
-			if i == 0 {
-				p.line("  %s %s", p.mark(f.Status), line)
-			} else {
-				p.line("%*s%s", indent, "", line)
-			}
-		}
-		for i, line := range p.wrap(f.Hint, indent+len([]rune(arrow))) {
-			if f.Hint == "" {
-				continue
-			}
-			lead := arrow
-			if i > 0 {
-				lead = strings.Repeat(" ", len([]rune(arrow)))
-			}
-			p.line("%*s%s%s", indent, "", lead, line)
+		p.block("  "+p.mark(f.Status)+" ", indent, text, tui.Plain)
+		if f.Hint != "" {
+			p.block(strings.Repeat(" ", indent)+arrow, indent+tui.Width(arrow), f.Hint, tui.Plain)
 		}
 	}
 }
 
-func (p *printer) wrap(text string, indent int) []string {
-	if p.screen.Width == 0 {
-		return []string{text}
+// block writes a text behind lead, which is indent wide, and the rest of it below its beginning.
+func (p *printer) block(lead string, indent int, text string, style tui.Style) {
+	width := 0
+	if p.screen.Width > 0 {
+		width = max(p.screen.Width-indent, 10)
 	}
-	return tui.Wrap(text, max(p.screen.Width-indent, 10))
+	for _, line := range tui.Wrap(text, width) {
+		p.line("%s%s", lead, p.screen.Paint(style, line))
+		lead = strings.Repeat(" ", indent)
+	}
 }
 
 // waiting says what takes long, to somebody who watches.
 func (p *printer) waiting(keychain bool) {
+	text := "waiting for AWS"
 	if keychain {
-		p.line("%s", p.screen.Paint(tui.Faint, "waiting for the keychain: is a dialog asking for its password?"))
-		return
+		text = "waiting for the keychain: is a dialog asking for its password?"
 	}
-	p.line("%s", p.screen.Paint(tui.Faint, "waiting for AWS"))
+	p.line("%s", p.screen.Paint(tui.Faint, text))
 }
 
 func (p *printer) end(count map[finding.Status]int) error {
 	var parts []string
-	for _, c := range []struct {
-		status    finding.Status
-		one, many string
-	}{{finding.Fail, "failure", "failures"}, {finding.Warn, "warning", "warnings"}, {finding.Note, "note", "notes"}} {
-		switch n := count[c.status]; {
-		case n == 1:
-			parts = append(parts, "1 "+c.one)
-		case n > 1:
-			parts = append(parts, fmt.Sprintf("%d %s", n, c.many))
+	for i, status := range []finding.Status{finding.Fail, finding.Warn, finding.Note} {
+		if n := count[status]; n > 0 {
+			parts = append(parts, tui.Count(n, []string{"failure", "warning", "note"}[i]))
 		}
 	}
 	verdict := strings.Join(parts, ", ")

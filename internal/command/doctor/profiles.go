@@ -156,20 +156,20 @@ func (d *checkup) checkCommands(a *finding.Area, files *dotaws.Files) {
 }
 
 func (d *checkup) checkProgram(a *finding.Area, profile, program string) (ok bool) {
+	const starts = "profile %s starts %s, which "
 	info, err := os.Stat(program)
+	own, _ := os.Stat(d.Program.Path)
 	switch {
 	case err != nil:
-		a.Add(finding.Fail, "program", "", "`aws-accounts setup`", "profile %s starts %s, which can't be found (%s)", profile, program, hint.WithoutPath(err))
+		a.Add(finding.Fail, "program", "", "`aws-accounts setup`", starts+"can't be found (%s)", profile, program, hint.WithoutPath(err))
 	case info.IsDir():
-		a.Add(finding.Fail, "program", "", "`aws-accounts setup`", "profile %s starts %s, which is a folder", profile, program)
+		a.Add(finding.Fail, "program", "", "`aws-accounts setup`", starts+"is a folder", profile, program)
 	case runtime.GOOS != "windows" && info.Mode().Perm()&0o111 == 0:
-		a.Add(finding.Fail, "program", "", fmt.Sprintf("`chmod +x %s`", program), "profile %s starts %s, which isn't executable", profile, program)
+		a.Add(finding.Fail, "program", "", fmt.Sprintf("`chmod +x %s`", program), starts+"isn't executable", profile, program)
+	case own != nil && !os.SameFile(own, info):
+		a.Add(finding.Warn, "program", "", fmt.Sprintf("`aws-accounts setup` makes it start %s", tui.Tilde(d.Program.Path)),
+			starts+"isn't this one", profile, program)
 	default:
-		if own, err := os.Stat(d.Program.Path); err == nil && !os.SameFile(own, info) {
-			a.Add(finding.Warn, "program", "", fmt.Sprintf("`aws-accounts setup` makes it start %s", tui.Tilde(d.Program.Path)),
-				"profile %s starts another program than this one: %s", profile, program)
-			return false
-		}
 		return true
 	}
 	return false
@@ -179,8 +179,21 @@ func (d *checkup) checkProgram(a *finding.Area, profile, program string) (ok boo
 func (d *checkup) checkEnvironment() *finding.Area {
 	a := &finding.Area{Title: "Environment"}
 	d.Variables(a)
+	files, err := dotaws.ReadAll()
 	for _, name := range []string{"AWS_PROFILE", "AWS_DEFAULT_PROFILE"} {
-		d.checkProfileVariable(a, name)
+		profile := os.Getenv(name)
+		if profile == "" || err != nil {
+			continue
+		}
+		p, found := files.Profile(profile)
+		if !found {
+			a.Add(finding.Warn, "environment", "", fmt.Sprintf("`aws-accounts setup`, or `unset %s`", name),
+				"%s is %q, and there is no such profile in ~/.aws", name, profile)
+		} else if account, ours := p.Account(); ours {
+			a.OK("environment", "", "%s is %s, the profile of %s", name, profile, account)
+		} else {
+			a.Add(finding.Note, "environment", "", "", "%s is %s, which isn't one of ours", name, profile)
+		}
 	}
 	for _, name := range []string{"AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"} {
 		if os.Getenv(name) != "" {
@@ -195,22 +208,4 @@ func (d *checkup) checkEnvironment() *finding.Area {
 		a.OK("environment", "", "no variable wins over the profiles")
 	}
 	return a
-}
-
-func (d *checkup) checkProfileVariable(a *finding.Area, name string) {
-	profile := os.Getenv(name)
-	files, err := dotaws.ReadAll()
-	if profile == "" || err != nil {
-		return
-	}
-	p, ok := files.Profile(profile)
-	if !ok {
-		a.Add(finding.Warn, "environment", "", fmt.Sprintf("`aws-accounts setup`, or `unset %s`", name), "%s is %q, and there is no such profile in ~/.aws", name, profile)
-		return
-	}
-	if account, ours := p.Account(); ours {
-		a.OK("environment", "", "%s is %s, the profile of %s", name, profile, account)
-		return
-	}
-	a.Add(finding.Note, "environment", "", "", "%s is %s, which isn't one of ours", name, profile)
 }

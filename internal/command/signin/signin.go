@@ -50,7 +50,7 @@ func (c *Login) Run(r *process.Resolver, stdout io.Writer) error {
 	center.Person = c.person(session, stdout)
 	expires, err := center.SignIn(ctx)
 	if err != nil {
-		return process.ExplainSSO(err, file, session, nil)
+		return process.ExplainSSO(err, session, file.Entry(accounts.Account{}))
 	}
 	if !process.Describes(file, session) {
 		if err := accounts.BeginAtSSO(ctx, file.Path, r.Sessions.Dir, *session); err != nil {
@@ -139,7 +139,7 @@ func (c *Logout) Run(r *process.Resolver, stdout io.Writer) error {
 	case errors.Is(err, identitycenter.ErrNotSignedIn):
 		fmt.Fprintf(stdout, "%s: not signed in\n", session.Name)
 	case err != nil:
-		return process.ExplainSSO(err, file, session, nil)
+		return process.ExplainSSO(err, session, file.Entry(accounts.Account{}))
 	case untold != nil:
 		fmt.Fprintf(stdout, "%s: the sign-in is removed here, but AWS couldn't be told: %s\n", session.Name, process.Plain(untold))
 	default:

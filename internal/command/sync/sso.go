@@ -51,7 +51,7 @@ func (c *SSO) Run(r *process.Resolver, asker *ask.Asker, program *stanza.Program
 		assigned, err := center.Assigned(ctx, func(n, of int) { done.Store(int64(n)); all.Store(int64(of)) })
 		end()
 		if err != nil {
-			return unchanged(process.ExplainSSO(err, file, session, nil), int(done.Load()))
+			return unchanged(process.ExplainSSO(err, session, file.Entry(accounts.Account{})), int(done.Load()))
 		}
 
 		l := accounts.Listing{From: session.Name, Covers: c.chosen}

@@ -40,6 +40,7 @@ lint: ## gofmt, go vet for every system, staticcheck
 	go mod tidy -diff
 	go vet ./...
 	go run honnef.co/go/tools/cmd/staticcheck@v0.8.2 ./...
+	go run github.com/rhysd/actionlint/cmd/actionlint@v1.7.12
 # Elsewhere what the program is made of is enough: the rest needs twice as much of the SDK, compiled for each system.
 	for system in windows darwin; do CGO_ENABLED=0 GOOS=$$system go vet $$(go list -deps . | grep '^aws-accounts'); done
 
@@ -65,15 +66,16 @@ soak: ## mixed load and random faults for SOAKTIME (30m): counts wrong answers a
 try: ## shows the main job on a machine with only Go
 	@go run ./internal/test/try
 
-completions: # and the manual page, for .goreleaser.yaml
+completions: # and the manual page, and others' licences, for .goreleaser.yaml
 	@mkdir -p .completions
+	.ci/notices >.completions/third-party-notices.txt
 	$(BUILD) -o .completions/program . && cd .completions && trap 'rm program' EXIT; \
 	./program completion bash >aws-accounts.bash; ./program completion zsh >_aws-accounts; \
 	./program completion fish >aws-accounts.fish; ./program completion powershell >aws-accounts.ps1; \
 	go run ../internal/man ./program | gzip -9n >aws-accounts.1.gz
 
-snapshot: ## dist/ as of a release of this commit: archives, packages, checksums; the deb is tried in a clean Debian
+snapshot: ## release/ as of a release of this commit: archives, packages, SBOMs; the deb is tried in a clean Debian
 	@.ci/snapshot
 
 clean: ## removes what was built and installed here
-	rm -rf dist .completions internal/test/stage/clients/js/node_modules
+	rm -rf dist release .completions internal/test/stage/clients/js/node_modules

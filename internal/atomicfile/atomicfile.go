@@ -64,6 +64,21 @@ func target(path string) (string, error) {
 // killed writer left can be told from the files of others.
 const inTheMaking = ".aws-accounts-"
 
+// Leftover reports whether a file of that name is one that a writer leaves when it is killed.
+func Leftover(name string) bool {
+	return strings.HasPrefix(name, ".") && strings.Contains(name, inTheMaking)
+}
+
+// Probe finds out whether files can be written into dir.
+func Probe(dir string) error {
+	probe, err := os.CreateTemp(dir, ".doctor"+inTheMaking)
+	if err != nil {
+		return err
+	}
+	probe.Close()
+	return os.Remove(probe.Name())
+}
+
 // sweep removes what writers of the file left that were killed. None takes a minute.
 func sweep(path string) {
 	entries, err := os.ReadDir(filepath.Dir(path))

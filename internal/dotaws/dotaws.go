@@ -85,7 +85,7 @@ func ReadToChange(path string) ([]byte, error) {
 }
 
 // ChangeConfig replaces ~/.aws/config by what edit makes of it, nil if there is none, while no other process of ours
-// changes it. What was there is kept in the file backup, which is "" if there was nothing to keep.
+// changes it. What was there is kept in the file backup, without secrets; it is "" if there was nothing to keep.
 func ChangeConfig(ctx context.Context, path string, edit func(old []byte) ([]byte, error)) (backup string, err error) {
 	err = changeAWS(ctx, lock.AWSConfig, path, func(old []byte) ([]byte, error) {
 		edited, err := edit(old)
@@ -93,7 +93,7 @@ func ChangeConfig(ctx context.Context, path string, edit func(old []byte) ([]byt
 			return edited, err
 		}
 		backup = path + ".aws-accounts.bak"
-		if err := atomicfile.Write(backup, old, 0o600); err != nil {
+		if err := atomicfile.Write(backup, withoutSecrets(old), 0o600); err != nil {
 			return nil, fmt.Errorf("keeping a backup of %s: %w", path, hint.FileError(err))
 		}
 		return edited, nil

@@ -12,10 +12,10 @@ import (
 	"time"
 
 	"aws-accounts/accounts"
+	"aws-accounts/internal/atomicfile"
 	"aws-accounts/internal/finding"
 	"aws-accounts/internal/hint"
 	"aws-accounts/internal/owned"
-	"aws-accounts/internal/pattern"
 	"aws-accounts/internal/place"
 	"aws-accounts/internal/route"
 	"aws-accounts/internal/tui"
@@ -91,11 +91,7 @@ func (d *checkup) checkFolder(a *finding.Area, state string) {
 	locks := filepath.Join(state, "locks")
 	err := os.MkdirAll(locks, 0o700)
 	if err == nil {
-		var probe *os.File
-		if probe, err = os.CreateTemp(locks, ".doctor-"); err == nil {
-			probe.Close()
-			os.Remove(probe.Name())
-		}
+		err = atomicfile.Probe(locks)
 	}
 	if err != nil {
 		a.Add(finding.Warn, "state-folder", "", fmt.Sprintf("make it writable: `mkdir -p %s && chmod u+rwx %s`", locks, locks),
@@ -123,13 +119,15 @@ func (d *checkup) checkFolder(a *finding.Area, state string) {
 	}
 }
 
-var temporary = pattern.New(`^\.(accounts-file\.json|accounts\.json|doctor-)[0-9]+$`)
-
 // checkLeftovers finds what a killed process left: temporary files, and notes of failures that nobody waits for any more.
 // Locks are not among them: those of a process end with it, and which accounts were used here is known by their files.
 func (d *checkup) checkLeftovers(a *finding.Area, state string) {
 	var left []string
-	for _, dir := range []string{state, filepath.Join(state, "locks"), filepath.Dir(d.reader.Path)} {
+	folders := []string{state, filepath.Join(state, "locks"), filepath.Dir(d.reader.Path)}
+	if config, err := place.AWSConfig(); err == nil {
+		folders = append(folders, filepath.Dir(config))
+	}
+	for _, dir := range folders {
 		entries, err := os.ReadDir(dir)
 		if err != nil {
 			continue
@@ -140,8 +138,8 @@ func (d *checkup) checkLeftovers(a *finding.Area, state string) {
 				continue
 			}
 			age := d.log.Now().Sub(info.ModTime())
-			note := strings.HasSuffix(e.Name(), ".failed") && dir != filepath.Dir(d.reader.Path)
-			if temporary.MatchString(e.Name()) && age > time.Hour || note && age > 24*time.Hour {
+			note := strings.HasSuffix(e.Name(), ".failed") && strings.HasPrefix(dir, state)
+			if atomicfile.Leftover(e.Name()) && age > time.Hour || note && age > 24*time.Hour {
 				left = append(left, filepath.Join(dir, e.Name()))
 			}
 		}

@@ -87,7 +87,7 @@ func (c *Exec) serve(session *session, path string, argv []string) error {
 }
 
 func findCommand(name string) (string, error) {
-	path, err := exec.LookPath(name)
+	path, err := lookPath(name)
 	if errors.Is(err, exec.ErrDot) { // in the current directory, by way of PATH: the user's PATH is the user's choice
 		path, err = filepath.Abs(path)
 	}

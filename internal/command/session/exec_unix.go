@@ -4,10 +4,13 @@ package session
 
 import (
 	"os"
+	"os/exec"
 	"syscall"
 
 	"golang.org/x/sys/unix"
 )
+
+var lookPath = exec.LookPath
 
 // replace becomes the command: signals, job control and the exit status are then its own.
 func replace(path string, argv, environment []string) error {

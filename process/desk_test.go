@@ -413,7 +413,8 @@ func (d *desk) signInHere() {
 		d.t.Fatal(err)
 	}
 	s := d.resolver().Sessions
-	if err := (signIns{s.Keychain, s.Variant}).Keep(d.t.Context(), "sso/corp", data); err != nil {
+	key := strings.TrimSuffix("sso/corp/"+s.Variant, "/")
+	if err := s.Keychain.Keep(d.t.Context(), key, data); err != nil {
 		d.t.Fatal(err)
 	}
 }

@@ -206,9 +206,12 @@ func (m *MFA) noteUsed(serial, code string) (takeBack func()) {
 	}
 }
 
-func noteOf(serial string) string {
-	sum := sha256.Sum256([]byte(serial))
-	return "mfa-" + hex.EncodeToString(sum[:8]) + ".json"
+func noteOf(serial string) string { return noteAbout("mfa", serial) }
+
+// noteAbout is the name of a note of a kind that doesn't tell what it is about.
+func noteAbout(kind, what string) string {
+	sum := sha256.Sum256([]byte(what))
+	return kind + "-" + hex.EncodeToString(sum[:8]) + ".json"
 }
 
 func (m *MFA) untilNextStep() time.Duration {

@@ -23,6 +23,7 @@ import (
 	"aws-accounts/cache/item"
 	"aws-accounts/internal/ask"
 	"aws-accounts/internal/hint"
+	"aws-accounts/internal/note"
 	"aws-accounts/internal/route"
 )
 
@@ -227,6 +228,23 @@ func (r *Resolver) fetchBase(ctx context.Context, c *fetching) (aws.Credentials,
 	})
 	session.AccountID = credentials.AccountID
 	return session, Explain(err, hop.Account)
+}
+
+// accountOf returns the AWS account that credentials belong to. Of a long-term key AWS is asked once: a key never changes its
+// account, and an account with `"session": "none"` would have to ask for every call.
+func (r *Resolver) accountOf(ctx context.Context, client *Client, credentials aws.Credentials) (string, error) {
+	if credentials.AccountID != "" {
+		return credentials.AccountID, nil
+	}
+	lasts, known, name := credentials.SessionToken == "", "", noteAbout("key", credentials.AccessKeyID)
+	if lasts && note.Read(r.Sessions.Dir, name, &known) && known != "" {
+		return known, nil
+	}
+	identity, err := client.Whoami(ctx)
+	if err == nil && lasts {
+		note.Write(r.Sessions.Dir, name, identity.AccountID)
+	}
+	return identity.AccountID, err
 }
 
 // withCode makes the call of a hop, with an MFA code if it takes one.

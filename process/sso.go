@@ -11,7 +11,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sts/types"
 
 	"aws-accounts/accounts"
-	"aws-accounts/cache"
 	"aws-accounts/internal/ask"
 	"aws-accounts/internal/awscall"
 	"aws-accounts/internal/browser"
@@ -73,56 +72,13 @@ func (r *Resolver) center(session *accounts.SSOSession, settings *route.Settings
 	return &identitycenter.Center{
 		Session: identitycenter.Session{Name: session.Name, StartURL: session.StartURL, Region: session.Region, Scopes: session.RegistrationScopes},
 		Config:  cfg,
-		Store:   signIns{r.Sessions.Keychain, r.Sessions.Variant},
+		Store:   r.Sessions.Keychain,
+		Variant: r.Sessions.Variant,
 		Locks:   r.Sessions.Dir,
 		Now:     r.Sessions.Now,
 		Report:  r.Report(""), // a sign-in is many accounts' own
 	}
 }
-
-// signIns keeps the sign-ins in the keychain, those at other endpoints than AWS's own apart.
-type signIns struct {
-	*cache.Keychain
-	variant string
-}
-
-func (s signIns) key(key string) string {
-	if s.variant == "" {
-		return key
-	}
-	return key + "/" + s.variant
-}
-
-func (s signIns) Keep(ctx context.Context, key string, data []byte) error {
-	return s.Keychain.Keep(ctx, s.key(key), data)
-}
-
-func (s signIns) Get(ctx context.Context, key string) ([]byte, error) {
-	data, err := s.Keychain.Get(ctx, s.key(key))
-	return data, ofSignIn(err)
-}
-
-func (s signIns) Remove(ctx context.Context, key string) error {
-	return ofSignIn(s.Keychain.Remove(ctx, s.key(key)))
-}
-
-// ofSignIn is a keychain's error that is also what identitycenter calls it.
-func ofSignIn(err error) error {
-	switch {
-	case errors.Is(err, cache.ErrNotFound):
-		return alsoCalled{err, identitycenter.ErrNotFound}
-	case errors.Is(err, cache.ErrCorrupt):
-		return alsoCalled{err, identitycenter.ErrCorrupt}
-	}
-	return err
-}
-
-type alsoCalled struct {
-	error
-	name error
-}
-
-func (a alsoCalled) Unwrap() []error { return []error{a.error, a.name} }
 
 // person is whoever is at the desktop, else at the terminal, of a command that is about something else. Standard output and
 // error aren't for him.

@@ -219,9 +219,9 @@ func (k InFile) noKeys(path string, credentials []byte) error {
 }
 
 // Alone refuses to take the key away from another account.
-func (k InFile) Alone(file *accounts.File, a *accounts.Account) error {
-	for other := range file.All() {
-		if other != a && other.Way().Profile == k.Profile {
+func (k InFile) Alone(a *accounts.Account) error {
+	for other := range a.File().All() {
+		if other.Name != a.Name && other.Way().Profile == k.Profile {
 			return hint.New(fmt.Errorf("%s begins with profile %q as well", other.Name, k.Profile),
 				"give it another beginning, or `aws-accounts keys import %s --account %s` first", k.Profile, other.Name)
 		}

@@ -19,6 +19,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sso"
 	"github.com/aws/aws-sdk-go-v2/service/ssooidc"
 
+	"aws-accounts/cache"
 	"aws-accounts/internal/lock"
 )
 
@@ -30,31 +31,17 @@ type Session struct {
 	Scopes   []string // that a sign-in asks for; none for those that credentials need
 }
 
-// Store keeps sign-ins, each as one item. Its errors hold nothing of them.
-type Store interface {
-	// Get returns an item: ErrNotFound if there is none, ErrCorrupt if it can't be read for its own fault.
-	Get(ctx context.Context, key string) ([]byte, error)
-	// Keep puts an item in place of what is there, even if ctx has been cancelled.
-	Keep(ctx context.Context, key string, data []byte) error
-	// Remove deletes an item: ErrNotFound if there is none.
-	Remove(ctx context.Context, key string) error
-}
-
-// What a Store says of an item, for errors.Is.
-var (
-	ErrNotFound = errors.New("no such sign-in")
-	ErrCorrupt  = errors.New("not a sign-in of ours, or a damaged one")
-)
-
 // Center is the Identity Center of one session.
 type Center struct {
 	Session
 	Config aws.Config // in the session's region; needs no credentials
-	Store  Store
-	Locks  string // the folder of the locks
-	Now    func() time.Time
-	Report func(error) // told of trouble that was no reason to withhold credentials
-	Person Person
+	Store  *cache.Keychain
+	// Variant is part of the names of items: sign-ins at other endpoints than AWS's own are kept apart.
+	Variant string
+	Locks   string // the folder of the locks
+	Now     func() time.Time
+	Report  func(error) // told of trouble that was no reason to withhold credentials
+	Person  Person
 }
 
 // Person is how somebody can be reached who signs in. The zero Person is nobody.
@@ -122,7 +109,7 @@ func (c *Center) SignedIn(ctx context.Context) (until time.Time, renewed bool, e
 func (c *Center) SignIn(ctx context.Context) (expires time.Time, err error) {
 	began := c.Now()
 	// Nobody should sign in for a token that can't be kept.
-	if _, err := c.read(ctx); err != nil && !errors.Is(err, ErrNotFound) && !errors.Is(err, ErrCorrupt) {
+	if _, err := c.read(ctx); err != nil && !errors.Is(err, cache.ErrNotFound) && !errors.Is(err, cache.ErrCorrupt) {
 		return time.Time{}, err
 	}
 	release, err := c.lock(ctx)
@@ -164,7 +151,7 @@ func (c *Center) SignOut(ctx context.Context) (untold, err error) {
 		}
 	}
 	c.forgetFailure()
-	if err := c.Store.Remove(context.WithoutCancel(ctx), c.key()); errors.Is(err, ErrNotFound) {
+	if err := c.Store.Remove(context.WithoutCancel(ctx), c.key()); errors.Is(err, cache.ErrNotFound) {
 		return untold, ErrNotSignedIn
 	} else if err != nil {
 		return untold, err

@@ -77,27 +77,8 @@ func comesBack(t *testing.T, page string, answer url.Values) string {
 	return u.Query().Get("redirect_uri") + "?" + answer.Encode()
 }
 
-// keychain is a real one, as the Store that `process` makes of it.
-type keychain struct{ *cache.Keychain }
-
-func inFile(dir string, passphrase func(context.Context) (string, error)) keychain {
-	return keychain{cache.OpenKeychain(cache.KeychainConfig{Backend: "file", Dir: filepath.Join(dir, "keychain"), Passphrase: passphrase})}
-}
-
-func (k keychain) Get(ctx context.Context, key string) ([]byte, error) {
-	data, err := k.Keychain.Get(ctx, key)
-	return data, named(err)
-}
-
-func (k keychain) Remove(ctx context.Context, key string) error {
-	return named(k.Keychain.Remove(ctx, key))
-}
-
-func named(err error) error {
-	if errors.Is(err, cache.ErrNotFound) {
-		return ErrNotFound
-	}
-	return err
+func inFile(dir string, passphrase func(context.Context) (string, error)) *cache.Keychain {
+	return cache.OpenKeychain(cache.KeychainConfig{Backend: "file", Dir: filepath.Join(dir, "keychain"), Passphrase: passphrase})
 }
 
 func newCenter(t *testing.T, s *standin.Server, dir string, who *someone) *Center {
@@ -227,7 +208,7 @@ func TestEnded(t *testing.T) {
 			c := newCenter(t, s, dir, nil)
 			_, err := c.Credentials(t.Context(), account, "ReadOnly")
 			wantNeedsSignIn(t, err, "not signed in to corp")
-			if _, err := c.read(t.Context()); !errors.Is(err, ErrNotFound) {
+			if _, err := c.read(t.Context()); !errors.Is(err, cache.ErrNotFound) {
 				t.Errorf("the token was not dropped: %v", err)
 			}
 			must(t, newCenter(t, s, dir, &someone{visit: signsIn}))
@@ -367,7 +348,7 @@ func TestDeclined(t *testing.T) {
 	if n := who.seen.Load(); n != 1 {
 		t.Errorf("%d pages opened", n)
 	}
-	if _, err := c.read(t.Context()); !errors.Is(err, ErrNotFound) {
+	if _, err := c.read(t.Context()); !errors.Is(err, cache.ErrNotFound) {
 		t.Errorf("something was stored: %v", err)
 	}
 	s.Advance(respite)
@@ -395,7 +376,7 @@ func TestLate(t *testing.T) {
 	if took := time.Since(began); took > margin {
 		t.Errorf("took %s of %s", took, margin+200*time.Millisecond)
 	}
-	if _, err := c.read(t.Context()); !errors.Is(err, ErrNotFound) {
+	if _, err := c.read(t.Context()); !errors.Is(err, cache.ErrNotFound) {
 		t.Errorf("something was stored: %v", err)
 	}
 }
@@ -494,7 +475,7 @@ func TestBrowserDoesNotStart(t *testing.T) {
 func TestKeychainTrouble(t *testing.T) {
 	s, who := startAWS(t), &someone{visit: signsIn}
 	c := newCenter(t, s, t.TempDir(), who)
-	c.Store = keychain{cache.OpenKeychain(cache.KeychainConfig{Backend: "shoebox"})}
+	c.Store = cache.OpenKeychain(cache.KeychainConfig{Backend: "shoebox"})
 	var reports []string
 	c.Report = func(err error) { reports = append(reports, err.Error()) }
 	must(t, c)
@@ -511,7 +492,7 @@ func TestCorruptItem(t *testing.T) {
 	for _, item := range []string{"", "{}", "null", `{"layout":1,"session":"corp","start_url":"` + startURL + `","region":"eu-west-1","access_token":"x"}`} {
 		c := newCenter(t, s, dir, &someone{visit: signsIn})
 		reported := false
-		c.Report = func(err error) { reported = reported || errors.Is(err, ErrCorrupt) }
+		c.Report = func(err error) { reported = reported || errors.Is(err, cache.ErrCorrupt) }
 		if err := c.Store.Keep(t.Context(), c.key(), []byte(item)); err != nil {
 			t.Fatal(err)
 		}

@@ -12,6 +12,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ssooidc"
 
+	"aws-accounts/cache"
 	"aws-accounts/internal/lock"
 )
 
@@ -59,26 +60,32 @@ func (t *token) take(out *ssooidc.CreateTokenOutput, asked time.Time) error {
 }
 
 // parseToken reads a stored item for the session called name. Anything that isn't a whole token of that session is
-// ErrCorrupt; what is wrong is told without quoting the item.
+// cache.ErrCorrupt; what is wrong is told without quoting the item.
 func parseToken(name string, data []byte) (*token, error) {
 	var t token
 	if err := json.Unmarshal(data, &t); err != nil {
-		return nil, fmt.Errorf("%w: not a stored sign-in", ErrCorrupt)
+		return nil, fmt.Errorf("%w: not a stored sign-in", cache.ErrCorrupt)
 	}
 	switch {
 	case t.Layout != layout:
-		return nil, fmt.Errorf("%w: stored by another version (layout %d, not %d)", ErrCorrupt, t.Layout, layout)
+		return nil, fmt.Errorf("%w: stored by another version (layout %d, not %d)", cache.ErrCorrupt, t.Layout, layout)
 	case !strings.EqualFold(t.Session, name):
-		return nil, fmt.Errorf("%w: it is of another SSO session", ErrCorrupt)
+		return nil, fmt.Errorf("%w: it is of another SSO session", cache.ErrCorrupt)
 	case t.StartURL == "" || t.Region == "" || t.ClientID == "" || t.ClientSecret == "" || t.AccessToken == "":
-		return nil, fmt.Errorf("%w: half a sign-in", ErrCorrupt)
+		return nil, fmt.Errorf("%w: half a sign-in", cache.ErrCorrupt)
 	case t.Expires.IsZero() || !t.Issued.Before(t.Expires):
-		return nil, fmt.Errorf("%w: no lifetime", ErrCorrupt)
+		return nil, fmt.Errorf("%w: no lifetime", cache.ErrCorrupt)
 	}
 	return &t, nil
 }
 
-func (c *Center) key() string { return "sso/" + strings.ToLower(c.Name) }
+func (c *Center) key() string {
+	key := "sso/" + strings.ToLower(c.Name)
+	if c.Variant != "" {
+		key += "/" + c.Variant
+	}
+	return key
+}
 
 func (c *Center) read(ctx context.Context) (*token, error) {
 	data, err := c.Store.Get(ctx, c.key())
@@ -92,7 +99,7 @@ func (c *Center) read(ctx context.Context) (*token, error) {
 func (c *Center) load(ctx context.Context) *token {
 	t, err := c.read(ctx)
 	switch {
-	case errors.Is(err, ErrNotFound):
+	case errors.Is(err, cache.ErrNotFound):
 		return nil
 	case err != nil:
 		c.Report(fmt.Errorf("reading the sign-in to %s: %w", c.Name, err))
@@ -123,7 +130,7 @@ func (c *Center) keep(ctx context.Context, t *token) {
 
 // forget drops a sign-in that AWS has ended, while the lock is held.
 func (c *Center) forget(ctx context.Context) {
-	if err := c.Store.Remove(context.WithoutCancel(ctx), c.key()); err != nil && !errors.Is(err, ErrNotFound) {
+	if err := c.Store.Remove(context.WithoutCancel(ctx), c.key()); err != nil && !errors.Is(err, cache.ErrNotFound) {
 		c.Report(fmt.Errorf("forgetting the sign-in to %s: %w", c.Name, err))
 	}
 }

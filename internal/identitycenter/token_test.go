@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"aws-accounts/cache"
 )
 
 func whole() token {
@@ -32,7 +34,7 @@ func TestParseToken(t *testing.T) {
 		item := whole()
 		spoil(&item)
 		data, _ := json.Marshal(item)
-		if _, err := parseToken("corp", data); !errors.Is(err, ErrCorrupt) {
+		if _, err := parseToken("corp", data); !errors.Is(err, cache.ErrCorrupt) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
@@ -57,7 +59,7 @@ func FuzzParseToken(f *testing.F) {
 	f.Fuzz(func(t *testing.T, data []byte) {
 		got, err := parseToken("corp", data)
 		if err != nil {
-			if !errors.Is(err, ErrCorrupt) || strings.Contains(err.Error(), "hush") {
+			if !errors.Is(err, cache.ErrCorrupt) || strings.Contains(err.Error(), "hush") {
 				t.Error(err)
 			}
 			return

@@ -55,7 +55,7 @@ func (c *Import) Run(r *process.Resolver, stdout io.Writer) error {
 	}
 	defer release()
 	if c.Remove {
-		if err := in.Alone(file, a); err != nil {
+		if err := in.Alone(a); err != nil {
 			return err
 		}
 		if err := in.Check(path, key); err != nil {
@@ -69,7 +69,7 @@ func (c *Import) Run(r *process.Resolver, stdout io.Writer) error {
 	if err != nil {
 		return err
 	}
-	if err := begin(ctx, r, stdout, file, a, c.Profile, stored); err != nil {
+	if err := begin(ctx, r, stdout, a, c.Profile, stored); err != nil {
 		return err
 	}
 	if !c.Remove {

@@ -22,6 +22,7 @@ import (
 	"aws-accounts/internal/ask"
 	"aws-accounts/internal/hint"
 	"aws-accounts/internal/route"
+	"aws-accounts/internal/tui"
 	"aws-accounts/process"
 )
 
@@ -46,7 +47,7 @@ type Add struct {
 func (c *Add) Run(r *process.Resolver, stdout io.Writer) error {
 	ctx, cancel := context.WithTimeout(context.Background(), accesskey.Timeout)
 	defer cancel()
-	file, a, release, err := holdKeys(ctx, r, c.Name)
+	a, release, err := holdKeys(ctx, r, c.Name)
 	if err != nil {
 		return err
 	}
@@ -65,7 +66,7 @@ func (c *Add) Run(r *process.Resolver, stdout io.Writer) error {
 	if err != nil {
 		return err
 	}
-	return begin(ctx, r, stdout, file, a, "", stored)
+	return begin(ctx, r, stdout, a, "", stored)
 }
 
 func (c *Add) read(ctx context.Context, asker *ask.Asker, a *accounts.Account) (id, secret string, err error) {
@@ -117,33 +118,32 @@ func keysAccount(file *accounts.File, name string) (*accounts.Account, error) {
 }
 
 // holdKeys finds the account called name, and lets nobody else change its keys until release is called.
-func holdKeys(ctx context.Context, r *process.Resolver, name string) (file *accounts.File, a *accounts.Account, release func(), err error) {
-	if file, err = r.Accounts.File(); err != nil {
-		return nil, nil, nil, err
+func holdKeys(ctx context.Context, r *process.Resolver, name string) (a *accounts.Account, release func(), err error) {
+	file, err := r.Accounts.File()
+	if err == nil {
+		a, err = keysAccount(file, name)
 	}
-	if a, err = keysAccount(file, name); err != nil {
-		return nil, nil, nil, err
+	if err != nil {
+		return nil, nil, err
 	}
 	release, err = accesskey.Lock(ctx, r, a.Name)
-	return file, a, release, err
+	return a, release, err
 }
 
 // begin makes the accounts file say that a begins in the keychain, and tells what has been done.
 // profile is the one of ~/.aws that the key was in, "" for none.
-func begin(ctx context.Context, r *process.Resolver, stdout io.Writer, file *accounts.File, a *accounts.Account,
-	profile string, stored *cache.Keys,
-) error {
+func begin(ctx context.Context, r *process.Resolver, stdout io.Writer, a *accounts.Account, profile string, stored *cache.Keys) error {
 	fmt.Fprintf(stdout, "%s: access key %s of %s is in the keychain (%s)\n", a.Name, stored.Current.ID, stored.User, r.Sessions.Keychain.Backend())
 	region := keptRegion(a, profile, stored)
-	changed, err := accounts.BeginInKeychain(ctx, file.Path, r.Sessions.Dir, a.Name, stored.AccountID, region)
+	changed, err := accounts.BeginInKeychain(ctx, a.File().Path, r.Sessions.Dir, a.Name, stored.AccountID, region)
 	if err != nil {
 		return err
 	}
-	switch {
+	switch path := tui.Tilde(a.File().Path); {
 	case changed && a.Way().Keychain:
-		fmt.Fprintf(stdout, "%s: the region of %s is %s now\n", file.Path, a.Name, region)
+		fmt.Fprintf(stdout, "%s: the region of %s is %s now\n", path, a.Name, region)
 	case changed:
-		fmt.Fprintf(stdout, "%s: %s begins in the keychain now\n", file.Path, a.Name)
+		fmt.Fprintf(stdout, "%s: %s begins in the keychain now\n", path, a.Name)
 	}
 	return nil
 }
@@ -163,11 +163,10 @@ func keptRegion(a *accounts.Account, profile string, stored *cache.Keys) string 
 	if err != nil || user.Partition == "aws" {
 		return ""
 	}
-	hop, err := route.HopOf(a, profile)
-	if err != nil {
-		return ""
+	if hop, err := route.HopOf(a, profile); err == nil {
+		return hop.Region()
 	}
-	return hop.Region()
+	return ""
 }
 
 // Remove is `aws-accounts keys remove NAME`.

@@ -40,7 +40,7 @@ func (c *Rotate) Run(r *process.Resolver, stdout io.Writer, stderr tui.Stderr) e
 	defer cancel()
 	ctx, stop := signal.NotifyContext(ctx, syscall.SIGINT, syscall.SIGTERM) // to say where it stopped; SIGKILL does no harm either
 	defer stop()
-	file, a, release, err := holdKeys(ctx, r, c.Name)
+	a, release, err := holdKeys(ctx, r, c.Name)
 	if err != nil {
 		return err
 	}
@@ -50,7 +50,7 @@ func (c *Rotate) Run(r *process.Resolver, stdout io.Writer, stderr tui.Stderr) e
 		return process.ExplainItem(err, a)
 	}
 	r.MFA.Code = c.MFACode
-	t := &rotation{Resolver: r, file: file, account: a, keys: keys, stdout: stdout, stderr: stderr.Writer}
+	t := &rotation{Resolver: r, account: a, keys: keys, stdout: stdout, stderr: stderr.Writer}
 	if keys.Rotation != nil {
 		t.say("going on with the rotation that began %s", keys.Rotation.Began.Local().Format(time.DateTime))
 	}
@@ -67,7 +67,6 @@ func (c *Rotate) Run(r *process.Resolver, stdout io.Writer, stderr tui.Stderr) e
 // rotation takes one step after the other. Each begins with what is stored in keys and ends with storing what it did.
 type rotation struct {
 	*process.Resolver
-	file    *accounts.File
 	account *accounts.Account
 	keys    *cache.Keys
 	stdout  io.Writer

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"aws-accounts/accounts"
+	"aws-accounts/internal/hint"
 	"aws-accounts/internal/tui"
 	"aws-accounts/process"
 )
@@ -31,7 +32,9 @@ const followEvery = 200 * time.Millisecond
 
 // Run writes the entries that match, oldest first.
 func (c *Command) Run(r *accounts.Reader, log *process.AccessLog, stdout io.Writer) error {
-	if file, err := r.File(); err == nil && c.Account != "" && !knows(log, c.Account) {
+	entries, _ := process.ReadLog(log.Path)
+	of := func(e process.Entry) bool { return strings.EqualFold(e.Account, c.Account) }
+	if file, err := r.File(); err == nil && c.Account != "" && !slices.ContainsFunc(entries, of) { // it may have left the file
 		if _, err := file.Find(c.Account); err != nil {
 			return err
 		}
@@ -39,68 +42,37 @@ func (c *Command) Run(r *accounts.Reader, log *process.AccessLog, stdout io.Writ
 	return c.run(context.Background(), log, stdout)
 }
 
-// knows reports whether an account of that name has entries: it may have left the accounts file.
-func knows(l *process.AccessLog, account string) bool {
-	entries, _ := process.ReadLog(l.Path)
-	return slices.ContainsFunc(entries, func(e process.Entry) bool { return strings.EqualFold(e.Account, account) })
-}
-
+// run reads the log, and with --follow again whenever it has changed: it is small, since it is rotated.
 func (c *Command) run(ctx context.Context, log *process.AccessLog, stdout io.Writer) error {
-	entries, err := process.ReadLog(log.Path)
-	if err != nil {
-		return fmt.Errorf("reading the access log: %w", err)
-	}
-	seen := len(entries)
-	now := log.Now()
-	entries = slices.DeleteFunc(entries, func(e process.Entry) bool { return !c.matches(&e, now) })
-	switch {
-	case c.JSON || len(entries) > 0:
-		err = c.write(stdout, entries)
-	case !c.Follow:
-		_, err = fmt.Fprintln(stdout, "No attempts logged")
-	}
-	if err != nil || !c.Follow {
-		return err
-	}
-	return c.follow(ctx, log, stdout, seen)
-}
-
-func (c *Command) matches(e *process.Entry, now time.Time) bool {
-	return (c.Since <= 0 || now.Sub(e.Time) <= time.Duration(c.Since)) && (c.Account == "" || strings.EqualFold(c.Account, e.Account)) &&
-		(!c.Failed || e.Outcome != process.OutcomeOK)
-}
-
-// follow writes what comes behind the first seen entries. The log is small, since it's rotated, so it is read anew when it
-// has grown; once it has been rotated it holds fewer entries than before, and those behind the last one shown are new.
-func (c *Command) follow(ctx context.Context, log *process.AccessLog, stdout io.Writer, seen int) error {
-	var size int64 = -1
-	var changed, last time.Time
-	if entries, err := process.ReadLog(log.Path); err == nil && seen > 0 && seen <= len(entries) {
-		last = entries[seen-1].Time
-	}
+	read := map[string]bool{}
+	var before os.FileInfo
 	look := time.NewTicker(followEvery)
 	defer look.Stop()
 	for {
-		if info, err := os.Stat(log.Path); err == nil && (info.Size() != size || !info.ModTime().Equal(changed)) {
-			size, changed = info.Size(), info.ModTime()
+		info, err := os.Stat(log.Path)
+		if before == nil || err == nil && (info.Size() != before.Size() || !info.ModTime().Equal(before.ModTime())) {
 			entries, err := process.ReadLog(log.Path)
 			if err != nil {
-				return fmt.Errorf("reading the access log: %w", err)
+				return hint.New(fmt.Errorf("reading the access log: %w", err), "%s", hint.FileStep(err))
 			}
-			if len(entries) < seen { // the older part has been dropped
-				seen = slices.IndexFunc(entries, func(e process.Entry) bool { return e.Time.After(last) })
-				if seen < 0 {
-					seen = len(entries)
-				}
-			}
-			news := entries[seen:]
-			if seen = len(entries); len(news) > 0 {
-				last = news[len(news)-1].Time
-			}
-			news = slices.DeleteFunc(slices.Clone(news), func(e process.Entry) bool { return !c.matches(&e, log.Now()) })
+			before = info
+			news := slices.DeleteFunc(entries, func(e process.Entry) bool {
+				key := fmt.Sprint(e.Time, e.PID, e.Account, e.Outcome)
+				old := read[key]
+				read[key] = true
+				return old || !c.matches(&e, log.Now())
+			})
+			slices.SortStableFunc(news, func(x, y process.Entry) int { return x.Time.Compare(y.Time) })
 			if err := c.write(stdout, news); err != nil {
 				return err
 			}
+			if !c.JSON && !c.Follow && len(news) == 0 {
+				_, err := fmt.Fprintln(stdout, "No attempts logged")
+				return err
+			}
+		}
+		if !c.Follow {
+			return nil
 		}
 		select {
 		case <-ctx.Done():
@@ -108,6 +80,11 @@ func (c *Command) follow(ctx context.Context, log *process.AccessLog, stdout io.
 		case <-look.C:
 		}
 	}
+}
+
+func (c *Command) matches(e *process.Entry, now time.Time) bool {
+	return (c.Since <= 0 || now.Sub(e.Time) <= time.Duration(c.Since)) && (c.Account == "" || strings.EqualFold(c.Account, e.Account)) &&
+		(!c.Failed || e.Outcome != process.OutcomeOK)
 }
 
 // write writes entries below those shown before, the first of them below a header.
@@ -148,7 +125,9 @@ func row(e *process.Entry) []tui.Cell {
 		}
 	}
 	took := ""
-	if e.DurationMS > 0 {
+	if e.DurationMS >= 1000 {
+		took = fmt.Sprintf("%d s", (e.DurationMS+500)/1000)
+	} else if e.DurationMS > 0 {
 		took = fmt.Sprintf("%d ms", e.DurationMS)
 	}
 	return []tui.Cell{

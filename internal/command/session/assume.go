@@ -23,7 +23,7 @@ type Assume struct {
 
 // Run gets the session and says when it expires, and what has SDKs use another.
 func (c *Assume) Run(r *process.Resolver, program *stanza.Program, stdout io.Writer, stderr tui.Stderr) error {
-	file, a, err := account(r, c.Name)
+	a, err := account(r, c.Name)
 	if err != nil {
 		return err
 	}
@@ -59,7 +59,7 @@ func (c *Assume) Run(r *process.Resolver, program *stanza.Program, stdout io.Wri
 	if session.Unkept != nil {
 		fmt.Fprintf(stdout, "warning: the session is not kept, so every command gets one of its own: %s\n", session.Unkept)
 	}
-	profile, inTheWay := (&stanza.Check{Program: program, File: file, Only: a}).Usable()
+	profile, inTheWay := (&stanza.Check{Program: program, File: a.File(), Only: a}).Usable()
 	if _, err := fmt.Fprintf(stdout, "\n  export AWS_PROFILE=%s\n", profile); err != nil {
 		return err
 	}

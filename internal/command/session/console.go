@@ -21,7 +21,6 @@ import (
 	"aws-accounts/internal/route"
 	"aws-accounts/internal/tui"
 	"aws-accounts/process"
-	"aws-accounts/process/protocol"
 )
 
 // Console is `aws-accounts console NAME`: AWS's web console, signed in as the account's role.
@@ -36,7 +35,7 @@ type Console struct {
 
 // Run gets the link and opens it, or prints it.
 func (c *Console) Run(r *process.Resolver, stdout io.Writer) error {
-	file, a, err := account(r, c.Name)
+	a, err := account(r, c.Name)
 	if err != nil {
 		return err
 	}
@@ -44,11 +43,11 @@ func (c *Console) Run(r *process.Resolver, stdout io.Writer) error {
 	if err != nil {
 		return err
 	}
-	open := browser.Open
+	show := browser.Open
 	switch {
 	case c.Print:
 	case c.Container:
-		open, err = browser.Firefox()
+		show, err = browser.Firefox()
 	default:
 		err = browser.Available()
 	}
@@ -56,9 +55,11 @@ func (c *Console) Run(r *process.Resolver, stdout io.Writer) error {
 		return hint.New(err, "`aws-accounts console %s --print` prints the link, for a browser elsewhere", a.Name)
 	}
 
-	ctx, cancel := context.WithTimeout(context.Background(), protocol.AttemptLimit)
-	defer cancel()
-	link, until, err := signinLink(ctx, r, file, a, site, time.Duration(c.Duration))
+	s, err := begin(r, a)
+	if err != nil {
+		return err
+	}
+	link, until, err := s.signinLink(site, time.Duration(c.Duration))
 	if err != nil {
 		return err
 	}
@@ -70,7 +71,7 @@ func (c *Console) Run(r *process.Resolver, stdout io.Writer) error {
 		_, err := fmt.Fprintln(stdout, dress(link))
 		return err
 	}
-	if err := openHidden(link, func(address string) error { return open(context.Background(), dress(address)) }); err != nil {
+	if err := openHidden(link, func(address string) error { return show(context.Background(), dress(address)) }); err != nil {
 		return hint.New(err, "`aws-accounts console %s --print` prints the link", a.Name)
 	}
 	end := ""

@@ -12,13 +12,12 @@ import (
 	"strings"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
-
 	"aws-accounts/accounts"
 	"aws-accounts/internal/hint"
 	"aws-accounts/internal/partitions"
 	"aws-accounts/internal/route"
 	"aws-accounts/process"
+	"aws-accounts/process/protocol"
 )
 
 // consoleSite is where a partition's console is, and where one signs in to it.
@@ -51,43 +50,45 @@ func newConsoleSite(partition, region, service string, settings *route.Settings)
 	return s, nil
 }
 
-// signinLink exchanges a's session for a link that signs in to the console, for 15 minutes, and says until when one then
+// signinLink exchanges the session for a link that signs in to the console, for 15 minutes, and says until when one then
 // is, the zero time if that isn't known. The link is a secret.
 //
 // Source: https://docs.aws.amazon.com/IAM/latest/UserGuide/id_roles_providers_enable-console-custom-url.html
-func signinLink(ctx context.Context, r *process.Resolver, file *accounts.File, a *accounts.Account, site *consoleSite, duration time.Duration) (string, time.Time, error) {
-	credentials, err := r.Session(a.Name).Retrieve(ctx)
-	if err != nil {
-		return "", time.Time{}, err
-	}
+func (s *session) signinLink(site *consoleSite, duration time.Duration) (link string, until time.Time, err error) {
+	ctx, cancel := context.WithTimeout(context.Background(), protocol.AttemptLimit)
+	defer cancel()
+	a := s.account
 	if a.IsBase() {
-		if err := mustBeRole(ctx, r, file, a, credentials); err != nil {
-			return "", time.Time{}, err
+		if err := s.mustBeRole(ctx); err != nil {
+			return "", until, err
 		}
 	}
-	form := url.Values{"Action": {"getSigninToken"}, "Session": {federationSession(credentials)}}
-	until := credentials.Expires
+	data, _ := json.Marshal(map[string]string{"sessionId": s.first.AccessKeyID, "sessionKey": s.first.SecretAccessKey,
+		"sessionToken": s.first.SessionToken})
+	form := url.Values{"Action": {"getSigninToken"}, "Session": {string(data)}}
+	until = s.first.Expires
 	if duration != 0 {
 		form.Set("SessionDuration", strconv.Itoa(int(duration/time.Second)))
-		until = r.Sessions.Now().Add(duration)
+		until = s.Sessions.Now().Add(duration)
 	}
 	token, err := signinToken(ctx, site, form)
-	switch {
-	case errors.Is(err, errNotFederated) && duration != 0:
-		return "", time.Time{}, hint.New(fmt.Errorf("%s: %w", a.Name, err), "leave --duration out, as AWS doesn't take it for every role; else `aws-accounts assume %s --refresh`", a.Name)
-	case errors.Is(err, errNotFederated):
-		return "", time.Time{}, hint.New(fmt.Errorf("%s: %w", a.Name, err), "`aws-accounts assume %s --refresh`, then try again", a.Name)
+	switch refused := errors.Is(err, errNotFederated); {
+	case refused && duration != 0:
+		return "", until, hint.New(fmt.Errorf("%s: %w", a.Name, err),
+			"leave --duration out, as AWS doesn't take it for every role; else `aws-accounts assume %s --refresh`", a.Name)
+	case refused:
+		return "", until, hint.New(fmt.Errorf("%s: %w", a.Name, err), "`aws-accounts assume %s --refresh`, then try again", a.Name)
 	case err != nil:
-		return "", time.Time{}, process.Explain(err, a)
+		return "", until, process.Explain(err, a)
 	}
 	login := url.Values{"Action": {"login"}, "Destination": {site.destination}, "SigninToken": {token}}
 	return site.federation + "?" + login.Encode(), until, nil
 }
 
 // mustBeRole tells a base account whose credentials are a user's from one that begins with a role's, as on an instance.
-func mustBeRole(ctx context.Context, r *process.Resolver, file *accounts.File, a *accounts.Account, credentials aws.Credentials) error {
-	if credentials.SessionToken != "" {
-		who, _, err := identity(ctx, r, a.Name)
+func (s *session) mustBeRole(ctx context.Context) error {
+	if s.first.SessionToken != "" {
+		who, err := s.identity(ctx)
 		if err != nil {
 			return err
 		}
@@ -96,19 +97,12 @@ func mustBeRole(ctx context.Context, r *process.Resolver, file *accounts.File, a
 		}
 	}
 	role := "a role that is assumed from it"
-	for i := range file.Accounts {
-		if source := file.Accounts[i].SourceAccount(); source != nil && source.Name == a.Name {
-			role = "`aws-accounts console " + file.Accounts[i].Name + "`"
-			break
-		}
+	isFromHere := func(a *accounts.Account) bool { return a.SourceAccount() == s.account }
+	if roles := s.account.File().Where(isFromHere); len(roles) > 0 {
+		role = "`aws-accounts console " + roles[0].Name + "`"
 	}
-	return hint.New(fmt.Errorf("%s: AWS opens the console for roles only, and these credentials are a user's", a.Name),
-		"use %s, or add a role in account %s to the accounts file", role, credentials.AccountID)
-}
-
-func federationSession(c aws.Credentials) string {
-	data, _ := json.Marshal(map[string]string{"sessionId": c.AccessKeyID, "sessionKey": c.SecretAccessKey, "sessionToken": c.SessionToken})
-	return string(data)
+	return hint.New(fmt.Errorf("%s: AWS opens the console for roles only, and these credentials are a user's", s.account.Name),
+		"use %s, or add a role in account %s to the accounts file", role, s.first.AccountID)
 }
 
 var errNotFederated = errors.New("AWS doesn't accept the session for the console")

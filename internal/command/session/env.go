@@ -51,7 +51,7 @@ func (c *Env) Run(r *process.Resolver, stdout io.Writer, stderr tui.Stderr) erro
 	}
 	if tui.ScreenOf(stdout).Width > 0 && !c.JSON && !c.Dotenv {
 		// Whoever sees this has forgotten what makes it useful.
-		fmt.Fprintf(stderr, "\nhint: %s\n", c.usage("aws-accounts env "+session.name))
+		fmt.Fprintf(stderr, "\nhint: %s\n", c.usage("aws-accounts env "+session.account.Name))
 	}
 	return nil
 }

@@ -1,6 +1,7 @@
 package session
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"crypto/subtle"
@@ -58,7 +59,7 @@ func (c *Serve) Run(r *process.Resolver, stdout io.Writer, stderr tui.Stderr) er
 		return err
 	}
 	if tui.ScreenOf(stdout).Width > 0 {
-		fmt.Fprintf(stderr, "\nserving %s until Ctrl-C\n", session.name)
+		fmt.Fprintf(stderr, "\nserving %s until Ctrl-C\n", session.account.Name)
 	}
 	<-ctx.Done()
 	return nil
@@ -127,7 +128,7 @@ func (e *endpoint) answer(ctx context.Context, request *http.Request) loopback.R
 		}
 		return loopback.Refuse(http.StatusServiceUnavailable, "CredentialsUnavailable", message)
 	}
-	expires := e.session.resolver.Sessions.Now().Add(staticLife)
+	expires := e.session.Sessions.Now().Add(staticLife)
 	if credentials.CanExpire {
 		expires = credentials.Expires
 	}
@@ -139,7 +140,7 @@ func (e *endpoint) answer(ctx context.Context, request *http.Request) loopback.R
 		AccountId       string `json:",omitempty"`
 		RoleArn         string `json:",omitempty"`
 	}{credentials.AccessKeyID, credentials.SecretAccessKey, credentials.SessionToken, expires.UTC().Format(time.RFC3339),
-		credentials.AccountID, e.session.roleARN})
+		credentials.AccountID, cmp.Or(e.session.account.RoleARN, e.session.account.Way().RoleARN)})
 }
 
 // retrieve asks the resolver, one caller at a time. It goes on when the SDK has given up, which botocore does after two

@@ -22,34 +22,44 @@ import (
 
 // session is an account whose credentials have been had once.
 type session struct {
-	resolver *process.Resolver
-	name     string // as the accounts file writes it
-	region   string // "" if neither the account nor the defaults name one
-	roleARN  string
-	first    aws.Credentials
+	*process.Resolver
+	account *accounts.Account
+	region  string // "" if neither the account nor the defaults name one
+	first   aws.Credentials
 }
 
 func (s *session) retrieve(ctx context.Context) (aws.Credentials, error) {
 	ctx, cancel := context.WithTimeout(ctx, protocol.AttemptLimit)
 	defer cancel()
-	return s.resolver.Session(s.name).Retrieve(ctx)
+	return s.Session(s.account.Name).Retrieve(ctx)
+}
+
+// identity is who the credentials belong to, as AWS sees it.
+func (s *session) identity(ctx context.Context) (process.Identity, error) {
+	hop, err := route.HopOf(s.account, "")
+	if err != nil {
+		return process.Identity{}, err
+	}
+	who, err := process.NewClient(hop, process.Static(s.first), false, s.Report(s.account.Name)).Whoami(ctx)
+	return who, process.Explain(err, s.account)
 }
 
 // variables are those that go with the credentials, in whichever way these are handed over.
 func (s *session) variables() []variable {
-	return append([]variable{{"AWS_ACCOUNTS_NAME", s.name}}, regionVariables(s.region)...)
+	return append([]variable{{"AWS_ACCOUNTS_NAME", s.account.Name}}, regionVariables(s.region)...)
 }
 
 // open gets the credentials of the account called name, so that what keeps them away shows before anything is started.
 func open(r *process.Resolver, name string) (*session, error) {
-	_, a, err := account(r, name)
+	a, err := account(r, name)
 	if err != nil {
 		return nil, err
 	}
-	s := &session{resolver: r, name: a.Name, region: route.ProfileRegion(a), roleARN: a.RoleARN}
-	if s.roleARN == "" {
-		s.roleARN = a.Way().RoleARN
-	}
+	return begin(r, a)
+}
+
+func begin(r *process.Resolver, a *accounts.Account) (s *session, err error) {
+	s = &session{Resolver: r, account: a, region: route.ProfileRegion(a)}
 	s.first, err = s.retrieve(context.Background())
 	return s, err
 }
@@ -79,17 +89,15 @@ func credentialVariables(c aws.Credentials) []variable {
 }
 
 // account finds the account of that name. Without a name the person chooses one at the terminal.
-func account(r *process.Resolver, name string) (*accounts.File, *accounts.Account, error) {
+func account(r *process.Resolver, name string) (*accounts.Account, error) {
 	file, err := r.Accounts.File()
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	if name != "" {
-		a, err := file.Find(name)
-		return file, a, err
+		return file.Find(name)
 	}
-	a, err := pick(r.MFA.Asker, file)
-	return file, a, err
+	return pick(r.MFA.Asker, file)
 }
 
 // exitInterrupted is that of a program which Ctrl-C has ended.

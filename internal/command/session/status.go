@@ -2,6 +2,7 @@ package session
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -39,18 +40,13 @@ func (c *Status) Run(r *process.Resolver, stdout io.Writer) error {
 	}
 	var found []status
 	for _, name := range c.Names {
-		found = append(found, status{Name: name})
-	}
-	if len(c.Names) == 0 {
-		// SDKs then take no notice of AWS_PROFILE, and exec --server leaves none.
-		if os.Getenv("AWS_ACCESS_KEY_ID") != "" || os.Getenv("AWS_PROFILE") == "" && os.Getenv("AWS_CONTAINER_CREDENTIALS_FULL_URI") != "" {
-			var s status
-			if !s.fromEnvironment(time.Now()) {
-				return nil
-			}
-			_, err := io.WriteString(stdout, s.fill(c.Format)+"\n")
+		a, err := account(r, name)
+		if err != nil {
 			return err
 		}
+		found = append(found, status{Name: a.Name, Profile: a.ProfileName(), AccountID: a.AccountID})
+	}
+	if len(c.Names) == 0 {
 		s, ok := inUse()
 		if !ok {
 			return nil
@@ -61,35 +57,25 @@ func (c *Status) Run(r *process.Resolver, stdout io.Writer) error {
 	defer cancel()
 	var b strings.Builder
 	for _, s := range found {
-		if len(c.Names) > 0 {
-			file, err := r.Accounts.File()
-			if err != nil {
-				return err
-			}
-			a, err := file.Find(s.Name)
-			if err != nil {
-				return err
-			}
-			s.Name, s.Profile, s.AccountID = a.Name, a.ProfileName(), a.AccountID
+		if s.State == "" {
+			s.look(ctx, r)
 		}
-		s.look(ctx, r)
 		b.WriteString(s.fill(c.Format) + "\n")
 	}
 	_, err := io.WriteString(stdout, b.String())
 	return err
 }
 
-// keychainInUse is the account whose stanza AWS_PROFILE names.
+// inUse is the account whose variables exec or env has set, else the one whose stanza AWS_PROFILE names: SDKs take no notice of
+// AWS_PROFILE beside a key, and exec --server leaves none.
 func inUse() (status, bool) {
 	profile := os.Getenv("AWS_PROFILE")
-	if profile == "" {
-		profile = os.Getenv("AWS_DEFAULT_PROFILE")
+	if os.Getenv("AWS_ACCESS_KEY_ID") != "" || profile == "" && os.Getenv("AWS_CONTAINER_CREDENTIALS_FULL_URI") != "" {
+		return fromEnvironment(time.Now())
 	}
-	if profile == "" {
-		return status{}, false
-	}
+	profile = cmp.Or(profile, os.Getenv("AWS_DEFAULT_PROFILE"))
 	config, err := dotaws.Read(place.AWSConfig)
-	if err != nil {
+	if profile == "" || err != nil {
 		return status{}, false
 	}
 	files, err := awsfiles.Profiles(sectionsNaming(profile, config), nil)
@@ -138,22 +124,19 @@ func (s *status) look(ctx context.Context, r *process.Resolver) {
 	case err != nil:
 		s.State, s.Left = "unknown", "?"
 	default:
-		if s.AccountID == "" {
-			s.AccountID = session.AccountID
-		}
+		s.AccountID = cmp.Or(s.AccountID, session.AccountID)
 		s.until(session.Expiration, now)
 	}
 }
 
-// fromEnvironment is what exec and env have set.
-func (s *status) fromEnvironment(now time.Time) bool {
+func fromEnvironment(now time.Time) (s status, ok bool) {
 	s.Name, s.AccountID = tui.Harmless(os.Getenv("AWS_ACCOUNTS_NAME")), tui.Harmless(os.Getenv("AWS_ACCOUNT_ID"))
 	if expires, err := time.Parse(time.RFC3339, os.Getenv("AWS_CREDENTIAL_EXPIRATION")); err == nil {
 		s.until(expires, now)
 	} else {
 		s.State, s.Left = "active", "-" // a key as it is, or an endpoint that renews it
 	}
-	return s.Name != ""
+	return s, s.Name != ""
 }
 
 func (s *status) until(expires, now time.Time) {
@@ -193,5 +176,5 @@ func checkFormat(format string) error {
 	if wrong == "" {
 		return nil
 	}
-	return &hint.ExitStatus{Status: 2, Cause: hint.New(fmt.Errorf("--format: %s", tui.Harmless(wrong)), "`aws-accounts status --help` lists the fields")}
+	return hint.Usage(fmt.Errorf("--format: %s", tui.Harmless(wrong)), "`aws-accounts status --help` lists the fields")
 }

@@ -8,7 +8,6 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 
-	"aws-accounts/internal/route"
 	"aws-accounts/internal/tui"
 	"aws-accounts/process"
 	"aws-accounts/process/protocol"
@@ -29,8 +28,11 @@ func (c *Whoami) Run(r *process.Resolver, stdout io.Writer) error {
 	var err error
 	if c.Name == "" {
 		who, credentials, err = process.CurrentIdentity(ctx)
+	} else if s, failed := open(r, c.Name); failed != nil {
+		err = failed
 	} else {
-		who, credentials, err = identity(ctx, r, c.Name)
+		credentials = s.first
+		who, err = s.identity(ctx)
 	}
 	if err != nil {
 		return err
@@ -52,21 +54,4 @@ func (c *Whoami) Run(r *process.Resolver, stdout io.Writer) error {
 		fmt.Fprintf(stdout, "Left     %s\n", tui.Left(credentials.Expires.Sub(r.Sessions.Now())))
 	}
 	return nil
-}
-
-func identity(ctx context.Context, r *process.Resolver, name string) (process.Identity, aws.Credentials, error) {
-	_, a, err := account(r, name)
-	if err != nil {
-		return process.Identity{}, aws.Credentials{}, err
-	}
-	credentials, err := r.Session(a.Name).Retrieve(ctx)
-	if err != nil {
-		return process.Identity{}, aws.Credentials{}, err
-	}
-	hop, err := route.HopOf(a, "")
-	if err != nil {
-		return process.Identity{}, aws.Credentials{}, err
-	}
-	who, err := process.NewClient(hop, process.Static(credentials), false, r.Report(a.Name)).Whoami(ctx)
-	return who, credentials, process.Explain(err, a)
 }

@@ -247,7 +247,7 @@ func (b *beginning) storeKey(ctx context.Context, file *accounts.File, f account
 	if err != nil {
 		return key, err
 	}
-	if err := in.Alone(file, &accounts.Account{Name: f.Name}); err != nil {
+	if err := in.Alone(file.Entry(accounts.Account{Name: f.Name})); err != nil {
 		return key, err
 	}
 	if err := in.Check(b.credentialsPath, key); err != nil {

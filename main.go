@@ -38,7 +38,7 @@ import (
 
 type grammar struct {
 	wire.Flags
-	ShowVersion versionFlag `name:"version" hidden:""` // beside the command, which --help shows
+	ShowVersion kong.VersionFlag `name:"version" hidden:""` // beside the command, which --help shows
 
 	Init       setup.Init          `cmd:"" help:"Begin: take over what is in ~/.aws, and move plaintext keys into the keychain."`
 	List       setup.List          `cmd:"" firstuse:"named" help:"Show the accounts and how long their sessions last."`
@@ -117,6 +117,7 @@ func run(args []string, stdout, stderr io.Writer) int {
 		kong.Writers(stdout, stderr),
 		kong.Exit(func(status int) { exit = status }),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
+		kong.Vars{"version": version()},
 		kong.PostBuild(explain),
 		kong.BindTo(stdout, (*io.Writer)(nil)),
 		kong.Bind(tui.Stderr{Writer: stderr}),
@@ -236,22 +237,17 @@ func firstUse(reader *accounts.Reader, stderr io.Writer) error {
 	return nil
 }
 
-type versionFlag bool
-
-// BeforeReset answers as kong's own --help does, whatever else is on the command line.
-func (versionFlag) BeforeReset(app *kong.Kong) error {
-	err := versionCommand{}.Run(app.Stdout)
-	app.Exit(0)
-	return err
-}
-
 type versionCommand struct{}
 
 func (versionCommand) Run(stdout io.Writer) error {
-	version := "(unknown)"
-	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" {
-		version = info.Main.Version
-	}
-	_, err := fmt.Fprintf(stdout, "aws-accounts %s %s %s/%s\n", version, runtime.Version(), runtime.GOOS, runtime.GOARCH)
+	_, err := fmt.Fprintln(stdout, version())
 	return err
+}
+
+func version() string {
+	built := "(unknown)"
+	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" {
+		built = info.Main.Version
+	}
+	return fmt.Sprintf("aws-accounts %s %s %s/%s", built, runtime.Version(), runtime.GOOS, runtime.GOARCH)
 }

@@ -15,7 +15,6 @@ import (
 	"aws-accounts/accounts"
 	"aws-accounts/cache"
 	"aws-accounts/internal/awscall"
-	"aws-accounts/internal/dotaws"
 	"aws-accounts/internal/hint"
 	"aws-accounts/internal/route"
 )
@@ -209,26 +208,21 @@ func (v Verdict) inProfile() bool {
 	return v.base.Way().Profile != "" && (v.a.RoleARN == "" || v.resource != "" && v.resource != v.a.RoleARN)
 }
 
-func (v Verdict) signedOut() string { what, _ := signIn(v.base); return what + " is not signed in" }
+func (v Verdict) signedOut() string { what, _ := v.login(); return what + " is not signed in" }
 
-func (v Verdict) signIn() string { _, command := signIn(v.base); return "run `" + command + "`" }
+func (v Verdict) signIn() string { _, command := v.login(); return "run `" + command + "`" }
 
-// signIn says what has to be signed in to so that base has credentials again, and with which command.
-func signIn(base *accounts.Account) (what, command string) {
-	if session := base.SSOSession(); session != nil {
-		return session.Name, SignInCommand(base.File(), session)
+// login says what has to be signed in to so that there are credentials again, and with which command.
+func (v Verdict) login() (what, command string) {
+	if session := v.base.SSOSession(); session != nil {
+		return session.Name, SignInCommand(v.base.File(), session)
 	}
-	profile, login := base.Way().Profile, "aws sso login"
-	if files, err := dotaws.ReadAll(); err == nil {
-		for _, origin := range files.Origin(profile) { // a profile may lead to another, the name of which comes first
-			if key, _, isSetting := strings.Cut(origin, " = "); !isSetting {
-				profile = origin
-			} else if key == "login_session" {
-				login = "aws login"
-			}
-		}
+	o, login := v.way().Origin, "aws sso login"
+	if o.Kind == route.FromLogin {
+		login = "aws login"
 	}
-	return "profile " + hint.Word(profile), login + " --profile " + hint.Word(profile)
+	profile := hint.Word(cmp.Or(o.Leaf, v.base.Way().Profile))
+	return "profile " + profile, login + " --profile " + profile
 }
 
 // renewExpired is how to get other temporary credentials than those that have expired.
@@ -237,7 +231,7 @@ func (v Verdict) renewExpired() string {
 	case v.withSession():
 		return fmt.Sprintf("`aws-accounts assume %s --refresh` gets others, then try again", hint.Word(v.sourceName()))
 	case way.Profile != "" && v.way().Origin.Kind != route.FromEnvironment:
-		_, command := signIn(v.base)
+		_, command := v.login()
 		return fmt.Sprintf("renew them (for instance `%s`), then try again", command)
 	}
 	return v.renewal() + ", then try again"

@@ -437,6 +437,11 @@ role_arn = arn:aws:iam::1:role/x
 source_profile = sso user
 [profile sso user]
 sso_session = corp
+sso_account_id = 123456789012
+sso_role_name = Admin
+[sso-session corp]
+sso_start_url = https://corp.awsapps.com/start
+sso_region = eu-west-1
 [profile console]
 login_session = arn:aws:iam::1:user/me
 [profile circle]
@@ -447,7 +452,8 @@ role_arn = arn:aws:iam::1:role/x
 		"corp": "aws sso login --profile 'sso user'", "console": "aws login --profile console",
 		"circle": "aws sso login --profile circle", "gone": "aws sso login --profile gone",
 	} {
-		if _, command := signIn(&accounts.Account{Credentials: &accounts.Credentials{Profile: profile}}); command != want {
+		base := &accounts.Account{Credentials: &accounts.Credentials{Profile: profile}}
+		if _, command := NewVerdict(errors.New("x"), base).login(); command != want {
 			t.Errorf("%s: %s, want %s", profile, command, want)
 		}
 	}

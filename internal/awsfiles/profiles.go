@@ -204,57 +204,18 @@ func has(s *Section, key string) bool {
 	return slices.ContainsFunc(s.Settings, func(st Setting) bool { return st.Key == key })
 }
 
-// Origin says where Go's SDK finds that a profile's credentials come from: what its settings decide, and those of the
-// profiles and SSO sessions that it leads to. Of an access key it has the ID, and it has no secret.
-func (f *Files) Origin(profile string) []string {
-	var origin []string
-	visited := map[string]bool{}
-	for p := f.index[profile]; p != nil && !visited[p.Name]; {
-		visited[p.Name] = true
-		origin = append(origin, p.Name)
-		for _, key := range slices.Concat(keyNames[:1], deciding) {
-			if st, ok := p.Get(Go, key); ok {
-				origin = append(origin, key+" = "+st.Value)
-			}
-		}
-		if session, ok := p.Get(Go, "sso_session"); ok {
-			if s := f.SSOSession(session.Value); s != nil {
-				for _, st := range s.Settings {
-					origin = append(origin, st.Key+" = "+st.Value)
-				}
-			}
-		}
-		source, _ := p.Get(Go, keySource)
-		p = f.index[source.Value]
-	}
-	return origin
-}
-
 // CallsUs says whether resolving a profile can end in starting our program, directly or through a chain of
 // source_profile. It errs on the safe side: one reader, one mention of the program anywhere in a command is enough.
-// chain is the way there, beginning with the profile itself.
-func (f *Files) CallsUs(profile string) (chain []string, calls bool) {
-	return f.callsUs(profile, nil, map[string]bool{})
-}
+func (f *Files) CallsUs(profile string) bool { return f.callsUs(profile, map[string]bool{}) }
 
-func (f *Files) callsUs(name string, chain []string, visited map[string]bool) ([]string, bool) {
+func (f *Files) callsUs(name string, visited map[string]bool) bool {
 	p, ok := f.index[name]
 	if !ok || visited[name] {
-		return nil, false
+		return false
 	}
 	visited[name] = true
-	chain = append(chain, name)
-	for _, st := range p.all(keyProcess) {
-		if mentionsUs(st.Value) {
-			return chain, true
-		}
-	}
-	for _, st := range p.all(keySource) {
-		if c, calls := f.callsUs(st.Value, chain, visited); calls {
-			return c, true
-		}
-	}
-	return nil, false
+	return slices.ContainsFunc(p.all(keyProcess), func(st Found) bool { return mentionsUs(st.Value) }) ||
+		slices.ContainsFunc(p.all(keySource), func(st Found) bool { return f.callsUs(st.Value, visited) })
 }
 
 // Seen reports whether the profile exists to the readers in r.

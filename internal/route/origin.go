@@ -38,6 +38,7 @@ const (
 type Origin struct {
 	Kind                                           Kind          `route:"identifying"`
 	Profile                                        string        `route:"identifying"` // of ~/.aws, "" where none leads here
+	Leaf                                           string        `route:"transport"`   // the profile that it leads to, itself for most
 	KeyID                                          string        `route:"identifying"`
 	Secret                                         string        `route:"transport"` // of the key, as is Token
 	Token                                          string        `route:"transport"`
@@ -216,7 +217,7 @@ func follow(f *dotaws.Files, name string, visited map[string]bool) (*Origin, err
 			if from == "Ec2InstanceMetadata" {
 				o.Kind, o.Address = FromInstance, os.Getenv("AWS_EC2_METADATA_SERVICE_ENDPOINT")
 			} else if o.Kind != FromContainer {
-				return nil, wrongProfile(f, p, "its credential_source is EcsContainer, and this is no container: AWS_CONTAINER_CREDENTIALS_RELATIVE_URI isn't set")
+				return nil, wrongProfile(f, p, "its credential_source is EcsContainer, and this is no container: neither AWS_CONTAINER_CREDENTIALS_RELATIVE_URI nor AWS_CONTAINER_CREDENTIALS_FULL_URI is set")
 			}
 		default:
 			return nil, wrongProfile(f, p, "its credential_source can be Environment, EcsContainer or Ec2InstanceMetadata")
@@ -235,6 +236,7 @@ func follow(f *dotaws.Files, name string, visited map[string]bool) (*Origin, err
 	default:
 		o.Kind = FromNothing
 	}
+	o.Leaf = cmp.Or(o.Leaf, name)
 	if role.ARN != "" {
 		o.Roles = append(o.Roles, role)
 	}

@@ -84,10 +84,7 @@ func At(look *version.AWS) (*Table, error) {
 }
 
 // CallsUs reports whether a profile starts this program.
-func (r *Table) CallsUs(profile string) bool {
-	_, calls := r.files.CallsUs(profile)
-	return calls
-}
+func (r *Table) CallsUs(profile string) bool { return r.files.CallsUs(profile) }
 
 // Current is where the credentials begin that an SDK would use here and now, but for those of an instance, and the profile whose
 // settings count.

@@ -116,44 +116,25 @@ func (l layers) settings(a *accounts.Account) (Settings, error) {
 }
 
 func (s *Settings) regions(l layers, a *accounts.Account) error {
-	check := func(v value) error {
-		if !regionName.MatchString(v.text) {
+	named := func(at layer) bool { return !at.unnamed }
+	found := layers(nil).all("", "AWS_REGION", "AWS_DEFAULT_REGION")
+	entry := func(region string) { found = append(found, value{text: region}) }
+	if a != nil {
+		entry(a.Region)
+	}
+	found = append(found, slices.DeleteFunc(slices.Clone(l), func(at layer) bool { return at.unnamed }).all("region")...)
+	if a != nil {
+		if first := a.Chain()[0]; first != a && first.Way().Keychain { // of the profile that the key was imported from, which stood here
+			entry(first.Region)
+		}
+		entry(a.File().Defaults.Region)
+	}
+	found = append(found, slices.DeleteFunc(slices.Clone(l), named).all("region")...)
+	for _, v := range found {
+		if v.text != "" && !regionName.MatchString(v.text) {
 			return v.wrong("%q is not a region, like eu-west-1", v.text)
-		}
-		s.Regions = append(s.Regions, v.text)
-		return nil
-	}
-	for _, v := range layers(nil).all("", "AWS_REGION", "AWS_DEFAULT_REGION") {
-		if err := check(v); err != nil {
-			return err
-		}
-	}
-	if a != nil && a.Region != "" {
-		s.Regions = append(s.Regions, a.Region)
-	}
-	var named, unnamed layers
-	for _, at := range l {
-		if at.unnamed {
-			unnamed = append(unnamed, at)
-		} else {
-			named = append(named, at)
-		}
-	}
-	for _, v := range named.all("region") {
-		if err := check(v); err != nil {
-			return err
-		}
-	}
-	if a != nil && a.Chain()[0] != a && a.Chain()[0].Way().Keychain && a.Chain()[0].Region != "" {
-		// Of the profile that the key was imported from, which stood here.
-		s.Regions = append(s.Regions, a.Chain()[0].Region)
-	}
-	if a != nil && a.File().Defaults.Region != "" {
-		s.Regions = append(s.Regions, a.File().Defaults.Region)
-	}
-	for _, v := range unnamed.all("region") {
-		if err := check(v); err != nil {
-			return err
+		} else if v.text != "" {
+			s.Regions = append(s.Regions, v.text)
 		}
 	}
 	return nil

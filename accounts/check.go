@@ -51,15 +51,15 @@ func (c *check) all() {
 	c.defaults()
 	c.ssoSessions()
 	own := len(c.f.Accounts)
-	if c.accountsFrom() && !c.merge() {
-		return // what refers to that would be found missing
+	if c.accountsFrom() {
+		c.merge()
 	}
 	for i := range own {
 		c.account(&c.f.Accounts[i], &c.nodes[i])
 	}
 	c.relations()
-	if c.shared != nil && c.shared.trouble != nil && len(c.list) > 0 {
-		c.at(c.root, "accounts_from", "%s: %v", c.f.AccountsFrom, c.shared.trouble)
+	if len(c.list) > 0 {
+		c.sharedTrouble()
 	}
 }
 
@@ -191,14 +191,19 @@ func (c *check) account(a *Account, v *hujson.Value) {
 	c.policies(a, v)
 }
 
+// isName reports whether s has the characters of a name: those that mean nothing to a shell or in ~/.aws.
+func isName(s string) bool {
+	_, odd := firstNot(s, func(r rune) bool { return isWord(r, ".@+-") })
+	return s != "" && !odd && !strings.ContainsRune("_.@+-", rune(s[0]))
+}
+
 // name checks what ends up in a stanza and in shells.
 func (c *check) name(v *hujson.Value, what, name string) bool {
 	if name == "" {
 		c.missing(v, "name", `the %s has no "name"`, what)
 		return false
 	}
-	_, odd := firstNot(name, func(r rune) bool { return isWord(r, ".@+-") })
-	if first := rune(name[0]); odd || first == '_' || strings.ContainsRune(".@+-", first) {
+	if !isName(name) {
 		c.at(v, "name", `name %s must be letters, digits and . _ @ + - only, and begin with a letter or digit%s`, tui.Quote(name), saferName(name))
 		return false
 	}

@@ -22,6 +22,9 @@ type Reader struct {
 	Path string
 	dir  string // of the note of what the next process needs before it can do without the file, beside those of other files
 
+	// Report, if not nil, is told why what accounts_from names can't be used; grave says that somebody may have meant it.
+	Report func(err error, grave bool)
+
 	first func() *version.Look
 	load  func() (*File, error)
 	need  func() (version.Noted, error)
@@ -35,16 +38,20 @@ func NewReader(path, dir string) *Reader {
 	r.need = sync.OnceValues(r.needed)
 	r.load = sync.OnceValues(func() (*File, error) {
 		f, err := loadSeen(r.first().Own)
-		if err == nil {
-			r.write(f)
+		if err != nil {
+			return nil, err
 		}
-		return f, err
+		r.write(f)
+		if trouble, grave := f.SharedTrouble(); trouble != nil && r.Report != nil {
+			r.Report(trouble, grave)
+		}
+		return f, nil
 	})
 	return r
 }
 
 // Again returns a Reader of the same file that has not looked at it yet, for who has changed it.
-func (r *Reader) Again() *Reader { return NewReader(r.Path, r.dir) }
+func (r *Reader) Again() *Reader { return NewReader(r.Path, r.dir) } // which reports nothing again
 
 // File returns the accounts file, loaded once.
 func (r *Reader) File() (*File, error) { return r.load() }
@@ -203,7 +210,7 @@ func names(b []byte, prefix string) (found []string) {
 				continue
 			}
 			awaits = false
-			if len(text) >= len(prefix) && strings.EqualFold(string(text[:len(prefix)]), prefix) {
+			if len(text) >= len(prefix) && strings.EqualFold(string(text[:len(prefix)]), prefix) && isName(string(text)) {
 				found = append(found, string(text))
 			}
 		case '/':

@@ -80,12 +80,15 @@ func (c *check) profiles() {
 
 func (c *check) sources() {
 	var bases []string
-	base, anyBroken := noSource, false
+	base, anyBroken, own := noSource, false, false
 	for i := range c.f.Accounts {
-		if c.broken[&c.nodes[i]] {
+		switch a := &c.f.Accounts[i]; {
+		case c.broken[&c.nodes[i]]:
 			anyBroken = true
-		} else if c.f.Accounts[i].IsBase() {
-			bases = append(bases, c.f.Accounts[i].Name)
+		case a.IsBase() && a.From != "" && own: // the user's own roles begin at his own base account
+		case a.IsBase():
+			own = a.From == ""
+			bases = append(bases, a.Name)
 			base = i
 		}
 	}
@@ -211,8 +214,13 @@ func (c *check) chain(i int) {
 // notes are for a file without problems.
 func (c *check) notes(temporary func(*Account) bool) []Problem {
 	n := &check{report: &report{data: c.data}}
-	if s := c.shared; s != nil && s.trouble != nil {
-		n.at(c.root, "accounts_from", "%s: %v", c.f.AccountsFrom, s.trouble)
+	if s := c.shared; s != nil {
+		if err, _ := c.f.SharedTrouble(); err != nil {
+			n.at(c.root, "accounts_from", "%s", err)
+		}
+		for _, clash := range s.clashes {
+			n.at(c.root, "accounts_from", "%s", clash)
+		}
 	}
 	taken := map[string]string{} // profile → the base account that begins there
 	bases := 0

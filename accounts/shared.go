@@ -2,16 +2,20 @@ package accounts
 
 import (
 	"bytes"
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
 	"fmt"
 	"io/fs"
+	"net/url"
 	"os"
+	"path"
 	"path/filepath"
 	"reflect"
 	"runtime"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -43,14 +47,28 @@ const signatureEnd = ".minisig"
 
 // shared is what AccountsFrom led to.
 type shared struct {
-	file    *File
-	content []byte
-	path    string        // where it was read
-	stamp   version.Stamp // of just that content; none for the copy of an earlier version
-	trouble error         // why this is such a copy, or nothing
+	file      *File
+	content   []byte
+	path      string        // where it was read
+	stamp     version.Stamp // of just that content; none for the copy of an earlier version
+	signature []byte        // of a file that is read where it is
+	signed    signed        // what its signature says of it, with a public_key
+	trouble   error         // why this is such a copy, or nothing
+	clashes   []string      // what of it isn't used, as the user's own file says otherwise
 }
 
-func (from *AccountsFrom) String() string { return tui.ShowPath(from.File + from.URL) }
+// String names the file as it may be shown: an address without what may be a secret in it.
+func (from *AccountsFrom) String() string {
+	if from.URL == "" {
+		return tui.ShowPath(from.File)
+	}
+	address, err := url.Parse(from.URL)
+	if err != nil || address.User == nil && address.RawQuery == "" {
+		return tui.ShowPath(from.URL)
+	}
+	address.User, address.RawQuery = nil, ""
+	return tui.ShowPath(address.String())
+}
 
 // S3 returns the parts of an address s3://BUCKET/KEY.
 func (from *AccountsFrom) S3() (bucket, key string, ok bool) {
@@ -88,24 +106,23 @@ func From(path string) (*AccountsFrom, error) {
 // Keep makes content, with its signature, the copy of what from names, if it is all that it must be. It returns the
 // accounts that came, changed and went.
 func (from *AccountsFrom) Keep(content, signature []byte) (new, changed, gone []string, err error) {
-	path, err := from.copy(from.URL)
+	says, err := from.verify(content, signature)
 	if err != nil {
-		return nil, nil, nil, err
-	}
-	if err := from.verify(content, signature); err != nil {
 		return nil, nil, nil, err
 	}
 	f, err := parseFile(from.String(), content, true)
 	if err != nil {
 		return nil, nil, nil, hint.New(err, "tell who keeps it: `aws-accounts --accounts-file=FILE validate` shows all that is wrong; the version fetched before stays in use")
 	}
-	old := &File{}
-	if data, err := os.ReadFile(path); err == nil {
-		if f, err := parseFile(path, data, true); err == nil {
-			old = f
-		}
+	before, err := from.lastGood(from.URL)
+	if err != nil {
+		before = &shared{file: &File{}}
 	}
-	if err := atomicfile.Write(path, content, 0o600); err != nil {
+	if err := from.newer(says, before.signed); err != nil {
+		return nil, nil, nil, err
+	}
+	old := before.file
+	if err := from.writeCopy(from.URL, content, signature); err != nil {
 		return nil, nil, nil, fmt.Errorf("keeping a copy of %s: %w", from, hint.FileError(err))
 	}
 	for a := range f.All() {
@@ -138,7 +155,7 @@ func (from *AccountsFrom) Fetched() time.Time {
 }
 
 // copy is where the last good version of source, an address or an absolute path, is kept: another one for each key that it
-// must be signed with, since a copy isn't verified again.
+// must be signed with. With a key the copy begins with the signature, and is verified whenever it is read.
 func (from *AccountsFrom) copy(source string) (string, error) {
 	state, err := place.State()
 	if err != nil {
@@ -147,6 +164,48 @@ func (from *AccountsFrom) copy(source string) (string, error) {
 	sum := sha256.Sum256([]byte(source + "\n" + from.PublicKey))
 	return filepath.Join(state, "shared", hex.EncodeToString(sum[:8])+".json"), nil
 }
+
+func (from *AccountsFrom) writeCopy(source string, content, signature []byte) error {
+	path, err := from.copy(source)
+	if err != nil {
+		return err
+	}
+	whole := content
+	if from.PublicKey != "" {
+		whole = slices.Concat(bytes.TrimSpace(signature), []byte("\n"), content)
+	}
+	if old, err := os.ReadFile(path); err == nil && bytes.Equal(old, whole) {
+		return nil
+	}
+	return atomicfile.Write(path, whole, 0o600)
+}
+
+// lastGood is the copy of source, if it still is all that it must be.
+func (from *AccountsFrom) lastGood(source string) (*shared, error) {
+	path, err := from.copy(source)
+	if err != nil {
+		return nil, err
+	}
+	content, stamp, err := readWhole(path)
+	if err != nil {
+		return nil, err
+	}
+	var signature []byte
+	if from.PublicKey != "" {
+		lines := bytes.SplitAfterN(content, []byte("\n"), signatureLines+1)
+		content = lines[len(lines)-1]
+		signature = bytes.Join(lines[:len(lines)-1], nil)
+	}
+	s, err := from.parse(path, content, signature)
+	if err != nil {
+		return nil, err
+	}
+	s.stamp = stamp
+	return s, nil
+}
+
+// signatureLines is how many lines minisign writes.
+const signatureLines = 4
 
 // at is where a file or the copy of an address is, for the accounts file at path.
 func (from *AccountsFrom) at(path string) (string, error) {
@@ -160,31 +219,40 @@ func (from *AccountsFrom) at(path string) (string, error) {
 	return filepath.Abs(file)
 }
 
-// load reads what from names for the accounts file at path. Where that fails it is the last good version, and why.
-func (from *AccountsFrom) load(path string) (*shared, error) {
+// load reads what from names for the accounts file at path. Where that fails it is the last good version, or nothing, and
+// why: the user's own accounts are never affected.
+func (from *AccountsFrom) load(path string) *shared {
 	at, err := from.at(path)
 	if err != nil {
-		return nil, err
+		return &shared{file: &File{}, trouble: err}
+	}
+	if from.URL != "" {
+		s, err := from.lastGood(from.URL)
+		switch {
+		case err == nil:
+			return s
+		case errors.Is(err, fs.ErrNotExist), errors.Is(err, errChecksum): // another is asked for by now
+			err = errors.New("not fetched yet: `aws-accounts sync shared` does that")
+		default:
+			err = fmt.Errorf("the copy of it can't be used: %w", err)
+		}
+		return &shared{path: at, file: &File{}, trouble: err}
 	}
 	s, err := from.read(at)
+	before, none := from.lastGood(at)
+	if err == nil && none == nil {
+		err = from.newer(s.signed, before.signed)
+	}
 	switch {
 	case err == nil:
-		return s, nil
-	case from.URL != "" && (errors.Is(err, fs.ErrNotExist) || errors.Is(err, errChecksum)):
-		return &shared{path: at, file: &File{}, trouble: errors.New("not fetched yet: `aws-accounts sync shared` does that")}, nil
-	case from.URL != "":
-		return nil, err
+		return s
+	case none != nil:
+		return &shared{path: at, file: &File{}, trouble: err}
 	}
-	if copied, cerr := from.copy(at); cerr == nil {
-		if content, cerr := os.ReadFile(copied); cerr == nil && from.checksum(content) == nil {
-			if f, cerr := parseFile(copied, content, true); cerr == nil {
-				return &shared{file: f, content: content, path: at, trouble: fmt.Errorf("%w; the last good version is used", err)}, nil
-			}
-		}
-	}
-	return nil, err
+	return &shared{file: before.file, content: before.content, path: at, trouble: fmt.Errorf("%w; the last good version is used", err)}
 }
 
+// read reads the file at path, and its signature beside it.
 func (from *AccountsFrom) read(path string) (*shared, error) {
 	info, err := os.Stat(path)
 	if err != nil {
@@ -197,22 +265,31 @@ func (from *AccountsFrom) read(path string) (*shared, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := from.checksum(content); err != nil {
+	var signature []byte
+	if from.PublicKey != "" {
+		if signature, err = os.ReadFile(path + signatureEnd); err != nil {
+			return nil, tampered{fmt.Errorf("its signature: %w", hint.FileError(err))}
+		}
+	}
+	s, err := from.parse(path, content, signature)
+	if err != nil {
 		return nil, err
 	}
-	if from.URL == "" { // the signature of what an address had was verified when it was fetched
-		var signature []byte
-		if from.PublicKey != "" {
-			if signature, err = os.ReadFile(path + signatureEnd); err != nil {
-				return nil, fmt.Errorf("its signature: %w", err)
-			}
-		}
-		if err := from.verify(content, signature); err != nil {
-			return nil, err
-		}
+	s.stamp, s.signature = stamp, signature
+	return s, nil
+}
+
+// parse is the shared file of that content, if it is what was signed and all that it must be.
+func (from *AccountsFrom) parse(path string, content, signature []byte) (*shared, error) {
+	says, err := from.verify(content, signature)
+	if err != nil {
+		return nil, err
 	}
 	f, err := parseFile(path, content, true)
-	return &shared{file: f, content: content, path: path, stamp: stamp}, err
+	if err != nil {
+		return nil, hint.New(err, "tell who keeps it: `aws-accounts --accounts-file=FILE validate` shows all that is wrong")
+	}
+	return &shared{file: f, content: content, path: path, signed: says}, nil
 }
 
 // sharedMode refuses what nobody in particular keeps. Who may write it is the team's affair otherwise: it can't name
@@ -230,10 +307,15 @@ func sharedMode(path string, info fs.FileInfo) error {
 	}
 	const others, sticky = 0o002, fs.ModeSticky
 	if info.Mode()&others != 0 || folder.Mode()&others != 0 && folder.Mode()&sticky == 0 {
-		return errors.New("everybody can write it, and so choose the roles that you assume")
+		return tampered{errors.New("everybody can write it, and so choose the roles that you assume")}
 	}
 	return nil
 }
+
+// tampered is trouble with a shared file that somebody may have meant: it isn't the one that was pinned or signed.
+type tampered struct{ error }
+
+func (t tampered) Unwrap() error { return t.error }
 
 var errChecksum = errors.New("another checksum than the accounts file says")
 
@@ -242,38 +324,102 @@ func (from *AccountsFrom) checksum(content []byte) error {
 	if from.SHA256 == "" || strings.EqualFold(from.SHA256, hex.EncodeToString(sum[:])) {
 		return nil
 	}
-	return hint.New(fmt.Errorf("%s has %w: %x", from, errChecksum, sum), "if the change is right, write it there as \"sha256\"")
+	err := fmt.Errorf("%s has %w: %x", from, errChecksum, sum)
+	return tampered{hint.New(err, "if the change is right, write it there as \"sha256\"")}
 }
 
-func (from *AccountsFrom) verify(content, signature []byte) error {
-	if err := from.checksum(content); err != nil {
-		return err
-	}
-	if from.PublicKey == "" {
-		return nil
+// signed is what a signature says of the file besides its content: minisign's trusted comment.
+type signed struct {
+	file string
+	at   time.Time // the zero time without a public_key
+}
+
+// verify holds content against what from demands, and returns what its signature says.
+func (from *AccountsFrom) verify(content, signature []byte) (says signed, err error) {
+	if err := from.checksum(content); err != nil || from.PublicKey == "" {
+		return signed{}, err
 	}
 	var key minisign.PublicKey
 	if err := key.UnmarshalText([]byte(from.PublicKey)); err != nil {
-		return errors.New("the public_key is none of minisign's")
+		return signed{}, errors.New("the public_key is none of minisign's")
 	}
+	name := path.Base(filepath.ToSlash(from.File + from.URL))
+	next := fmt.Sprintf("ask who keeps it: `minisign -Sm %s` signs it", hint.Word(name))
 	if !minisign.Verify(key, content, signature) {
-		return hint.New(fmt.Errorf("%s is not signed with the public_key", from), "ask who keeps it: `minisign -Sm accounts.json` signs it")
+		return signed{}, tampered{hint.New(fmt.Errorf("%s is not signed with the public_key", from), "%s", next)}
 	}
-	return nil
+	var parsed minisign.Signature
+	if err := parsed.UnmarshalText(signature); err != nil {
+		return signed{}, err
+	}
+	for _, word := range strings.Split(parsed.TrustedComment, "\t") {
+		what, value, _ := strings.Cut(word, ":")
+		switch what {
+		case "file":
+			says.file = value
+		case "timestamp":
+			if seconds, err := strconv.ParseInt(value, 10, 64); err == nil {
+				says.at = time.Unix(seconds, 0)
+			}
+		}
+	}
+	switch {
+	case says.at.IsZero():
+		err = fmt.Errorf("%s: its signature doesn't say when it was signed", from)
+	case says.file == "":
+		err = fmt.Errorf("%s: its signature doesn't say which file was signed", from)
+	case says.file != name:
+		err = fmt.Errorf("%s: it was signed as another file, %s", from, tui.Quote(says.file))
+	default:
+		return says, nil
+	}
+	return signed{}, tampered{hint.New(err, "%s", next)}
+}
+
+// newer refuses a version that was signed before the one that was used here last: a signature stays good when what it signs
+// is put back.
+func (from *AccountsFrom) newer(now, before signed) error {
+	if !now.at.Before(before.at) {
+		return nil
+	}
+	const day = "2006-01-02 15:04"
+	err := fmt.Errorf("%s was signed %s, and the version used before it %s: somebody may have put an old one back", from,
+		now.at.Local().Format(day), before.at.Local().Format(day))
+	return tampered{hint.New(err, "ask who keeps it; signed again, it is the newest")}
 }
 
 // Outdated reports whether the shared file can't be used, so that an earlier version of it is. No stamp shows when that ends:
 // a signature may be what is missing.
 func (f *File) Outdated() bool { return f.shared != nil && f.shared.trouble != nil }
 
+// SharedTrouble is why what accounts_from names can't be used, nil if it can. grave tells that somebody may have meant it.
+func (f *File) SharedTrouble() (err error, grave bool) {
+	if !f.Outdated() {
+		return nil, false
+	}
+	_, grave = errors.AsType[tampered](f.shared.trouble)
+	what, _, more := strings.Cut(f.shared.trouble.Error(), "\n")
+	if more {
+		what += " (and more)"
+	}
+	if name := f.AccountsFrom.String(); !strings.HasPrefix(what, name) {
+		what = name + ": " + what
+	}
+	return hint.New(errors.New(what), "%s", cmp.Or(hint.Of(f.shared.trouble), "tell who keeps it")), grave
+}
+
+// sharedTrouble reports it about the accounts file, whose own accounts may refer to what is missing.
+func (c *check) sharedTrouble() {
+	c.f.shared = c.shared
+	if err, _ := c.f.SharedTrouble(); err != nil {
+		c.at(c.root, "accounts_from", "%s", err)
+	}
+}
+
 // keepCopy is best effort, as without the copy all works but for the day when the source is gone.
 func (from *AccountsFrom) keepCopy(s *shared) {
-	path, err := from.copy(s.path)
-	if err != nil || from.URL != "" || s.trouble != nil {
-		return
-	}
-	if old, err := os.ReadFile(path); err != nil || !bytes.Equal(old, s.content) {
-		atomicfile.Write(path, s.content, 0o600)
+	if from.URL == "" && s.trouble == nil {
+		from.writeCopy(s.path, s.content, s.signature)
 	}
 }
 
@@ -293,7 +439,7 @@ func (c *check) accountsFrom() bool {
 	case from.File != "" && from.URL != "":
 		c.at(v, "url", `"accounts_from" has both "file" and "url": it is one of them`)
 	case from.URL != "" && !isS3 && !IsStartURL(from.URL):
-		c.at(v, "url", `url %s is neither https://… nor s3://BUCKET/KEY`, tui.Quote(from.URL))
+		c.at(v, "url", `"url" is neither https://… nor s3://BUCKET/KEY, or has a password in it`)
 	case isS3 && from.Account == "":
 		c.missing(v, "account", `"accounts_from" at S3 needs an "account": whose credentials fetch it`)
 	case isS3 && !slices.ContainsFunc(c.f.names(), func(name string) bool { return strings.EqualFold(name, from.Account) }):
@@ -322,30 +468,54 @@ func (c *check) harmless() {
 	refuse(c.root, "keychain", "it can run a command, and where secrets are kept is each user's own choice")
 	refuse(c.root, "accounts_from", "one shared file is enough")
 	for i := range c.nodes {
-		refuse(&c.nodes[i], "mfa_process", "it runs a command; a user's own entry can have it")
+		v := &c.nodes[i]
+		refuse(v, "mfa_process", "it runs a command; a user's own entry can have it")
+		refuse(v, "session", "what a user's own keys are handed out as is his choice")
+		for _, way := range []string{"profile", "environment", "instance", "web_identity_token_file"} {
+			refuse(member(v, "credentials"), way, "where credentials begin on a computer is its user's choice")
+		}
 	}
 }
 
-// merge adds to the file what its owner shares with others and doesn't say himself. It reports whether that could be read.
-func (c *check) merge() bool {
+// merge adds to the file what its owner shares with others and doesn't say himself.
+func (c *check) merge() {
 	from, v := c.f.AccountsFrom, member(c.root, "accounts_from")
-	s, err := from.load(c.f.Path)
-	if err != nil {
-		what, _, more := strings.Cut(err.Error(), "\n")
-		if more {
-			what += " (and more)"
-		}
-		c.add(v.StartOffset, "%s: %s", from, what)
-		return false
-	}
+	s := from.load(c.f.Path)
 	c.shared = s
-	own := map[string]bool{}
+	d, theirs := &c.f.Defaults, s.file.Defaults
+	d.Region = cmp.Or(d.Region, theirs.Region)
+	d.Duration = cmp.Or(d.Duration, theirs.Duration)
+	d.ProfilePrefix = cmp.Or(d.ProfilePrefix, theirs.ProfilePrefix)
+	c.f.index = newIndex(c.f)
+	profiles := map[string]string{} // → the name of the user's own account
 	for a := range c.f.All() {
-		own[strings.ToLower(a.Name)] = true
+		profiles[a.ProfileName()] = a.Name
+	}
+	clash := func(format string, args ...any) { s.clashes = append(s.clashes, fmt.Sprintf(format, args...)) }
+	others := map[string]bool{} // Identity Centers of the user's own by the names of theirs
+	for _, session := range s.file.SSOSessions {
+		switch own := c.f.SSOSession(session.Name); {
+		case own == nil:
+			c.sso[strings.ToLower(session.Name)] = len(c.f.SSOSessions)
+			c.f.SSOSessions = append(c.f.SSOSessions, session)
+		case own.StartURL != session.StartURL:
+			others[strings.ToLower(session.Name)] = true
+			clash("%s calls another Identity Center %s: its accounts there aren't used", from, tui.Quote(session.Name))
+		}
 	}
 	begins := s.file.indexed().base.Name
 	for _, a := range s.file.Accounts {
-		if own[strings.ToLower(a.Name)] {
+		own := c.f.index.byName[strings.ToLower(a.Name)]
+		if own != nil {
+			clash("%s is in %s as well: yours is used", tui.Quote(own.Name), from)
+			continue
+		}
+		a.file = c.f
+		if other, taken := profiles[a.ProfileName()]; taken {
+			clash("%s of %s isn't used: profile %s is that of your %s", tui.Quote(a.Name), from, tui.Quote(a.ProfileName()), tui.Quote(other))
+			continue
+		}
+		if a.SSO != nil && others[strings.ToLower(a.SSO.Session)] {
 			continue
 		}
 		if a.RoleARN != "" && a.Source == "" {
@@ -357,23 +527,6 @@ func (c *check) merge() bool {
 	}
 	c.f.index = newIndex(c.f)
 	c.source = make([]int, len(c.f.Accounts))
-	for _, session := range s.file.SSOSessions {
-		if c.f.SSOSession(session.Name) == nil {
-			c.sso[strings.ToLower(session.Name)] = len(c.f.SSOSessions)
-			c.f.SSOSessions = append(c.f.SSOSessions, session)
-		}
-	}
-	d, theirs := &c.f.Defaults, s.file.Defaults
-	if d.Region == "" {
-		d.Region = theirs.Region
-	}
-	if d.Duration == 0 {
-		d.Duration = theirs.Duration
-	}
-	if d.ProfilePrefix == "" {
-		d.ProfilePrefix = theirs.ProfilePrefix
-	}
-	return true
 }
 
 // ReadOnlyError says why an account can't be changed here.

@@ -114,10 +114,16 @@ func TestSharedRunsNothing(t *testing.T) {
 		`{"accounts": [{"name": "a", "mfa_serial": "GAHT12345678", "mfa_process": "touch /tmp/x"}]}`,
 		`{"accounts": [], "accounts_from": {"file": "/tmp/y"}}`,
 		`{"accounts": [], "accounts_from": {"file": "team.json"}}`, // in a circle
+		`{"accounts": [{"name": "a", "session": "none"}]}`,
+		`{"accounts": [{"name": "a", "credentials": {"profile": "default"}}]}`,
+		`{"accounts": [{"name": "a", "credentials": {"environment": true}}]}`,
+		`{"accounts": [{"name": "a", "credentials": {"instance": true}}]}`,
+		`{"accounts": [{"name": "a", "credentials": {"web_identity_token_file": "/t", "role_arn": "arn:aws:iam::987654321098:role/R"}}]}`,
 	} {
-		_, own := sharing(t, bad, `{"accounts_from": {"file": "team.json"}, "accounts": []}`)
-		if _, err := Load(own); err == nil || !strings.Contains(err.Error(), "has no place in a shared file") {
-			t.Errorf("%s: %v", bad, err)
+		_, own := sharing(t, bad, `{"accounts_from": {"file": "team.json"}, "accounts": [{"name": "mine"}]}`)
+		f := load(t, own)
+		if err, _ := f.SharedTrouble(); err == nil || !strings.Contains(err.Error(), "has no place in a shared file") || len(f.Accounts) != 1 {
+			t.Errorf("%s: %v, %d accounts", bad, err, len(f.Accounts))
 		}
 	}
 	if runtime.GOOS == "windows" {
@@ -139,7 +145,7 @@ func TestSharedRunsNothing(t *testing.T) {
 		if err := os.Chmod(mode.path, mode.open); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := Load(own); err == nil || !strings.Contains(err.Error(), "everybody can write it") {
+		if err, grave := load(t, own).SharedTrouble(); !grave || !strings.Contains(err.Error(), "everybody can write it") {
 			t.Errorf("%s, writable by everybody: %v", mode.path, err)
 		}
 		if err := os.Chmod(mode.path, mode.was); err != nil {
@@ -173,8 +179,75 @@ func TestSharedLastGood(t *testing.T) {
 
 func TestSharedWithoutLastGood(t *testing.T) {
 	_, own := sharing(t, "{", `{"accounts_from": {"file": "team.json"}, "accounts": [{"name": "mine", "role_arn": "arn:aws:iam::444444444444:role/R", "source": "dev"}]}`)
+	// What refers to an account of the shared file needs it, and both are said.
 	_, err := Load(own)
-	if err == nil || !strings.Contains(err.Error(), "accounts.json:1:19: team.json: ") || strings.Contains(err.Error(), "no account") {
+	if err == nil || !strings.Contains(err.Error(), "accounts.json:1:19: team.json: ") || !strings.Contains(err.Error(), `no account "dev"`) {
+		t.Errorf("%v", err)
+	}
+	write(t, own, `{"accounts_from": {"file": "team.json"}, "accounts": [{"name": "mine"}]}`)
+	f := load(t, own)
+	if err, grave := f.SharedTrouble(); err == nil || grave || len(f.Accounts) != 1 {
+		t.Errorf("%d accounts, %v", len(f.Accounts), err)
+	}
+}
+
+// The user's own accounts mean what they meant before, and what isn't used of the shared ones is said.
+func TestSharedClashes(t *testing.T) {
+	_, own := sharing(t, `{"accounts": [
+  {"name": "main", "account_id": "123456789012"},
+  {"name": "dev", "role_arn": "arn:aws:iam::987654321098:role/Admin"},
+  {"name": "test", "role_arn": "arn:aws:iam::987654321098:role/Admin", "profile": "lab"},
+  {"name": "audit", "account_id": "111122223333", "sso": {"session": "corp", "role_name": "ReadOnly"}},
+  {"name": "free", "role_arn": "arn:aws:iam::222222222222:role/Admin"}
+], "sso_sessions": [{"name": "corp", "start_url": "https://other.example/start", "region": "eu-west-1"}]}`, `{"accounts_from": {"file": "team.json"}, "accounts": [
+  {"name": "base", "account_id": "444444444444"},
+  {"name": "Dev", "role_arn": "arn:aws:iam::555555555555:role/Mine"},
+  {"name": "lab", "role_arn": "arn:aws:iam::666666666666:role/Mine"}
+], "sso_sessions": [{"name": "corp", "start_url": "https://corp.awsapps.com/start", "region": "eu-west-1"}]}`)
+	f := load(t, own)
+	if got, want := strings.Join(f.names(), " "), "base Dev lab main free"; got != want {
+		t.Errorf("accounts %s, want %s", got, want)
+	}
+	for name, source := range map[string]string{"Dev": "base", "lab": "base", "free": "main"} {
+		a, err := f.Find(name)
+		if err != nil || a.SourceAccount().Name != source {
+			t.Errorf("%s is assumed from %v, %v", name, a.SourceAccount(), err)
+		}
+	}
+	var said []string
+	for _, n := range f.Notes(nil) {
+		said = append(said, n.Message)
+	}
+	want := []string{
+		`team.json calls another Identity Center "corp": its accounts there aren't used`,
+		`"Dev" is in team.json as well: yours is used`,
+		`"test" of team.json isn't used: profile "lab" is that of your "lab"`,
+	}
+	if !slices.Equal(said, want) {
+		t.Errorf("notes %q", said)
+	}
+}
+
+// Names reach a shell at <TAB>, also of a file that isn't right.
+func TestNamesOfAShell(t *testing.T) {
+	_, own := sharing(t, team, `{"accounts": [{"name": "$(touch x)"}, {"name": "a;b"}, {"name": "fine"}, {"name": "-rf"}, {"name": ""}]}`)
+	if got := NewReader(own, "").Names(""); !slices.Equal(got, []string{"fine"}) {
+		t.Errorf("%q", got)
+	}
+}
+
+func TestSharedAddressIsShownWithoutSecrets(t *testing.T) {
+	for address, shown := range map[string]string{
+		"https://team.example/a.json":                      "https://team.example/a.json",
+		"https://me:marked@team.example/a.json":            "https://team.example/a.json",
+		"https://team.example/a.json?X-Amz-Signature=mark": "https://team.example/a.json",
+		"s3://bucket/key":                                  "s3://bucket/key",
+	} {
+		if got := (&AccountsFrom{URL: address}).String(); got != shown {
+			t.Errorf("%s is shown as %s", address, got)
+		}
+	}
+	if _, err := Parse("f", []byte(`{"accounts_from": {"url": "https://me:marked@team.example/a"}, "accounts": []}`)); err == nil || strings.Contains(err.Error(), "marked") {
 		t.Errorf("%v", err)
 	}
 }
@@ -209,7 +282,7 @@ func TestSharedAddress(t *testing.T) {
 }
 
 // signing makes a key of minisign's. It returns the public one and what signs with the private one.
-func signing(t *testing.T) (key string, sign func(content string) string) {
+func signing(t *testing.T) (key string, sign func(content, name string, at time.Time) string) {
 	t.Helper()
 	public, private, err := minisign.GenerateKey(nil)
 	if err != nil {
@@ -220,30 +293,86 @@ func signing(t *testing.T) (key string, sign func(content string) string) {
 		t.Fatal(err)
 	}
 	lines := strings.Split(strings.TrimSpace(string(text)), "\n")
-	return lines[len(lines)-1], func(content string) string { return string(minisign.Sign(private, []byte(content))) }
+	return lines[len(lines)-1], func(content, name string, at time.Time) string { // as minisign -Sm NAME does
+		comment := fmt.Sprintf("timestamp:%d\tfile:%s\thashed", at.Unix(), name)
+		return string(minisign.SignWithComments(private, []byte(content), comment, "signature from minisign secret key"))
+	}
 }
 
+// What is used is the file that was signed, under its own name, and none that is older than what was used before.
 func TestSharedIsWhatWasSigned(t *testing.T) {
 	key, sign := signing(t)
-	shared, own := sharing(t, team, `{"accounts_from": {"file": "team.json", "public_key": "`+key+`"}, "accounts": []}`)
-	if _, err := Load(own); err == nil || !strings.Contains(err.Error(), "signature") {
-		t.Errorf("without a signature: %v", err)
-	}
-	write(t, shared+".minisig", sign(team))
-	if f := load(t, own); len(f.Accounts) != 4 || len(f.Notes(nil)) != 0 {
-		t.Errorf("%d accounts, notes %v", len(f.Accounts), f.Notes(nil))
-	}
-	write(t, shared, strings.Replace(team, "987654321098", "987654321099", 1))
-	if _, err := Load(own); err == nil || !strings.Contains(err.Error(), "not signed with") {
-		t.Errorf("with another's signature: %v", err)
+	shared, own := sharing(t, team, `{"accounts_from": {"file": "team.json", "public_key": "`+key+`"}, "accounts": [{"name": "mine"}]}`)
+	now := time.Now()
+	next := strings.Replace(team, "987654321098", "987654321099", 1)
+	for _, step := range []struct {
+		name, content, signature string
+		want                     string // in the trouble
+	}{
+		{"no signature", team, "", "signature"},
+		{"of another content", team, sign(next, "team.json", now), "not signed with"},
+		{"of another file of the same key", team, sign(team, "policy.json", now), `signed as another file, "policy.json"`},
+		{"without a name", team, sign(team, "", now), "doesn't say which file"},
+		{"right", team, sign(team, "team.json", now), ""},
+		{"newer", next, sign(next, "team.json", now.Add(time.Hour)), ""},
+		{"put back", team, sign(team, "team.json", now), "may have put an old one back"},
+		{"signed again", team, sign(team, "team.json", now.Add(2*time.Hour)), ""},
+	} {
+		write(t, shared, step.content)
+		os.Remove(shared + ".minisig")
+		if step.signature != "" {
+			write(t, shared+".minisig", step.signature)
+		}
+		f, err := NewReader(own, t.TempDir()).File() // which keeps the copy
+		if err != nil {
+			t.Fatal(err)
+		}
+		trouble, grave := f.SharedTrouble()
+		if step.want == "" && trouble != nil || step.want != "" && (!grave || !strings.Contains(trouble.Error(), step.want)) {
+			t.Errorf("%s: %v", step.name, trouble)
+		}
+		if _, err := f.Find("mine"); err != nil {
+			t.Errorf("%s: %v", step.name, err)
+		}
 	}
 
+	// The copy is verified each time it is read.
+	os.Remove(shared)
+	if _, err := load(t, own).Find("dev"); err != nil {
+		t.Error(err)
+	}
+	copies, err := filepath.Glob(filepath.Join(filepath.Dir(own), "state", "aws-accounts", "shared", "*.json"))
+	if err != nil || len(copies) != 1 {
+		t.Fatal(copies, err)
+	}
+	kept, err := os.ReadFile(copies[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	write(t, copies[0], strings.Replace(string(kept), "987654321098", "987654321097", 1))
+	if _, err := load(t, own).Find("dev"); err == nil {
+		t.Error("a copy that was changed is believed")
+	}
+}
+
+func TestSharedAddressIsWhatWasSigned(t *testing.T) {
+	sharing(t, team, `{"accounts": []}`)
 	from := &AccountsFrom{URL: "https://team.example/accounts.json", SHA256: fmt.Sprintf("%X", sha256.Sum256([]byte(team)))}
 	if _, _, _, err := from.Keep([]byte(team), nil); err != nil {
 		t.Error(err)
 	}
 	if _, _, _, err := from.Keep([]byte(team+"\n"), nil); err == nil || !strings.Contains(err.Error(), "another checksum") {
 		t.Errorf("with another content: %v", err)
+	}
+	key, sign := signing(t)
+	from = &AccountsFrom{URL: "https://team.example/accounts.json", PublicKey: key}
+	now := time.Now()
+	if _, _, _, err := from.Keep([]byte(team), []byte(sign(team, "accounts.json", now))); err != nil {
+		t.Error(err)
+	}
+	old := []byte(sign(team, "accounts.json", now.Add(-time.Hour)))
+	if _, _, _, err := from.Keep([]byte(team), old); err == nil || !strings.Contains(err.Error(), "may have put an old one back") {
+		t.Errorf("an older one: %v", err)
 	}
 }
 
@@ -303,7 +432,7 @@ func TestStampCoversTheSharedFile(t *testing.T) {
 func TestSharedIsOutdatedUntilItsSignatureComes(t *testing.T) {
 	key, sign := signing(t)
 	shared, own := sharing(t, team, `{"accounts_from": {"file": "team.json", "public_key": "`+key+`"}, "accounts": []}`)
-	write(t, shared+".minisig", sign(team))
+	write(t, shared+".minisig", sign(team, "team.json", time.Now()))
 	if f, err := NewReader(own, t.TempDir()).File(); err != nil || f.Outdated() {
 		t.Fatal(err)
 	}
@@ -312,7 +441,7 @@ func TestSharedIsOutdatedUntilItsSignatureComes(t *testing.T) {
 	if f := load(t, own); !f.Outdated() || !strings.HasSuffix(f.indexed().byName["dev"].RoleARN, "Admin") {
 		t.Errorf("%+v", f.indexed().byName["dev"])
 	}
-	write(t, shared+".minisig", sign(next))
+	write(t, shared+".minisig", sign(next, "team.json", time.Now()))
 	if f := load(t, own); f.Outdated() || !strings.HasSuffix(f.indexed().byName["dev"].RoleARN, "Other") {
 		t.Errorf("%+v", f.indexed().byName["dev"])
 	}
@@ -327,7 +456,7 @@ func TestSharedCopyIsOfThis(t *testing.T) {
 	key, _ := signing(t)
 	for _, demand := range []string{`"public_key": "` + key + `"`, `"sha256": "` + strings.Repeat("0", 64) + `"`} {
 		write(t, own, `{"accounts_from": {"file": "team.json", `+demand+`}, "accounts": []}`)
-		if f, err := Load(own); err == nil {
+		if f := load(t, own); len(f.Accounts) != 0 || !f.Outdated() {
 			t.Errorf("%s: %d accounts", demand, len(f.Accounts))
 		}
 	}
@@ -336,7 +465,7 @@ func TestSharedCopyIsOfThis(t *testing.T) {
 		t.Fatal(err)
 	}
 	write(t, filepath.Join(elsewhere, "accounts.json"), `{"accounts_from": {"file": "team.json"}, "accounts": []}`)
-	if f, err := Load(filepath.Join(elsewhere, "accounts.json")); err == nil {
+	if f := load(t, filepath.Join(elsewhere, "accounts.json")); len(f.Accounts) != 0 {
 		t.Errorf("%d accounts of %s", len(f.Accounts), shared)
 	}
 

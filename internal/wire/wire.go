@@ -68,7 +68,16 @@ func (d *Dependencies) reader() (*accounts.Reader, error) {
 	if _, err := place.State(); err != nil && d.flags.Person {
 		fmt.Fprintf(os.Stderr, "warning: neither locks nor log nor file keychain: %s; hint: %s\n", err, hint.Of(err))
 	}
-	return accounts.NewReader(path, pathOrEmpty(place.LocksOf(path))), nil
+	reader := accounts.NewReader(path, pathOrEmpty(place.LocksOf(path)))
+	reader.Report = func(err error, grave bool) {
+		if log, _ := d.Log(); grave {
+			log.Trouble("", err)
+		}
+		if d.flags.Person {
+			fmt.Fprintf(os.Stderr, "warning: %s; hint: %s\n", err, hint.Of(err))
+		}
+	}
+	return reader, nil
 }
 
 // Log is the access log.

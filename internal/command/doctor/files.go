@@ -41,6 +41,11 @@ func (d *checkup) checkAccountsFile() *finding.Area {
 	}
 	d.File = file
 	a.OK("accounts-file", "", "%s; only you can change %s", tui.Count(len(file.Accounts), "account"), tui.Tilde(file.Path))
+	if trouble, grave := file.SharedTrouble(); grave {
+		a.Failed(finding.Fail, "shared-file", "", trouble)
+	} else if trouble != nil {
+		a.Failed(finding.Warn, "shared-file", "", trouble)
+	}
 	var temporary func(*accounts.Account) bool
 	if routes, err := route.Read(); err == nil { // else checkProfiles says what is wrong with ~/.aws
 		temporary = routes.Temporary

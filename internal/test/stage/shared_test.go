@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/rand"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -11,6 +12,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"aead.dev/minisign"
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -56,11 +58,14 @@ func TestSharedFile(t *testing.T) {
 	if err := os.RemoveAll(filepath.Dir(checkout)); err != nil {
 		t.Fatal(err)
 	}
-	if _, stderr, status := h.Run("aws-accounts", "process", "dev"); status != 0 {
+	if _, stderr, status := h.Run("aws-accounts", "process", "dev"); status != 0 || stderr != "" {
 		t.Fatal(stderr)
 	}
 	if n := aws.Calls("AssumeRole"); n != 2 {
 		t.Errorf("%d AssumeRole calls after the shared file has gone", n)
+	}
+	if _, stderr, _ := h.Run("aws-accounts", "list"); !strings.Contains(stderr, "warning: ~/team/accounts.json: no such file or directory; the last good version is used") {
+		t.Errorf("list says %q", stderr)
 	}
 	if stdout, _, _ := h.Run("aws-accounts", "validate"); !strings.Contains(stdout, "the last good version is used") {
 		t.Errorf("validate says %q", stdout)
@@ -73,6 +78,31 @@ func TestSharedFile(t *testing.T) {
 	}
 	if stdout, _, _ := h.Run("aws-accounts", "complete", "bash", "--", "process", ""); stdout != "main\ndev\n" {
 		t.Errorf("completes %q", stdout)
+	}
+}
+
+// A team's file that isn't the one that was pinned: nothing of it is used, and everybody hears of it who looks.
+func TestSharedFileOfAnother(t *testing.T) {
+	t.Parallel()
+	h := NewHome(t, startStageAWS(t, ""), FileKeychain()...)
+	write(t, filepath.Join(h.Dir, "team.json"), teamAccounts)
+	h.Accounts(`{"accounts_from": {"file": "~/team.json", "sha256": "` + strings.Repeat("0", 64) + `"},
+		"accounts": [{"name": "mine", "role_arn": "` + DevRole + `"}]}`)
+	const says = "~/team.json has another checksum than the accounts file says"
+	if stdout, stderr, status := h.Run("aws-accounts", "process", "mine"); status != 0 || !document.MatchString(stdout) || stderr != "" {
+		t.Errorf("exit %d, stderr %q", status, stderr)
+	}
+	if log := h.MustRun("aws-accounts", "log"); !strings.Contains(log, says) {
+		t.Errorf("the log says %q", log)
+	}
+	if _, stderr, status := h.Run("aws-accounts", "assume", "mine"); status != 0 || !strings.Contains(stderr, "warning: "+says) {
+		t.Errorf("exit %d, stderr %q", status, stderr)
+	}
+	if stdout, _, status := h.Run("aws-accounts", "doctor"); status != 1 || !strings.Contains(stdout, "FAIL "+says) {
+		t.Errorf("exit %d\n%s", status, stdout)
+	}
+	if _, stderr, status := h.Run("aws-accounts", "process", "dev"); status != 1 || !strings.Contains(stderr, `no account "dev"`) {
+		t.Errorf("exit %d, stderr %q", status, stderr)
 	}
 }
 
@@ -94,13 +124,15 @@ func TestSharedAddress(t *testing.T) {
 	var content atomic.Value
 	content.Store(teamAccounts)
 	var requests atomic.Int32
+	signedAt := time.Now()
 	web := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		requests.Add(1)
 		switch body := content.Load().(string); {
 		case body == "":
 			http.Error(w, "bad day", http.StatusBadGateway)
 		case strings.HasSuffix(r.URL.Path, ".minisig"):
-			w.Write(minisign.Sign(private, []byte(teamAccounts)))
+			comment := fmt.Sprintf("timestamp:%d\tfile:accounts.json\thashed", signedAt.Unix()) // as minisign -Sm accounts.json
+			w.Write(minisign.SignWithComments(private, []byte(teamAccounts), comment, ""))
 		default:
 			w.Write([]byte(body))
 		}

@@ -30,6 +30,7 @@ import (
 	"aws-accounts/cache"
 	"aws-accounts/internal/awslogin"
 	"aws-accounts/internal/hint"
+	"aws-accounts/internal/note"
 	"aws-accounts/internal/private"
 	"aws-accounts/internal/route"
 )
@@ -109,9 +110,17 @@ func (r *Resolver) source(ctx context.Context, o *route.Origin, hop *route.Hop, 
 		}
 		return Static(keys.Credentials(keys.Current)), nil
 	case route.FromProcess:
-		return processcreds.NewProviderCommand(processcreds.NewCommandBuilderFunc(func(ctx context.Context) (*exec.Cmd, error) {
+		provider := processcreds.NewProviderCommand(processcreds.NewCommandBuilderFunc(func(ctx context.Context) (*exec.Cmd, error) {
 			return r.credentialProcess(ctx, o), nil
-		})), nil
+		}))
+		return aws.CredentialsProviderFunc(func(ctx context.Context) (aws.Credentials, error) {
+			note.Remove(r.Sessions.Dir, circleNote(o.Profile))
+			credentials, err := provider.Retrieve(ctx)
+			if cameBack := false; err != nil && note.Read(r.Sessions.Dir, circleNote(o.Profile), &cameBack) {
+				err = circle(base, o.Profile)
+			}
+			return credentials, err
+		}), nil
 	case route.FromWebIdentity:
 		return webIdentity(o, hop, cfg)
 	case route.FromSSO:
@@ -194,14 +203,24 @@ func resolving() []string {
 	return strings.FieldsFunc(os.Getenv(resolvingVariable), func(r rune) bool { return r == '\n' }) // names may have blanks
 }
 
-// inCircle refuses a route that begins with a profile which calls us, or that somebody above us is resolving. It is asked before a lock is taken: they hold it,
-// and would wait for us while we wait for them.
-func inCircle(routes *route.Table, way *route.Route) error {
+// inCircle refuses a route that begins with a profile which calls us, or that somebody above us is resolving. It is asked before a
+// lock is taken: they hold it, and would wait for us while we wait for them. They don't see what we say, so it is noted for them.
+func (r *Resolver) inCircle(routes *route.Table, way *route.Route) error {
 	o, base := &way.Origin, way.First().Account
-	if o.Profile == "" || !routes.CallsUs(o.Profile) && !slices.Contains(resolving(), o.Profile) {
+	above := slices.Contains(resolving(), o.Profile)
+	if o.Profile == "" || !routes.CallsUs(o.Profile) && !above {
 		return nil
 	}
-	return hint.New(fmt.Errorf("%sthe profile %q it begins with calls aws-accounts itself", of(base), o.Profile),
+	if above {
+		note.Write(r.Sessions.Dir, circleNote(o.Profile), true)
+	}
+	return circle(base, o.Profile)
+}
+
+func circleNote(profile string) string { return noteAbout("circle", profile) }
+
+func circle(base *accounts.Account, profile string) error {
+	return hint.New(fmt.Errorf("%sthe profile %q it begins with calls aws-accounts itself", of(base), profile),
 		"name a profile with credentials of its own in %s: \"credentials\": {\"profile\": \"…\"}", base.File().Path)
 }
 

@@ -146,6 +146,9 @@ func (v Verdict) user() string {
 	case s == nil:
 		return "the user of " + v.Name
 	case s.IsBase():
+		if o := v.way().Origin; o.Temporary() || o.Machine != "" {
+			return "your role"
+		}
 		return "your user"
 	default:
 		return "the role of " + s.Name

@@ -81,7 +81,7 @@ func (r *Resolver) FetchAs(provider *cache.Provider, other *accounts.Account) er
 
 // plan says how a's session comes about.
 func (r *Resolver) plan(a *accounts.Account, look *version.AWS) (cache.Plan, error) {
-	f, err := fetchingNow(a, look)
+	f, err := r.fetching(a, look)
 	if err != nil {
 		return cache.Plan{}, err
 	}
@@ -104,7 +104,7 @@ type fetching struct {
 
 // Client returns a client of STS that gets a's credentials as any call would, but for the keychain and the log, and the hop to a.
 func (r *Resolver) Client(ctx context.Context, a *accounts.Account) (*Client, *route.Route, error) {
-	c, err := fetchingNow(a, version.FirstAWS(time.Now()))
+	c, err := r.fetching(a, version.FirstAWS(time.Now()))
 	if err != nil {
 		return nil, nil, err
 	}
@@ -114,21 +114,21 @@ func (r *Resolver) Client(ctx context.Context, a *accounts.Account) (*Client, *r
 
 // Obtain gets a's credentials as any call would, but for the keychain and the log.
 func (r *Resolver) Obtain(ctx context.Context, a *accounts.Account) (aws.Credentials, error) {
-	c, err := fetchingNow(a, version.FirstAWS(time.Now()))
+	c, err := r.fetching(a, version.FirstAWS(time.Now()))
 	if err != nil {
 		return aws.Credentials{}, err
 	}
 	return r.obtain(ctx, c)
 }
 
-func fetchingNow(a *accounts.Account, look *version.AWS) (*fetching, error) {
+func (r *Resolver) fetching(a *accounts.Account, look *version.AWS) (*fetching, error) {
 	routes, err := route.At(look)
 	if err != nil {
 		return nil, err
 	}
 	way, err := routes.To(a)
 	if err == nil {
-		err = inCircle(routes, way)
+		err = r.inCircle(routes, way)
 	}
 	return &fetching{way, look, false}, err
 }

@@ -22,7 +22,10 @@ const program = "aws-accounts"
 
 // AccountsFile returns where the accounts file is: as given, or in its default place.
 func AccountsFile(given string) (string, error) {
-	if path := Expand(given); path != "" {
+	if path := Expand(given); strings.HasPrefix(path, "~") { // of another user, which a shell replaces
+		return "", hint.New(errors.New("the accounts file "+path+": ~ stands for your own home directory only"),
+			"write the whole path, or leave the quotes out, so that the shell does")
+	} else if path != "" {
 		return path, nil
 	}
 	dir, err := base("XDG_CONFIG_HOME", "AppData", ".config")
@@ -145,7 +148,7 @@ func home() (string, error) {
 		dir, err = Passwd()
 	}
 	if err != nil || !isAbs(dir) {
-		return "", hint.New(errNoHome, "set HOME to your home directory")
+		return "", hint.New(errNoHome, "set HOME to your home directory, as an absolute path")
 	}
 	return dir, nil
 }

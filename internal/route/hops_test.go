@@ -265,7 +265,7 @@ func TestHTTPClient(t *testing.T) {
 
 // The endpoint of STS for each region, as all SDKs have it.
 func TestSTSRegion(t *testing.T) {
-	noEndpoint := func(string) string { return "" }
+	awsHome(t, "", "")
 	for _, c := range []struct {
 		settings Settings
 		want     string
@@ -273,12 +273,11 @@ func TestSTSRegion(t *testing.T) {
 		{Settings{}, "eu-west-1"}, {Settings{GlobalSTS: true}, "aws-global"},
 		{Settings{GlobalSTS: true, FIPS: true}, "eu-west-1"}, {Settings{GlobalSTS: true, DualStack: true}, "eu-west-1"},
 	} {
-		c.settings.Endpoints = noEndpoint
 		if got := c.settings.STSRegion("eu-west-1"); got != c.want {
 			t.Errorf("%s, not %s", got, c.want)
 		}
 	}
-	if got := (&Settings{GlobalSTS: true, Endpoints: noEndpoint}).STSRegion("af-south-1"); got != "af-south-1" {
+	if got := (&Settings{GlobalSTS: true}).STSRegion("af-south-1"); got != "af-south-1" {
 		t.Errorf("a region that always had its own: %s", got)
 	}
 }

@@ -65,9 +65,9 @@ type ProfileRole struct {
 	Duration    time.Duration `route:"identifying"`
 }
 
-// temporary reports whether what begins here is a session of a role, which AWS lets assume others for an hour at most. Of a
+// Temporary reports whether what begins here is a session of a role, which AWS lets assume others for an hour at most. Of a
 // process only its answer tells.
-func (o *Origin) temporary() bool {
+func (o *Origin) Temporary() bool {
 	switch {
 	case len(o.Roles) > 0:
 		return true

@@ -96,7 +96,7 @@ func (r *Table) To(a *accounts.Account) (*Route, error) { return routeOf(a, r.fi
 // Temporary reports whether a's credentials begin with a session, as far as that can be told without asking.
 func (r *Table) Temporary(a *accounts.Account) bool {
 	way, err := r.To(a)
-	return err == nil && way.Origin.temporary()
+	return err == nil && way.Origin.Temporary()
 }
 
 // Hop is how AWS is called on behalf of a, wherever its credentials begin: with profile in ~/.aws, or with a's own origin if
@@ -152,20 +152,20 @@ func routeOf(a *accounts.Account, files *dotaws.Files) (*Route, error) {
 		}
 		h := Hop{
 			Account: link, Name: strings.ToLower(link.Name), AccountID: link.AccountID,
-			Settings: settings, Partition: PartitionOf(link), Issuer: settings.Endpoints("STS"),
+			Settings: settings, Partition: PartitionOf(link), Issuer: settings.Endpoint("STS"),
 			RoleARN: link.RoleARN, ExternalID: link.ExternalID, SessionName: SessionName(link), SourceIdentity: link.SourceIdentity,
 			SessionTags: link.SessionTags, TransitiveTagKeys: link.TransitiveTagKeys, Policy: string(link.Policy), PolicyARNs: link.PolicyARNs,
 			Duration: link.EffectiveDuration(), KeepsKey: link.Session == accounts.SessionNone,
 		}
 		if link.SSO != nil {
-			h.Issuer = strings.Join([]string{settings.Endpoints("SSO"), settings.Endpoints("SSO OIDC")}, " ")
+			h.Issuer = strings.Join([]string{settings.Endpoint("SSO"), settings.Endpoint("SSO OIDC")}, " ")
 		}
 		if owner := link.CodeOwner(); owner != nil {
 			h.Device, h.CodeOwner = owner.MFASerial, owner
 		}
 		if i > 0 {
 			h.BySession = r.bySession(i, h)
-			if h.BySession || r.Origin.temporary() {
+			if h.BySession || r.Origin.Temporary() {
 				h.Duration = min(h.Duration, accounts.ChainedDuration)
 			}
 		}
@@ -229,7 +229,7 @@ func (h *Hop) Region() string { return h.Settings.In(h.Partition) }
 // Key is the same for hops whose calls one client can make.
 func (h *Hop) Key() string {
 	s := &h.Settings
-	return fmt.Sprintln(h.Region(), s.FIPS, s.DualStack, s.GlobalSTS, s.CAFile, s.RetryMode, s.MaxAttempts, s.Endpoints("STS"), s.Endpoints("IAM"))
+	return fmt.Sprintln(h.Region(), s.FIPS, s.DualStack, s.GlobalSTS, s.CAFile, s.RetryMode, s.MaxAttempts, s.Endpoint("STS"), s.Endpoint("IAM"))
 }
 
 // ProfileRegion is the region that tools have which use the profile that setup wrote for a, "" if neither the account nor ~/.aws

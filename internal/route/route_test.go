@@ -179,7 +179,7 @@ func TestSettingsCountForEachHop(t *testing.T) {
 		{"region", "AWS_REGION=ap-south-1", "region = ap-south-1", func(h *Hop) any { return h.Region() }, "ap-south-1"},
 		{"default region", "AWS_DEFAULT_REGION=ap-south-1", "region = ap-south-1", func(h *Hop) any { return h.Region() }, "ap-south-1"},
 		{"endpoint of all", "AWS_ENDPOINT_URL=https://lab.example.com/", "endpoint_url = https://lab.example.com/", func(h *Hop) any { return h.Issuer }, "https://lab.example.com"},
-		{"endpoint of STS", "AWS_ENDPOINT_URL_STS=https://sts.lab", "services = lab", func(h *Hop) any { return h.Settings.Endpoints("STS") }, "https://sts.lab"},
+		{"endpoint of STS", "AWS_ENDPOINT_URL_STS=https://sts.lab", "services = lab", func(h *Hop) any { return h.Settings.Endpoint("STS") }, "https://sts.lab"},
 		{"FIPS", "AWS_USE_FIPS_ENDPOINT=TRUE", "use_fips_endpoint = true", func(h *Hop) any { return h.Settings.FIPS }, true},
 		{"dual stack", "AWS_USE_DUALSTACK_ENDPOINT=true", "use_dualstack_endpoint = true", func(h *Hop) any { return h.Settings.DualStack }, true},
 		{"legacy STS", "AWS_STS_REGIONAL_ENDPOINTS=legacy", "sts_regional_endpoints = legacy", func(h *Hop) any { return h.Settings.GlobalSTS }, true},

@@ -36,23 +36,22 @@ import (
 // the profile that its credentials begin with (for a key in the keychain: in its account's entry), in the defaults of the
 // accounts file, by the SDK.
 type Settings struct {
-	Regions       []string            `route:"transport"` // all that are set, in that order: see In
-	Endpoints     func(string) string `route:"transport"` // by service ("STS", "SSO OIDC"), "" for AWS's own; see Hop.Issuer
-	CheckEndpoint func(string) error  `route:"transport"` // what is wrong with the endpoint of a service
-	FIPS          bool                `route:"transport"`
-	DualStack     bool                `route:"transport"`
-	GlobalSTS     bool                `route:"transport"` // sts.amazonaws.com for the regions that had no other once
-	CAFile        string              `route:"transport"` // "": the system's certificates
-	CABundle      *x509.CertPool      `route:"transport"` // what is in it
-	RetryMode     aws.RetryMode       `route:"transport"`
-	MaxAttempts   int                 `route:"transport"` // of one call; 0: as many as there is time for
+	Regions     []string       `route:"transport"` // all that are set, in that order: see In
+	Profiles    layers         `route:"transport"` // where endpoints are looked up; see Hop.Issuer
+	FIPS        bool           `route:"transport"`
+	DualStack   bool           `route:"transport"`
+	GlobalSTS   bool           `route:"transport"` // sts.amazonaws.com for the regions that had no other once
+	CAFile      string         `route:"transport"` // "": the system's certificates
+	CABundle    *x509.CertPool `route:"transport"` // what is in it
+	RetryMode   aws.RetryMode  `route:"transport"`
+	MaxAttempts int            `route:"transport"` // of one call; 0: as many as there is time for
 }
 
 // layer is a profile of ~/.aws whose settings count.
 type layer struct {
-	files   *dotaws.Files
-	profile *awsfiles.Profile
-	unnamed bool // only as SDKs take it where nobody names one: the accounts file's defaults come before its region
+	files   *dotaws.Files     `route:"transport"`
+	profile *awsfiles.Profile `route:"transport"`
+	unnamed bool              `route:"transport"` // only as SDKs take it where nobody names one: the accounts file's defaults come before its region
 }
 
 // value is one that was found, and who set it, for messages.
@@ -104,9 +103,9 @@ var regionName = pattern.New(`^[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?$`)
 
 // settings finds them for an account, which may be nil: then for whoever uses the profiles alone.
 func (l layers) settings(a *accounts.Account) (Settings, error) {
-	s := Settings{FIPS: l.find("use_fips_endpoint", "AWS_USE_FIPS_ENDPOINT").is(),
+	s := Settings{Profiles: l, FIPS: l.find("use_fips_endpoint", "AWS_USE_FIPS_ENDPOINT").is(),
 		DualStack: l.find("use_dualstack_endpoint", "AWS_USE_DUALSTACK_ENDPOINT").is()}
-	errs := []error{s.regions(l, a), s.endpoints(l), s.globalSTS(l), s.certificates(l), s.retries(l), checkProxy()}
+	errs := []error{s.regions(l, a), s.CheckEndpoint("STS"), s.globalSTS(l), s.certificates(l), s.retries(l), checkProxy()}
 	for _, err := range errs {
 		if err != nil {
 			return Settings{}, err
@@ -151,22 +150,15 @@ func (s *Settings) In(partition string) string {
 	return p.Region
 }
 
-// endpoints has one for all services and one for each, from the environment and then from each profile.
-func (s *Settings) endpoints(l layers) error {
-	s.Endpoints, s.CheckEndpoint = func(string) string { return "" }, func(string) error { return nil }
-	if l.find("ignore_configured_endpoint_urls", "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS").is() {
-		return nil
-	}
-	configured := func(service string) value {
-		return l.endpoint(strings.ToUpper(strings.ReplaceAll(service, " ", "_")))
-	}
-	s.Endpoints = func(service string) string { return strings.TrimSuffix(configured(service).text, "/") }
-	s.CheckEndpoint = func(service string) error { return l.checkEndpoint(configured(service)) }
-	return s.CheckEndpoint("STS") // those of the others are checked when they are called, which most commands never do
+// Endpoint is that of a service ("STS", "SSO OIDC"), "" for AWS's own.
+func (s *Settings) Endpoint(service string) string {
+	return strings.TrimSuffix(s.Profiles.endpoint(service).text, "/")
 }
 
-// checkEndpoint refuses what is no address, and what AWS's rules for endpoints refuse.
-func (l layers) checkEndpoint(v value) error {
+// CheckEndpoint refuses an endpoint that is no address, or that AWS's rules for endpoints refuse. That of STS is checked when the
+// settings are found, those of other services when they are called, which most commands never do.
+func (s *Settings) CheckEndpoint(service string) error {
+	l, v := s.Profiles, s.Profiles.endpoint(service)
 	if v.text == "" {
 		return nil
 	}
@@ -183,18 +175,17 @@ func (l layers) checkEndpoint(v value) error {
 	return nil
 }
 
-// endpoint is that of a service, "" for all, by its name in variables. The environment's for all comes before a profile's
-// for one.
+// endpoint is the one configured for a service. The environment's for all services comes before a profile's for one.
 func (l layers) endpoint(service string) value {
-	variables := []string{"AWS_ENDPOINT_URL"}
-	if service != "" {
-		variables = []string{"AWS_ENDPOINT_URL_" + service, "AWS_ENDPOINT_URL"}
+	if l.find("ignore_configured_endpoint_urls", "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS").is() {
+		return value{}
 	}
-	if v := layers(nil).find("", variables...); v.text != "" {
+	service = strings.ToUpper(strings.ReplaceAll(service, " ", "_"))
+	if v := layers(nil).find("", "AWS_ENDPOINT_URL_"+service, "AWS_ENDPOINT_URL"); v.text != "" {
 		return v
 	}
 	for _, at := range l {
-		if services, ok := at.profile.Get(awsfiles.Both, "services"); ok && service != "" {
+		if services, ok := at.profile.Get(awsfiles.Both, "services"); ok {
 			if f, ok := at.files.Endpoint(services.Value, strings.ToLower(service)); ok {
 				return at.value(f)
 			}
@@ -227,7 +218,7 @@ func (s *Settings) globalSTS(l layers) error {
 // STSRegion is what the SDK calls the endpoint of STS for a region. At an endpoint that isn't AWS's own it would sign for
 // aws-global.
 func (s *Settings) STSRegion(region string) string {
-	if s.GlobalSTS && s.Endpoints("STS") == "" && !s.FIPS && !s.DualStack && slices.Contains(globalSTSRegions, region) {
+	if s.GlobalSTS && s.Endpoint("STS") == "" && !s.FIPS && !s.DualStack && slices.Contains(globalSTSRegions, region) {
 		return "aws-global"
 	}
 	return region
@@ -326,7 +317,7 @@ func (s *Settings) Config(partition string, provider aws.CredentialsProvider, fa
 // interface for them.
 func (s *Settings) setEndpoint(service string, options any) {
 	fields := reflect.ValueOf(options).Elem()
-	if endpoint := s.Endpoints(service); endpoint != "" {
+	if endpoint := s.Endpoint(service); endpoint != "" {
 		fields.FieldByName("BaseEndpoint").Set(reflect.ValueOf(&endpoint))
 	}
 	if err := s.CheckEndpoint(service); err != nil {

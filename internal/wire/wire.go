@@ -9,7 +9,9 @@ import (
 	"log/slog"
 	"os"
 	"os/user"
+	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -21,6 +23,7 @@ import (
 	"aws-accounts/internal/passphrase"
 	"aws-accounts/internal/place"
 	"aws-accounts/internal/stanza"
+	"aws-accounts/internal/tui"
 	"aws-accounts/process"
 	"aws-accounts/process/protocol"
 )
@@ -118,6 +121,10 @@ func (d *Dependencies) sessions(reader *accounts.Reader, asker *ask.Asker, log *
 	s.Keychain = cache.OpenKeychain(cache.KeychainConfig{
 		Choose: func() (string, error) {
 			backend := os.Getenv("AWS_ACCOUNTS_KEYCHAIN")
+			if backend != "" && !slices.Contains(accounts.Backends(), backend) {
+				return "", hint.New(fmt.Errorf("AWS_ACCOUNTS_KEYCHAIN: there is no keychain %s", tui.Quote(backend)),
+					"`unset AWS_ACCOUNTS_KEYCHAIN`, or set it to one of %s", strings.Join(accounts.Backends(), ", "))
+			}
 			if backend == "" {
 				var err error
 				if backend, err = reader.Backend(); err != nil {
@@ -151,17 +158,19 @@ func (d *Dependencies) follow(reader *accounts.Reader, s *cache.Sessions, backen
 	if errors.Is(err, cache.ErrOtherKey) { // and that stays so
 		version.Moved(old)
 	}
-	if err != nil {
-		s.Report("", fmt.Errorf("taking over what is in the keychain for %s, which is %s now: %w", old, reader.Path, err))
-		return
+	what := fmt.Errorf("warning: %s was moved to %s, and what is in the keychain still belongs to the old place: %w", old, reader.Path, err)
+	if err == nil {
+		version.Moved(old)
+		keys, sessions, signIns := moved.Count()
+		what = fmt.Errorf("note: %s was moved to %s: its %d access keys, %d sessions and %d sign-ins in the keychain belong to that now",
+			old, reader.Path, keys, sessions, signIns)
 	}
-	version.Moved(old)
-	keys, sessions, signIns := moved.Count()
-	what := fmt.Sprintf("%s was moved to %s: its %d access keys, %d sessions and %d sign-ins in the keychain belong to that now",
-		old, reader.Path, keys, sessions, signIns)
-	s.Report("", errors.New(what))
+	s.Report("", what)
 	if d.flags.Person {
-		fmt.Fprintf(os.Stderr, "note: %s\n", what)
+		fmt.Fprintln(os.Stderr, tui.Harmless(what.Error()))
+		if step := hint.Of(err); step != "" {
+			fmt.Fprintf(os.Stderr, "hint: %s\n", step)
+		}
 	}
 }
 

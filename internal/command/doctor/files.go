@@ -168,7 +168,7 @@ func (d *checkup) checkLeftovers(a *finding.Area, state string) {
 // checkLog says what `process` had no other way to say, as callers show its messages to nobody.
 func (d *checkup) checkLog(a *finding.Area) {
 	if _, err := process.ReadLog(d.log.Path); err != nil {
-		a.Add(finding.Warn, "log", "", "", "the access log can't be read: %s", hint.WithoutPath(err))
+		a.Add(finding.Warn, "log", "", hint.FileStep(err), "the access log can't be read: %s", hint.WithoutPath(err))
 		return
 	}
 	times := map[string]int{}

@@ -99,6 +99,14 @@ func keysAccount(file *accounts.File, name string) (*accounts.Account, error) {
 	if len(file.Accounts) == 0 {
 		return file.Entry(accounts.Account{Name: name}), nil
 	}
+	if name == "" {
+		inKeychain := accounts.NamesOf(file.Where(func(a *accounts.Account) bool { return a.Way().Keychain }))
+		if len(inKeychain) != 1 {
+			return nil, hint.Usage(fmt.Errorf("which account? %s begin in the keychain", tui.Count(len(inKeychain), "account")),
+				"name one: `aws-accounts keys list` shows them")
+		}
+		name = inKeychain[0]
+	}
 	a, err := file.Find(name)
 	if err != nil {
 		return nil, err

@@ -29,7 +29,7 @@ import (
 
 // Rotate is `aws-accounts keys rotate NAME`.
 type Rotate struct {
-	Name    string `arg:"" help:"The account, by its name in the accounts file."`
+	Name    string `arg:"" optional:"" help:"The account; without it, the only one that begins in the keychain."`
 	MFACode string `name:"mfa-code" help:"The six digits of the MFA device, instead of asking for them." placeholder:"123456"`
 }
 

@@ -43,7 +43,7 @@ func newConsoleSite(partition, region, service string, settings *route.Settings)
 		service = "console"
 	}
 	s.destination += service + "/home?region=" + url.QueryEscape(region)
-	if endpoint := settings.Endpoints("SIGNIN"); endpoint != "" {
+	if endpoint := settings.Endpoint("SIGNIN"); endpoint != "" {
 		s.federation = endpoint
 	}
 	s.federation += "/federation"

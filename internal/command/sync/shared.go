@@ -200,7 +200,7 @@ func getS3(ctx context.Context, hop *route.Hop, address, region string, credenti
 // s3Endpoint is where S3 answers in a region, or what the variables say that SDKs obey. The partitions' domains are known to
 // the SDK's STS client, which is in the program anyway.
 func s3Endpoint(ctx context.Context, hop *route.Hop, region string) (string, error) {
-	if endpoint := hop.Settings.Endpoints("S3"); endpoint != "" {
+	if endpoint := hop.Settings.Endpoint("S3"); endpoint != "" {
 		return endpoint, nil
 	}
 	at, err := sts.NewDefaultEndpointResolverV2().ResolveEndpoint(ctx, sts.EndpointParameters{Region: &region, UseFIPS: &hop.Settings.FIPS})

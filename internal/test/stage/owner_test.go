@@ -76,6 +76,10 @@ func TestAMovedAccountsFile(t *testing.T) {
 		t.Fatal(err)
 	}
 	h.MustRun("aws-accounts", "--accounts-file="+to, "validate") // it needs no keychain
+	locked := &Home{t: t, Dir: h.Dir, Env: append(append([]string{}, h.Env...), "AWS_ACCOUNTS_KEYCHAIN_PASSPHRASE=wrong")}
+	if _, stderr, _ := locked.Run("aws-accounts", "--accounts-file="+to, "keys", "list"); !strings.Contains(stderr, "still belongs to the old place") {
+		t.Errorf("that nothing could move along isn't said: %q", stderr)
+	}
 	h.MustRun("aws-accounts", "--accounts-file="+to, "list")
 	if got := h.MustRun("aws-accounts", "process", "--accounts-file="+to, "dev"); got != first {
 		t.Error("the session didn't move along")

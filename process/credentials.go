@@ -138,7 +138,8 @@ func (r *Resolver) source(ctx context.Context, o *route.Origin, hop *route.Hop, 
 		}
 		return ssocreds.New(sso.NewFromConfig(cfg), o.AccountID, o.RoleName, o.StartURL, options...), nil
 	case route.FromLogin:
-		return &awslogin.Provider{Session: o.Login, Config: cfg, Region: o.LoginRegion, Locks: r.MFA.Dir, Now: r.Sessions.Now}, nil
+		return &awslogin.Provider{Session: o.Login, Config: cfg, Region: o.LoginRegion,
+			Locks: r.MFA.Dir, Now: r.Sessions.Now, Report: r.Report(base.Name)}, nil
 	case route.FromContainer:
 		provider, err := containerProvider(o, cfg)
 		return provider, about(base, err)

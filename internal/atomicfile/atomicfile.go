@@ -1,14 +1,18 @@
-// Package atomicfile replaces a file as a whole: a reader, or a crash, finds the old content or the new, never a mix.
+// Package atomicfile replaces a file as a whole: a reader, or a crash, finds the old content or the new, never a mix. It reads
+// files that somebody else names, too.
 //
 // A symbolic link stays a link and its target is replaced; an existing file keeps its mode.
 package atomicfile
 
 import (
 	"errors"
+	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"time"
 )
 
@@ -43,6 +47,43 @@ func Create(path string, data []byte, mode fs.FileMode) error {
 		return &fs.PathError{Op: "create", Path: path, Err: fs.ErrExist}
 	}
 	return create(path, data, mode)
+}
+
+// most is a bound against a path that leads astray, in bytes.
+const most = 32 << 20
+
+// Read returns the content of an ordinary file, and none of the null device. Whatever else may be at the path is refused: a pipe
+// or a socket could keep us waiting, a device may never end.
+func Read(path string) ([]byte, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, err
+	}
+	refuse := func(err error) ([]byte, error) { return nil, &fs.PathError{Op: "read", Path: path, Err: err} }
+	switch mode := info.Mode(); {
+	case mode.IsRegular():
+	case mode.IsDir():
+		return refuse(syscall.EISDIR)
+	case mode&fs.ModeNamedPipe != 0:
+		return refuse(errors.New("it is a pipe, not a file"))
+	case mode&fs.ModeSocket != 0:
+		return refuse(errors.New("it is a socket, not a file"))
+	default:
+		if null, err := os.Stat(os.DevNull); err == nil && os.SameFile(null, info) {
+			return []byte{}, nil
+		}
+		return refuse(errors.New("it is a device, not a file"))
+	}
+	file, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer file.Close()
+	data, err := io.ReadAll(io.LimitReader(file, most+1))
+	if len(data) > most {
+		return refuse(fmt.Errorf("it is larger than %d MiB", most>>20))
+	}
+	return data, err
 }
 
 // target follows the symbolic links at path, of which the last may lead to a file that isn't there yet.

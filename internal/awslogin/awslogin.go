@@ -29,6 +29,7 @@ import (
 	smithyhttp "github.com/aws/smithy-go/transport/http"
 
 	"aws-accounts/internal/atomicfile"
+	"aws-accounts/internal/hint"
 	"aws-accounts/internal/lock"
 )
 
@@ -42,6 +43,7 @@ type Provider struct {
 	Region  string     // that its profile names: where it was signed in to, unless the file says so itself
 	Locks   string     // the folder of the locks
 	Now     func() time.Time
+	Report  func(error) // takes what is no reason to withhold credentials
 }
 
 // file is what `aws login` keeps. Fields that are not here stay in more.
@@ -92,7 +94,7 @@ func (p *Provider) Retrieve(ctx context.Context) (aws.Credentials, error) {
 func (f *file) endsSoon(now time.Time) bool { return f.AccessToken.ExpiresAt.Sub(now) < soon }
 
 func read(path string) (*file, error) {
-	data, err := os.ReadFile(path)
+	data, err := atomicfile.Read(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, ErrSignedOut
 	}
@@ -143,7 +145,10 @@ func (p *Provider) renew(ctx context.Context, f *file) error {
 	if refresh := aws.ToString(t.RefreshToken); refresh != "" {
 		f.RefreshToken = refresh
 	}
-	return f.write()
+	if err := f.write(); err != nil { // the refresh token is spent: what it gave is all there is
+		p.Report(fmt.Errorf("the renewed sign-in can't be kept, and ends with these credentials: writing %s: %w", f.path, hint.WithoutPath(err)))
+	}
+	return nil
 }
 
 func (f *file) write() error {

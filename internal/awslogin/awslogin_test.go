@@ -43,6 +43,8 @@ type signIn struct {
 	proofs  map[string]bool // by their ids: each is good once
 	answer  map[string]any  // in place of the usual one
 	refusal string          // … or this error
+	before  func()          // what happens before the answer
+	told    []error         // what was reported
 }
 
 func newSignIn(t *testing.T) *signIn {
@@ -145,6 +147,7 @@ func (s *signIn) provider() *Provider {
 		Config:  aws.Config{Region: "eu-west-1", HTTPClient: s, Retryer: func() aws.Retryer { return aws.NopRetryer{} }},
 		Locks:   filepath.Join(filepath.Dir(s.path), "locks"),
 		Now:     func() time.Time { return s.now },
+		Report:  func(err error) { s.told = append(s.told, err) },
 	}
 }
 
@@ -156,6 +159,9 @@ func (s *signIn) Do(r *http.Request) (*http.Response, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.hosts = append(s.hosts, r.URL.Host)
+	if s.before != nil {
+		s.before()
+	}
 	body, err := io.ReadAll(r.Body)
 	if err != nil {
 		return nil, err
@@ -284,6 +290,22 @@ func TestRenewsWhatEndsSoon(t *testing.T) {
 	s.keep("no key", soon, "")
 	if c, err := s.provider().Retrieve(t.Context()); err != nil || c.AccessKeyID != "ASIAOLD" || len(s.asked()) > 0 {
 		t.Errorf("what is good: %s, %v", c.AccessKeyID, err)
+	}
+}
+
+// What can't be kept is handed out all the same, and told: the refresh token that it was had with is spent.
+func TestRenewedIsHandedOutUnkept(t *testing.T) {
+	s := newSignIn(t)
+	s.before = func() { // nothing can be written there any more
+		if err := errors.Join(os.Remove(s.path), os.Mkdir(s.path, 0o700)); err != nil {
+			t.Error(err)
+		}
+	}
+	if c, err := s.provider().Retrieve(t.Context()); err != nil || c.AccessKeyID != "ASIANEW1" || c.SecretAccessKey != "new" {
+		t.Errorf("%s, %v", c.AccessKeyID, err)
+	}
+	if len(s.told) != 1 || !strings.Contains(s.told[0].Error(), "can't be kept") || strings.Contains(s.told[0].Error(), "refresh-") {
+		t.Errorf("told: %v", s.told)
 	}
 }
 

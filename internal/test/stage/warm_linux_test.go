@@ -174,14 +174,15 @@ func TestHangsWhileWarm(t *testing.T) {
 	}
 }
 
-// What knows no deadline doesn't keep a caller waiting for ever: here a pipe in the place of ~/.aws/config, into which nobody
-// writes.
+// What knows no deadline doesn't keep a caller waiting for ever: here a pipe in the place of a team's signature, into which
+// nobody writes.
 func TestEndsByItself(t *testing.T) {
 	t.Parallel()
 	h := NewHome(t, startStageAWS(t, ""), FileKeychain()...)
-	h.Accounts(stageAccounts)
+	h.Accounts(`{"accounts_from": {"file": "team.json", "public_key": "RWQf6LRCGA9i53mlYecO4IzT51TGPpvWucNSCh1CBM0QTaLn73Y7GFO3"}, "accounts": []}`)
 	file := filepath.Join(h.Dir, ".config/aws-accounts/accounts.json")
-	if err := unix.Mkfifo(filepath.Join(h.Dir, ".aws/config"), 0o600); err != nil {
+	team := filepath.Join(filepath.Dir(file), "team.json")
+	if err := errors.Join(os.WriteFile(team, []byte(`{"accounts": []}`), 0o600), unix.Mkfifo(team+".minisig", 0o600)); err != nil {
 		t.Fatal(err)
 	}
 	for name, args := range map[string][]string{

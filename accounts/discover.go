@@ -30,12 +30,8 @@ type FoundAccount struct {
 
 // Discover reads profiles of roles and Identity Center, and those that they begin with, as the AWS tools and aws-vault do.
 // have is the accounts file; ready says whether an account of it that begins in the keychain has its key there.
-func Discover(config, credentials []byte, have *File, ready func(name string) bool) (*Found, error) {
-	files, err := awsfiles.Profiles(config, credentials)
-	if err != nil {
-		return nil, err
-	}
-	d := &discovery{files: files, credentials: credentials, have: have, ready: ready,
+func Discover(files *awsfiles.Files, have *File, ready func(name string) bool) *Found {
+	d := &discovery{files: files, have: have, ready: ready,
 		done: map[string]result{}, names: map[string]bool{}, profiles: map[string][]string{}, found: &Found{}}
 	for _, name := range files.Names() {
 		d.profiles[strings.ToLower(name)] = append(d.profiles[strings.ToLower(name)], name)
@@ -49,18 +45,17 @@ func Discover(config, credentials []byte, have *File, ready func(name string) bo
 		}
 	}
 	d.sources()
-	return d.found, nil
+	return d.found
 }
 
 type discovery struct {
-	files       *awsfiles.Files
-	credentials []byte
-	have        *File
-	ready       func(string) bool
-	done        map[string]result
-	names       map[string]bool     // lower-case names of accounts that there are or will be
-	profiles    map[string][]string // lower-case name → all that are called so
-	found       *Found
+	files    *awsfiles.Files
+	have     *File
+	ready    func(string) bool
+	done     map[string]result
+	names    map[string]bool     // lower-case names of accounts that there are or will be
+	profiles map[string][]string // lower-case name → all that are called so
+	found    *Found
 }
 
 // result is what became of a profile: the account that hands its credentials out, or why there is none.
@@ -91,10 +86,10 @@ func (d *discovery) get(profile, key string) string {
 
 // isStart are the profiles worth an account for themselves, not only as somebody's source.
 func (d *discovery) isStart(profile string) bool {
-	if _, _, token, err := awsfiles.Keys(d.credentials, profile); err == nil && token == "" {
+	p, _ := d.files.Profile(profile)
+	if _, _, token, err := p.Keys(); err == nil && token == "" {
 		return true
 	}
-	p, _ := d.files.Profile(profile)
 	if _, ours := p.Account(); ours {
 		return false
 	}
@@ -128,7 +123,7 @@ func (d *discovery) account(profile string) (string, error) {
 	if !ok {
 		return "", fmt.Errorf("there is no profile %s", tui.Quote(profile))
 	}
-	id, _, token, keyErr := awsfiles.Keys(d.credentials, profile)
+	id, _, token, keyErr := p.Keys()
 	if name, ours := p.Account(); ours {
 		a, err := d.have.Find(name)
 		if err != nil {

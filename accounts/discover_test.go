@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+
+	"aws-accounts/internal/awsfiles"
 )
 
 func discovered(t *testing.T, config, credentials, have string) (string, *Found) {
@@ -12,10 +14,11 @@ func discovered(t *testing.T, config, credentials, have string) (string, *Found)
 	if err != nil {
 		t.Fatal(err)
 	}
-	found, err := Discover([]byte(config), []byte(credentials), file, func(name string) bool { return name == "stored" })
+	files, err := awsfiles.Profiles([]byte(config), []byte(credentials))
 	if err != nil {
 		t.Fatal(err)
 	}
+	found := Discover(files, file, func(name string) bool { return name == "stored" })
 	var b strings.Builder
 	for _, s := range found.SSOSessions {
 		fmt.Fprintf(&b, "session %s %s %s\n", s.Name, s.StartURL, s.Region)
@@ -176,10 +179,11 @@ func FuzzDiscover(f *testing.F) {
 	f.Add([]byte("[profile a]\nsso_account_id = 1\nsso_role_name = R\nsso_start_url = https://x/\ninclude_profile = a\n"), []byte(""))
 	f.Fuzz(func(t *testing.T, config, credentials []byte) {
 		file, _ := Parse("f", []byte(Empty))
-		found, err := Discover(config, credentials, file, func(string) bool { return false })
+		files, err := awsfiles.Profiles(config, credentials)
 		if err != nil {
 			return
 		}
+		found := Discover(files, file, func(string) bool { return false })
 		names := map[string]bool{}
 		for _, a := range found.Accounts {
 			if lower := strings.ToLower(a.Name); names[lower] || a.Name == "" {

@@ -171,7 +171,7 @@ func TestBotocoreReadsEdits(t *testing.T) {
 	want := []Stanza{stanza("dev", "eu-west-1"), stanza("fresh", "")}
 	var reports []Report
 	for _, old := range variants(t, 400) {
-		edited, report, err := EditConfig(old, want, func(_, a string) bool { return a == "prod" })
+		edited, report, err := Edit{Want: want, Remove: func(_, a string) bool { return a == "prod" }}.Apply(old)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -113,101 +113,54 @@ var errQuote = errors.New("no closing quotation")
 
 // splitPOSIX is Python's shlex.split, which botocore splits credential_process with. For what [Command] writes `sh -c`
 // comes to the same words; for anything else it may not ($VAR, ~, globs).
-func splitPOSIX(s string) ([]string, error) {
-	var (
-		words []string
-		word  strings.Builder
-		in    bool // inside a word, possibly an empty quoted one
-	)
+func splitPOSIX(s string) ([]string, error) { return splitWords(s, false) }
+
+// splitWindows is botocore.compat._windows_shell_split: the rules of Microsoft's C runtime.
+func splitWindows(s string) ([]string, error) { return splitWords(s, true) }
+
+func splitWords(s string, windows bool) (words []string, err error) {
+	var word strings.Builder
+	in, quote := false, byte(0) // inside a word, possibly an empty quoted one
 	for i := 0; i < len(s); i++ {
 		c := s[i]
 		switch {
-		case strings.IndexByte(" \t\r\n", c) >= 0:
+		case quote == 0 && (c == ' ' || c == '\t' || !windows && (c == '\r' || c == '\n')):
 			if in {
 				words, in = append(words, word.String()), false
 				word.Reset()
 			}
 			continue
-		case c == '\\':
+		case c == quote:
+			quote = 0
+		case quote == 0 && (c == '"' || c == '\'' && !windows):
+			quote = c
+		case c == '\\' && windows: // an escape only before a quotation mark
+			end := i + len(s[i:]) - len(strings.TrimLeft(s[i:], `\`))
+			slashes := s[i:end]
+			if i = end - 1; end < len(s) && s[end] == '"' {
+				odd := len(slashes)%2 == 1
+				if slashes = slashes[:len(slashes)/2]; odd {
+					slashes += `"`
+					i = end
+				}
+			}
+			word.WriteString(slashes)
+		case c == '\\' && quote != '\'':
 			if i++; i == len(s) {
 				return nil, errors.New("no escaped character")
 			}
+			if quote == '"' && s[i] != '"' && s[i] != '\\' {
+				word.WriteByte(c)
+			}
 			word.WriteByte(s[i])
-		case c == '\'':
-			end := strings.IndexByte(s[i+1:], '\'')
-			if end < 0 {
-				return nil, errQuote
-			}
-			word.WriteString(s[i+1 : i+1+end])
-			i += end + 1
-		case c == '"':
-			for i++; ; i++ {
-				if i >= len(s) {
-					return nil, errQuote
-				}
-				if s[i] == '"' {
-					break
-				}
-				if s[i] == '\\' && i+1 < len(s) && (s[i+1] == '"' || s[i+1] == '\\') {
-					i++
-				}
-				word.WriteByte(s[i])
-			}
 		default:
 			word.WriteByte(c)
 		}
 		in = true
 	}
-	if in {
-		words = append(words, word.String())
-	}
-	return words, nil
-}
-
-// splitWindows is botocore.compat._windows_shell_split: the rules of Microsoft's C runtime.
-func splitWindows(s string) ([]string, error) {
-	var (
-		words   []string
-		word    strings.Builder
-		in      bool
-		quoted  bool
-		slashes int
-	)
-	flush := func() {
-		for ; slashes > 0; slashes-- {
-			word.WriteByte('\\')
-			in = true
-		}
-	}
-	for i := 0; i < len(s); i++ {
-		switch c := s[i]; {
-		case c == '\\':
-			slashes++
-		case c == '"':
-			odd := slashes%2 == 1
-			slashes /= 2
-			flush()
-			if in = true; odd {
-				word.WriteByte('"')
-			} else {
-				quoted = !quoted
-			}
-		case (c == ' ' || c == '\t') && !quoted:
-			flush()
-			if in {
-				words, in = append(words, word.String()), false
-				word.Reset()
-			}
-		default:
-			flush()
-			word.WriteByte(c)
-			in = true
-		}
-	}
-	if quoted {
+	if quote != 0 {
 		return nil, errQuote
 	}
-	flush()
 	if in {
 		words = append(words, word.String())
 	}
@@ -294,25 +247,8 @@ func isProgram(word, name string) bool {
 // mentionsUs is wider than ours: `sh -c '… aws-accounts process x …'`, a wrapper, a command that has lost its account.
 // Nobody's stanza is rewritten for it, but credentials must not be looked for behind it: that could start us again
 // without end.
-func mentionsUs(command string) bool { return mentions(command, 3) }
-
-func mentions(command string, depth int) bool {
-	for _, split := range []func(string) ([]string, error){splitPOSIX, splitWindows} {
-		words, err := split(command)
-		if err != nil {
-			words = strings.Fields(command)
-		}
-		for _, w := range words {
-			// the program may hang on an operator of the shell, as in `a;aws-accounts`
-			for _, part := range strings.FieldsFunc(w, func(r rune) bool { return strings.ContainsRune(";|&()`$\"'=", r) }) {
-				if isProgram(strings.TrimSpace(part), binaryName) {
-					return true
-				}
-			}
-			if depth > 0 && w != command && strings.ContainsAny(w, " \t") && mentions(w, depth-1) {
-				return true
-			}
-		}
-	}
-	return false
+func mentionsUs(command string) bool {
+	return mention.MatchString(strings.NewReplacer("'", "", `"`, "").Replace(command))
 }
+
+var mention = pattern.New(`(?i)(^|[^a-z0-9._-])` + binaryName + `(\.exe)?($|[^a-z0-9._-])`)

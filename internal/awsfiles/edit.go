@@ -1,8 +1,8 @@
 package awsfiles
 
 import (
-	"bytes"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -16,12 +16,14 @@ type Stanza struct {
 	Region  string // "" leaves what is there
 }
 
-// Action is what an edit did about a stanza.
+// Action is what an edit did about a profile.
 type Action string
 
+// The actions.
 const (
 	Added     Action = "added"
 	Updated   Action = "updated"
+	TakenOver Action = "taken over" // somebody else had written it
 	Removed   Action = "removed"
 	Unchanged Action = "unchanged"
 )
@@ -42,31 +44,56 @@ type Conflict struct {
 	Reason  string
 }
 
-// Report is what an edit did and what it left: the changes in order of want, then those of the file; conflicts too.
+// Report is what an edit did and what it left: the changes in order of Want, then those of the file; conflicts too.
 type Report struct {
 	Changes   []Change
 	Conflicts []Conflict
 }
 
-func (r Report) changed() bool {
+func (r *Report) changed() bool {
 	return slices.ContainsFunc(r.Changes, func(c Change) bool { return c.Action != Unchanged })
 }
 
-// EditConfig makes the config file hold the stanzas wanted, and removes those of ours for which remove, which may be
-// nil, is true and that are not wanted.
+// Edit is a change of the config file.
 //
-// In a stanza that is there already only credential_process and region change; settings, nested blocks and comments
-// that a user put into it stay, and so do indentation and spacing. A comment behind one of the two values moves to a
-// line of its own, as botocore takes it for a part of the value. New stanzas come behind the last of ours, else at the
-// end, in the order wanted, each after a blank line, with the line ending that the file has there. Of several equal
-// stanzas of ours, which botocore refuses the file for, one stays.
+// It is made line by line and then proved by both readers: each profile that it is about must say what is wanted, and keep
+// whatever else it said, and all other sections must say what they did. A profile for which that fails is left as it is. So
+// is, unless its owner has agreed to have it taken over, one that isn't ours.
+type Edit struct {
+	Want     []Stanza
+	TakeOver func(profile string) bool          // its owner has agreed; may be nil
+	Remove   func(profile, account string) bool // which of ours go that are not wanted; may be nil
+}
+
+// deciding are the settings that say where a profile's credentials come from, to the AWS tools and to aws-vault. In a
+// stanza of ours each of them would win over credential_process, clash with it, or say what is no longer so.
+var deciding = []string{
+	"role_arn", keySource, "credential_source", "external_id", "mfa_serial", "duration_seconds", "role_session_name",
+	"web_identity_token_file", "sso_session", "sso_start_url", "sso_region", "sso_account_id", "sso_role_name",
+	"sso_registration_scopes", "login_session", keyProcess,
+	// aws-vault's own: https://github.com/99designs/aws-vault/blob/master/vault/config.go
+	"mfa_process", "include_profile", "parent_profile", "source_identity", "session_tags", "transitive_session_tags",
+	"web_identity_token_process",
+}
+
+// Apply returns the config file as it should be.
 //
-// A profile of somebody else's is never touched: it's in the report, with the line and what it is.
+// In a stanza that is there already only credential_process and region change, in one that is taken over all settings that
+// decide about credentials go too; other settings, nested blocks and comments stay, and so do indentation and spacing. A
+// comment behind a value that changes moves to a line of its own, as botocore takes it for a part of the value. New stanzas
+// come at the end, each after a blank line. Of several equal stanzas of ours, which botocore refuses the file for, one stays.
+//
 // An error means that a name, a region or a command could not be written so that it's read back as it is, or that the
 // file is no text; then nothing is returned.
-func EditConfig(old []byte, want []Stanza, remove func(profile, account string) bool) ([]byte, Report, error) {
-	wanted := make(map[string]bool, len(want))
-	for _, w := range want {
+func (e Edit) Apply(old []byte) ([]byte, Report, error) {
+	d, err := parse(old, Config)
+	if err != nil {
+		return nil, Report{}, err
+	}
+	var report Report
+	var todo []change
+	wanted := map[string]bool{}
+	for _, w := range e.Want {
 		if err := w.check(); err != nil {
 			return nil, Report{}, err
 		}
@@ -74,54 +101,109 @@ func EditConfig(old []byte, want []Stanza, remove func(profile, account string) 
 			return nil, Report{}, fmt.Errorf("profile %s is wanted twice", w.Profile)
 		}
 		wanted[w.Profile] = true
+		c := change{Change: Change{Profile: w.Profile, Account: w.Account(), Action: Added}, stanza: w, sets: []set{
+			{keyProcess, w.Command, []string{keyProcess}}, {keyRegion, w.Region, []string{keyRegion}}}}
+		if w.Region == "" {
+			c.sets = c.sets[:1]
+		}
+		sections := d.named[w.Profile]
+		if len(sections) > 0 {
+			c.Line, c.Action = sections[0].Line, Updated
+		}
+		foreign := slices.IndexFunc(sections, isForeign)
+		switch {
+		case foreign >= 0 && len(sections) > 1:
+			report.leave(c, sections[foreign], moreThanOnce)
+			continue
+		case foreign >= 0 && (e.TakeOver == nil || !e.TakeOver(w.Profile)):
+			report.leave(c, sections[0], "the profile is there already and isn't ours")
+			continue
+		case foreign >= 0 && has(sections[0], keyNames...):
+			report.leave(c, sections[0], "it holds an access key: move that to the credentials file, then try again")
+			continue
+		case foreign >= 0:
+			c.Action, c.sets[0].replaces = TakenOver, deciding
+		case len(sections) == 1 && w.readsBack(sections[0]):
+			c.Action = Unchanged
+		}
+		todo = append(todo, c)
 	}
-	d, err := parse(old, Config)
-	if err != nil {
-		return nil, Report{}, err
-	}
-	e := &editor{document: d, drop: make([]bool, len(d.lines)), put: map[int]string{}, after: map[int]string{}}
-	byProfile := map[string][]*Section{}
 	for _, s := range d.sections {
-		for i, name := range []string{s.goProfile, s.botoPr} {
-			if name != "" && (i == 0 || name != s.goProfile) {
-				byProfile[name] = append(byProfile[name], s)
+		name := s.profile(Both)
+		if account, ours := stanzaOf(s); ours && name != "" && !wanted[name] && e.Remove != nil && e.Remove(name, account) {
+			wanted[name] = true
+			c := change{Change: Change{name, account, s.Line, Removed}}
+			if foreign := slices.IndexFunc(d.named[name], isForeign); foreign >= 0 {
+				report.leave(c, d.named[name][foreign], moreThanOnce)
+			} else {
+				todo = append(todo, c)
 			}
 		}
 	}
-
-	var added []Stanza
-	for _, w := range want {
-		if sections := byProfile[w.Profile]; len(sections) > 0 {
-			e.update(w, sections)
-		} else {
-			added = append(added, w)
-			e.report.Changes = append(e.report.Changes, Change{w.Profile, w.Account(), 0, Added})
-		}
-	}
-	anchor := -1 // the line after which new stanzas go
-	for _, s := range d.sections {
-		account, ours := stanzaOf(s)
-		if !ours {
+	edited, failed := d.apply(slices.DeleteFunc(slices.Clone(todo), func(c change) bool { return c.Action == Unchanged }))
+	for _, c := range todo {
+		if slices.ContainsFunc(failed, func(f change) bool { return f.Profile == c.Profile }) {
+			s, why := d.disagreement(c.Profile)
+			report.leave(c, s, why)
 			continue
 		}
-		name := s.profile(Both)
-		if name != "" && !wanted[name] && remove != nil && remove(name, account) {
-			if reason := e.odd(s); reason != "" {
-				e.conflict(name, s, keyProcess, reason)
-			} else {
-				e.cut(s)
-				e.report.Changes = append(e.report.Changes, Change{name, account, s.Line, Removed})
-			}
-		}
-		if !e.drop[s.Line-1] && e.odd(s) == "" {
-			anchor = e.body(s)
+		report.Changes = append(report.Changes, c.Change)
+	}
+	if !report.changed() {
+		return old, report, nil
+	}
+	return edited.bytes(), report, nil
+}
+
+const moreThanOnce = "the profile is there more than once"
+
+func isForeign(s *Section) bool {
+	_, ours := stanzaOf(s)
+	return !ours
+}
+
+func (r *Report) leave(c change, s *Section, reason string) {
+	left := Conflict{Profile: c.Profile, Reason: reason}
+	if s != nil {
+		left.Line, left.Key = s.Line, decides(s)
+	}
+	r.Conflicts = append(r.Conflicts, left)
+}
+
+// decides is the setting that says where the credentials of a section come from.
+func decides(s *Section) string {
+	for _, sh := range shadows {
+		if has(s, sh.key) {
+			return sh.key
 		}
 	}
-	e.add(added, anchor)
-	if !e.report.changed() {
-		return old, e.report, nil
+	for _, k := range []string{keyNames[0], keyProcess} {
+		if has(s, k) {
+			return k
+		}
 	}
-	return e.bytes(), e.report, nil
+	return ""
+}
+
+// disagreement is why a profile couldn't be changed: the place where the readers differ about it.
+func (d *document) disagreement(profile string) (*Section, string) {
+	sections := d.named[profile]
+	if len(sections) == 0 {
+		return nil, "the AWS tools disagree about what is around it"
+	}
+	s := sections[0]
+	if s.goProfile != s.botoPr {
+		return s, "the AWS tools disagree what profile the header names: write it as [profile NAME]"
+	}
+	if len(sections) > 1 {
+		return sections[1], moreThanOnce + ", each time with more than ours"
+	}
+	for _, st := range s.Settings {
+		if st.By != Both {
+			return s, fmt.Sprintf("the AWS tools disagree about its %s in line %d", printable(st.Key), st.Line)
+		}
+	}
+	return s, "the AWS tools disagree where it ends"
 }
 
 var (
@@ -185,115 +267,190 @@ func (w Stanza) readsBack(s *Section) bool {
 		(w.Region == "" || only(keyRegion, w.Region))
 }
 
+// change is what is to become of one profile.
+type change struct {
+	Change
+	stanza Stanza // of one that stays
+	sets   []set
+}
+
+// set gives a section's key a value, in the place of all settings in replaces. Without a key these just go.
+type set struct {
+	key, value string
+	replaces   []string
+}
+
+// apply makes the changes and proves them. Those that fail are found by halves, and are not made.
+func (d *document) apply(todo []change) (edited *document, failed []change) {
+	if len(todo) == 0 {
+		return d, nil
+	}
+	after, err := parse(d.with(todo), d.file)
+	if err == nil && d.becomes(after, todo) {
+		return after, nil
+	}
+	if len(todo) == 1 {
+		return d, todo
+	}
+	half := len(todo) / 2
+	edited, failed = d.apply(todo[:half])
+	edited, more := edited.apply(todo[half:])
+	return edited, append(failed, more...)
+}
+
+// becomes reports whether after is d with the changes, and nothing else.
+func (d *document) becomes(after *document, todo []change) bool {
+	about := map[string]*change{}
+	for i, c := range todo {
+		about[c.Profile] = &todo[i]
+		for _, s := range d.named[c.Profile] {
+			if s.goProfile != s.botoPr || slices.ContainsFunc(d.lines[s.Line-1:s.last+1], hasLoneReturn) {
+				return false
+			}
+		}
+		sections := after.named[c.Profile]
+		switch {
+		case c.Action == Removed && len(sections) > 0:
+			return false
+		case c.Action == keysRemoved && slices.ContainsFunc(sections, func(s *Section) bool { return has(s, keyNames...) }):
+			return false
+		case c.stanza != (Stanza{}) && (len(sections) != 1 || !c.stanza.readsBack(sections[0])):
+			return false
+		}
+	}
+	for _, r := range []Reader{Go, Botocore} {
+		was, is := d.view(r, about), after.view(r, about)
+		if !maps.EqualFunc(was, is, slices.Equal) {
+			return false
+		}
+	}
+	return true
+}
+
+// view is what a reader sees in each section, but for what the changes are about.
+func (d *document) view(r Reader, about map[string]*change) map[string][]Setting {
+	view := map[string][]Setting{}
+	for _, s := range d.sections {
+		name := s.goName
+		if r == Botocore {
+			name = s.botoName
+		}
+		c := about[s.profile(r)]
+		if name == "" || c != nil && (c.Action == Added || c.Action == Removed) {
+			continue
+		}
+		if _, there := view[name]; !there && c == nil {
+			view[name] = nil
+		}
+		for _, st := range s.Settings {
+			changes := func(set set) bool { return slices.Contains(set.replaces, st.Key) }
+			if st.By&r != 0 && (c == nil || !slices.ContainsFunc(c.sets, changes)) {
+				view[name] = append(view[name], Setting{Key: st.Key, Value: st.Value, Nested: st.Nested})
+			}
+		}
+	}
+	return view
+}
+
+// with makes the changes, each of which is about another profile.
+func (d *document) with(todo []change) []byte {
+	e := &editor{d, slices.Clone(d.lines)}
+	end := len(d.lines) - 1
+	var added strings.Builder
+	for _, c := range todo {
+		sections := d.named[c.Profile]
+		switch c.Action {
+		case Added:
+			if end >= 0 || added.Len() > 0 {
+				added.WriteString(d.eolAt(end))
+			}
+			added.WriteString(c.stanza.text(d.eolAt(end)))
+		case Removed:
+			for _, s := range sections {
+				e.cut(s)
+			}
+		case keysRemoved:
+			for _, s := range sections {
+				e.rewrite(s, c.sets)
+				if left := strings.Join(e.out[s.Line:s.last+1], ""); has(s, keyNames...) && strings.TrimSpace(left) == "" {
+					e.out[s.Line-1] = ""
+				}
+			}
+		default:
+			e.rewrite(sections[0], c.sets)
+			for _, s := range sections[1:] {
+				if !e.hasMore(s) {
+					e.cut(s)
+				}
+			}
+		}
+	}
+	text := strings.Join(e.out, "")
+	if added.Len() > 0 && text != "" && !strings.HasSuffix(text, "\n") {
+		text += d.eolAt(end)
+	}
+	return []byte(d.bom + text + added.String())
+}
+
+// editor makes changes in a document.
 type editor struct {
 	*document
-	report Report
-	drop   []bool         // lines that go
-	put    map[int]string // lines that are replaced, line ending and all
-	after  map[int]string // what comes behind a line
+	out []string // what becomes of each line
 }
 
-func (e *editor) conflict(profile string, s *Section, key, reason string) {
-	e.report.Conflicts = append(e.report.Conflicts, Conflict{profile, s.Line, key, reason})
-}
-
-// update brings the sections of a profile that exists to what is wanted, or reports why it can't.
-func (e *editor) update(w Stanza, sections []*Section) {
-	for _, s := range sections {
-		if _, ours := stanzaOf(s); !ours {
-			key, reason := e.decides(s), "the profile is there already and isn't ours"
-			if len(sections) > 1 {
-				reason = "the profile is there more than once, and not each is ours"
-			}
-			e.conflict(w.Profile, s, key, reason)
-			return
-		}
-	}
-	for _, s := range sections {
-		if reason := e.odd(s); reason != "" {
-			e.conflict(w.Profile, s, keyProcess, reason)
-			return
-		}
-	}
-	first := sections[0]
-	for _, s := range sections[1:] {
-		if e.hasMore(s) {
-			e.conflict(w.Profile, s, keyProcess, fmt.Sprintf("the profile is there twice, first in line %d, and each holds more than ours", first.Line))
-			return
-		}
-	}
-	action := Unchanged
-	for _, s := range sections[1:] {
-		e.cut(s)
-		action = Updated
-	}
-	if !w.readsBack(first) {
-		e.rewrite(w, first)
-		action = Updated
-	}
-	e.report.Changes = append(e.report.Changes, Change{w.Profile, w.Account(), first.Line, action})
-}
-
-// decides is the setting that says where the credentials of somebody else's section come from.
-func (e *editor) decides(s *Section) string {
-	for _, sh := range shadows {
-		if has(s, sh.key) {
-			return sh.key
-		}
-	}
-	for _, k := range []string{keyNames[0], keyProcess} {
-		if has(s, k) {
-			return k
-		}
-	}
-	return ""
-}
-
-// odd is why a section of ours can't be edited safely, "" if it can: the readers must agree where it begins, and which
-// of its lines are the ones to change.
-func (e *editor) odd(s *Section) string {
-	switch {
-	case s.goProfile != s.botoPr:
-		return "the AWS tools disagree what profile the header names: write it as [profile NAME]"
-	case !e.nextIsPlain(s):
-		return fmt.Sprintf("line %d is a header to some AWS tools only, so that they disagree where this section ends", s.last+2)
-	}
-	for i := s.Line - 1; i <= s.last; i++ {
-		if e.nonsense[i] {
-			return fmt.Sprintf("line %d is neither a section nor a setting", i+1)
-		}
-		if strings.Contains(strings.TrimRight(e.text(i), "\r"), "\r") {
-			return "a carriage return in the middle of a line"
-		}
-	}
-	for _, key := range []string{keyProcess, keyRegion} {
+func (e *editor) rewrite(s *Section, sets []set) {
+	last := s.Line - 1 // below which a key goes that the section doesn't have yet
+	for _, set := range sets {
+		at := -1
 		for _, st := range s.Settings {
-			if st.Key != key {
+			i := st.Line - 1
+			if i == at || i > s.last || !slices.Contains(set.replaces, st.Key) {
 				continue
 			}
-			i := st.Line - 1
-			if i > s.last || keyOf(e.text(i)) != key {
-				return fmt.Sprintf("line %d is indented, so that the AWS tools read it differently", st.Line)
+			e.out[i] = ""
+			for j := i + 1; j <= s.last && (e.passed(j) || indent(e.text(j)) > indent(e.text(i)) && keyOf(e.text(j)) == ""); j++ {
+				if !e.passed(j) { // the value goes on there
+					e.out[j] = ""
+				}
 			}
-			if by := s.seenBy(st); by != Both {
-				return fmt.Sprintf("line %d is indented, so that only the %s reads it as %s", st.Line, by, key)
+			if set.key == "" {
+				continue
 			}
-			if _, err := e.span(s, i, nil); err != nil {
-				return err.Error()
+			comment, line := e.line(i, set.key)
+			if e.out[i] = comment; at < 0 {
+				at = i
+				e.out[i] += line + set.value + e.eolAt(i)
 			}
 		}
+		if at < 0 && set.key != "" {
+			at = last
+			e.out[at] = strings.TrimSuffix(e.out[at], e.eolAt(at)) + e.eolAt(at) + e.margin(at) + set.key + " = " + set.value + e.eolAt(at)
+		}
+		last = at
 	}
-	return ""
 }
 
-// seenBy are the readers to whom the line of st is a setting of its key, whatever the value.
-func (s *Section) seenBy(st Setting) (by Reader) {
-	for _, o := range s.Settings {
-		if o.Line == st.Line && o.Key == st.Key {
-			by |= o.By
+// passed over are blank lines and comments.
+func (e *editor) passed(i int) bool { return e.blank(i) || e.comment(i) }
+
+func (e *editor) margin(i int) string {
+	t := e.text(i)
+	return t[:len(t)-len(strings.TrimLeftFunc(t, isSpace))]
+}
+
+// line is the beginning of line i with another key, up to the value, and the comment behind the old value as a line.
+func (e *editor) line(i int, key string) (comment, line string) {
+	t := goTrimComment(e.text(i))
+	if comment = strings.Trim(e.text(i)[len(t):], " \t"); comment != "" {
+		comment = e.margin(i) + comment + e.eolAt(i)
+	}
+	if keyOf(t) == key { // as it is spelt and spaced there
+		v := strings.IndexAny(t, "=:") + 1
+		if value := strings.TrimLeft(t[v:], " \t"); value != "" {
+			return comment, t[:len(t)-len(value)]
 		}
 	}
-	return by
+	return comment, e.margin(i) + key + " = "
 }
 
 // hasMore: the section holds anything but our two keys and blank lines.
@@ -311,7 +468,7 @@ func (e *editor) hasMore(s *Section) bool {
 func (e *editor) body(s *Section) int {
 	end := s.Line - 1
 	for i := s.Line; i <= s.last; i++ {
-		if !e.blank(i) && !e.comment(i) {
+		if !e.passed(i) {
 			end = i
 		}
 	}
@@ -330,129 +487,18 @@ func (e *editor) body(s *Section) int {
 func (e *editor) cut(s *Section) {
 	from, to := s.Line-1, e.body(s)
 	switch {
-	case from > 0 && e.blank(from-1) && !e.drop[from-1]:
+	case from > 0 && e.blank(from-1) && e.out[from-1] != "":
 		from--
 	case to+1 < len(e.lines) && e.blank(to+1):
 		to++
 	}
 	for i := from; i <= to; i++ {
-		e.drop[i] = true
+		e.out[i] = ""
 	}
 }
 
-func (e *editor) rewrite(w Stanza, s *Section) {
-	last := e.set(s, keyProcess, w.Command)
-	if w.Region == "" || e.set(s, keyRegion, w.Region) >= 0 {
-		return
-	}
-	at := e.lines[last]
-	t := e.text(last)
-	e.after[last] = t[:len(t)-len(strings.TrimLeftFunc(t, isSpace))] + keyRegion + " = " + w.Region + e.eolAt(last)
-	if at.end == at.next { // the last line of a file without a final newline stays one
-		e.after[last] = e.eolAt(last) + strings.TrimSuffix(e.after[last], e.eolAt(last))
-	}
-}
-
-// set gives a key its value where the section has it, and drops further lines of the same key. It returns the line
-// that now holds it, -1 if none does.
-func (e *editor) set(s *Section, key, value string) int {
-	at := -1
-	for _, st := range s.Settings {
-		i := st.Line - 1
-		if st.Key != key || i == at {
-			continue
-		}
-		end, _ := e.span(s, i, nil) // odd has seen that it's no error
-		for j := i + 1; j <= end; j++ {
-			e.drop[j] = e.drop[j] || !e.blank(j) && !e.comment(j)
-		}
-		if at >= 0 {
-			e.drop[i] = true
-			continue
-		}
-		at = i
-		e.put[i] = e.withValue(i, value)
-	}
-	return at
-}
-
-// withValue is line i with another value: key, indentation and spacing stay as they are.
-func (e *editor) withValue(i int, value string) string {
-	t := e.text(i)
-	v := strings.IndexAny(t, "=:") + 1
-	v += len(t[v:]) - len(strings.TrimLeft(t[v:], " \t"))
-	head, rest := t[:v], t[v:]
-	if rest == "" {
-		head = strings.TrimRight(head, " \t") + " "
-	}
-	comment := strings.TrimLeft(rest[len(goTrimComment(rest)):], " \t")
-	if rest != "" && (rest[0] == '#' || rest[0] == ';') {
-		comment = rest
-	}
-	if comment != "" {
-		comment = t[:len(t)-len(strings.TrimLeftFunc(t, isSpace))] + strings.TrimRight(comment, " \t") + e.eolAt(i)
-	}
-	return comment + head + value + e.eol(i)
-}
-
-// eolAt is the line ending to use at a line: its own, else that of the line before, else "\n".
-func (e *editor) eolAt(i int) string {
-	for ; i >= 0; i-- {
-		if eol := e.eol(i); eol != "" {
-			return eol
-		}
-	}
-	return "\n"
-}
-
-func (e *editor) add(stanzas []Stanza, anchor int) {
-	if len(stanzas) == 0 {
-		return
-	}
-	if anchor < 0 {
-		anchor = len(e.lines) - 1
-	}
-	eol := e.eolAt(anchor)
-	var b strings.Builder
-	for i, w := range stanzas {
-		if anchor >= 0 || i > 0 {
-			b.WriteString(eol)
-		}
-		b.WriteString(w.text(eol))
-	}
-	text := b.String()
-	if anchor < 0 { // an empty file, or a byte order mark alone
-		e.after[-1] = text
-		return
-	}
-	if e.eol(anchor) == "" && !e.drop[anchor] {
-		if _, ok := e.after[anchor]; ok {
-			e.after[anchor] += eol
-		} else {
-			text = eol + text
-		}
-	}
-	e.after[anchor] += text
-}
-
-func (e *editor) bytes() []byte {
-	var b bytes.Buffer
-	b.Grow(len(e.src) + 256)
-	start := len(e.src)
-	if len(e.lines) > 0 {
-		start = e.lines[0].start
-	}
-	b.Write(e.src[:start])
-	b.WriteString(e.after[-1])
-	for i, l := range e.lines {
-		if !e.drop[i] {
-			if t, ok := e.put[i]; ok {
-				b.WriteString(t)
-			} else {
-				b.Write(e.src[l.start:l.next])
-			}
-		}
-		b.WriteString(e.after[i])
-	}
-	return b.Bytes()
+// keyOf is the key of a line "key = value", "" for another kind of line.
+func keyOf(t string) string {
+	k, _, _ := goProperty(t)
+	return strings.ToLower(strings.TrimFunc(k, isSpace))
 }

@@ -34,8 +34,6 @@ func TestEditConfig(t *testing.T) {
 		{name: "crlf", old: "[default]\r\nregion = x\r\n", want: []Stanza{stanza("dev", "eu-west-1")},
 			new: "[default]\r\nregion = x\r\n\r\n" + strings.ReplaceAll(dev, "\n", "\r\n")},
 		{name: "bom", old: "\xef\xbb\xbf", want: []Stanza{stanza("dev", "eu-west-1")}, new: "\xef\xbb\xbf" + dev},
-		{name: "beside ours", old: dev + "\n# next\n[profile x]\nregion = y\n", want: []Stanza{stanza("b", "")},
-			new: dev + "\n[profile b]\ncredential_process = /opt/aws-accounts process b\n\n# next\n[profile x]\nregion = y\n"},
 		{name: "unchanged in odd spacing", old: "[profile\tdev] # mine\n  Credential_Process=/opt/aws-accounts process dev  \n  region:eu-west-1\n  output = json",
 			want: []Stanza{stanza("dev", "eu-west-1")}},
 		{name: "moved binary", old: "[profile dev]\n# hi\noutput=json\ncredential_process=\"/a b/aws-accounts\" --debug process dev\ns3 =\n  a = b\n",
@@ -64,9 +62,11 @@ func TestEditConfig(t *testing.T) {
 		{name: "indented setting below", old: "[profile dev]\ncredential_process = aws-accounts process dev\n  output = json\n", want: []Stanza{stanza("dev", "")}, conflict: "dev 1 credential_process"},
 		{name: "hidden in a block", old: "[profile dev]\n  s3 =\n    a = b\n  credential_process = aws-accounts process dev\n", want: []Stanza{stanza("dev", "")}, conflict: "dev 1 credential_process"},
 		// Found by fuzzing.
-		{name: "next header for botocore only", old: dev + "[profile other] garbage\na = b\n", want: []Stanza{stanza("dev", "us-east-1")}, conflict: "dev 1 credential_process"},
+		{name: "next header for botocore only", old: dev + "[profile other] garbage\na = b\n", want: []Stanza{stanza("dev", "us-east-1")},
+			new: strings.Replace(dev, "eu-west-1", "us-east-1", 1) + "[profile other] garbage\na = b\n"},
 		{name: "next header for Go only", old: dev + "  [profile other]\na = b\n", want: []Stanza{stanza("dev", "us-east-1")}, conflict: "dev 1 credential_process"},
-		{name: "nonsense inside", old: "[profile dev]\ncredential_process = aws-accounts process dev\nnonsense\n  more = x\n", want: []Stanza{stanza("dev", "")}, conflict: "dev 1 credential_process"},
+		{name: "nonsense inside", old: "[profile dev]\ncredential_process = aws-accounts process dev\nnonsense\n  more = x\n", want: []Stanza{stanza("dev", "")},
+			new: "[profile dev]\ncredential_process = /opt/aws-accounts process dev\nnonsense\n  more = x\n"},
 		{name: "blank to Python only", old: dev + "\t\x1c", want: []Stanza{stanza("dev", "eu-west-1"), stanza("b", "")},
 			new: dev[:len(dev)-1] + "\n\n[profile b]\ncredential_process = /opt/aws-accounts process b\n"},
 		{name: "carriage return at the end", old: "[profile dev]\ncredential_process = aws-accounts process dev\noutput = json\r", want: []Stanza{stanza("dev", "")},
@@ -81,15 +81,17 @@ func TestEditConfig(t *testing.T) {
 		{name: "remove leaves what is wanted", old: dev, want: []Stanza{stanza("dev", "eu-west-1")}, remove: all},
 		{name: "remove leaves others", old: "[profile x]\ncredential_process = aws-vault exec x\n", remove: all},
 		{name: "remove several", old: dev + "\n" + strings.ReplaceAll(dev, "dev", "b") + "\n[x]\n", remove: all, new: "[x]\n"},
+		{name: "remove leaves doubles, one not ours", old: dev + "[profile dev]\nrole_arn = x\n", remove: all, conflict: "dev 4 role_arn"},
+		{name: "remove would give a header for botocore only to another", old: "[default]\n" + dev + "[profile x] garbage\na = b\n", remove: all, conflict: "dev 2 credential_process"},
 		{name: "remove one", old: dev + "\n" + strings.ReplaceAll(dev, "dev", "b"), remove: func(_, a string) bool { return a == "dev" }, new: strings.ReplaceAll(dev, "dev", "b")},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			got, report, err := EditConfig([]byte(c.old), c.want, c.remove)
+			got, report, err := Edit{Want: c.want, Remove: c.remove}.Apply([]byte(c.old))
 			if err != nil {
 				t.Fatal(err)
 			}
 			want := c.new
-			if want == "" && len(c.want) > 0 || c.remove == nil && c.want == nil || strings.HasPrefix(c.name, "remove leaves") {
+			if want == "" && len(c.want) > 0 || c.remove == nil && c.want == nil || strings.HasPrefix(c.name, "remove leaves") || c.remove != nil && c.conflict != "" {
 				want = c.old
 			}
 			if string(got) != want {
@@ -105,7 +107,7 @@ func TestEditConfig(t *testing.T) {
 			if conflict != c.conflict {
 				t.Errorf("conflicts %+v, want %s", report.Conflicts, c.conflict)
 			}
-			twice, _, _ := EditConfig(got, c.want, c.remove)
+			twice, _, _ := Edit{Want: c.want, Remove: c.remove}.Apply(got)
 			if string(twice) != string(got) {
 				t.Errorf("not idempotent:\n%s", show(twice))
 			}
@@ -136,11 +138,11 @@ func TestEditConfigRefuses(t *testing.T) {
 		{{Profile: "dev", Command: "aws-vault exec dev"}},
 		{ok, ok},
 	} {
-		if b, _, err := EditConfig(nil, w, nil); err == nil {
+		if b, _, err := (Edit{Want: w}).Apply(nil); err == nil {
 			t.Errorf("%+v gave %q", w, b)
 		}
 	}
-	if _, _, err := EditConfig([]byte("\xff\xfe[\x00"), nil, nil); err == nil {
+	if _, _, err := (Edit{}).Apply([]byte("\xff\xfe[\x00")); err == nil {
 		t.Error("UTF-16 was accepted")
 	}
 }
@@ -149,11 +151,11 @@ func TestEditConfigRefuses(t *testing.T) {
 func TestAddThenRemove(t *testing.T) {
 	for name, old := range testFiles(t, "config") {
 		t.Run(name, func(t *testing.T) {
-			added, report, err := EditConfig(old, []Stanza{stanza("fresh-1", "eu-west-1"), stanza("fresh-2", "")}, nil)
+			added, report, err := Edit{Want: []Stanza{stanza("fresh-1", "eu-west-1"), stanza("fresh-2", "")}}.Apply(old)
 			if err != nil || len(report.Conflicts) > 0 {
 				t.Fatal(err, report)
 			}
-			back, _, err := EditConfig(added, nil, func(p, _ string) bool { return strings.HasPrefix(p, "fresh-") })
+			back, _, err := Edit{Remove: func(p, _ string) bool { return strings.HasPrefix(p, "fresh-") }}.Apply(added)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -190,17 +192,17 @@ func TestEditConfigIsLinear(t *testing.T) {
 		best := time.Duration(1 << 62)
 		for range 2 {
 			start := time.Now()
-			b, _, err := EditConfig([]byte("[default]\nregion = x\n"), want, nil)
+			b, _, err := Edit{Want: want}.Apply([]byte("[default]\nregion = x\n"))
 			if err != nil {
 				t.Fatal(err)
 			}
 			for i := range want {
 				want[i].Region = "us-east-1"
 			}
-			if b, _, err = EditConfig(b, want, nil); err != nil {
+			if b, _, err = (Edit{Want: want}).Apply(b); err != nil {
 				t.Fatal(err)
 			}
-			if b, _, _ = EditConfig(b, nil, func(string, string) bool { return true }); string(b) != "[default]\nregion = x\n" {
+			if b, _, _ = (Edit{Remove: func(string, string) bool { return true }}).Apply(b); string(b) != "[default]\nregion = x\n" {
 				t.Fatal("not all removed")
 			}
 			best = min(best, time.Since(start))
@@ -223,7 +225,7 @@ func BenchmarkEditConfig10000(b *testing.B) {
 		want = append(want, stanza(fmt.Sprintf("p%d", i), "eu-west-1"))
 	}
 	for b.Loop() {
-		if _, _, err := EditConfig(nil, want, nil); err != nil {
+		if _, _, err := (Edit{Want: want}).Apply(nil); err != nil {
 			b.Fatal(err)
 		}
 	}
@@ -231,8 +233,8 @@ func BenchmarkEditConfig10000(b *testing.B) {
 
 func TestReport(t *testing.T) {
 	old := testFiles(t, "config")["ours"]
-	_, report, err := EditConfig(old, []Stanza{stanza("new", ""), stanza("prod", ""), {Profile: "dev", Command: "/opt/aws-accounts process dev", Region: "eu-west-1"}},
-		func(p, a string) bool { return a == "main" })
+	_, report, err := Edit{Want: []Stanza{stanza("new", ""), stanza("prod", ""), stanza("dev", "eu-west-1")},
+		Remove: func(p, a string) bool { return a == "main" }}.Apply(old)
 	if err != nil {
 		t.Fatal(err)
 	}

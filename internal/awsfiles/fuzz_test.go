@@ -46,7 +46,7 @@ func FuzzStanza(f *testing.F) {
 	f.Fuzz(func(t *testing.T, profile, region, command string) {
 		for _, old := range []string{"", "[profile x]\nsource_profile = y\n", "[default]\r\ns3 =\r\n  a = b"} {
 			w := Stanza{Profile: profile, Region: region, Command: command}
-			got, report, err := EditConfig([]byte(old), []Stanza{w}, nil)
+			got, report, err := Edit{Want: []Stanza{w}}.Apply([]byte(old))
 			if err != nil || len(report.Conflicts) > 0 {
 				continue
 			}
@@ -110,14 +110,14 @@ func checkEdit(t *testing.T, old []byte, pick byte) {
 	want := []Stanza{stanza(profiles[pick&3], []string{"eu-west-1", ""}[pick>>2&1]), stanza("second", "")}
 	gone := []string{"", "dev", "prod", "main"}[pick>>3&3]
 	remove := func(_, account string) bool { return account == gone }
-	got, report, err := EditConfig(old, want, remove)
+	got, report, err := Edit{Want: want, Remove: remove}.Apply(old)
 	if err != nil {
 		return
 	}
 	if !report.changed() && !bytes.Equal(got, old) {
 		t.Fatalf("nothing changed, but %q became %q", old, got)
 	}
-	twice, again, err := EditConfig(got, want, remove)
+	twice, again, err := Edit{Want: want, Remove: remove}.Apply(got)
 	if err != nil || !bytes.Equal(twice, got) || again.changed() {
 		t.Fatalf("%q\nbecame %q\nthen   %q %+v, %v", old, got, twice, again, err)
 	}
@@ -147,7 +147,7 @@ func checkEdit(t *testing.T, old []byte, pick byte) {
 		if !ok || len(p.Config) != 1 || !w.readsBack(p.Config[0]) {
 			t.Fatalf("%q\nbecame %q, where %+v isn't read back", old, got, w)
 		}
-		if bytes.HasPrefix(got, utf8BOM) || pick&0xe0 != 0 { // files on a disk are slow
+		if bytes.HasPrefix(got, []byte(utf8BOM)) || pick&0xe0 != 0 { // files on a disk are slow
 			continue
 		}
 		cfg, err, ok := sdk(t, got, nil, w.Profile)
@@ -167,23 +167,23 @@ func kept(t *testing.T, src []byte, removed map[int]bool) (lines []string) {
 	e := &editor{document: d}
 	mine := make([]bool, len(d.lines))
 	for _, s := range d.sections {
-		if _, ours := stanzaOf(s); !ours || e.odd(s) != "" {
+		if _, ours := stanzaOf(s); !ours {
 			continue
 		}
 		mine[s.Line-1] = true
 		for i := s.Line; i <= s.last; i++ {
-			if k := keyOf(d.text(i)); (k == keyProcess || k == keyRegion) && !d.comment(i) && s.sees(i) {
-				end, _ := d.span(s, i, nil)
-				for j := i; j <= end; j++ {
+			k := keyOf(d.text(i))
+			if (k == keyProcess || k == keyRegion) && !d.comment(i) {
+				for j := i; j <= s.last && (j == i || d.blank(j) || d.comment(j) || indent(d.text(j)) > indent(d.text(i)) && keyOf(d.text(j)) == ""); j++ {
 					mine[j] = mine[j] || !d.comment(j)
 				}
 			}
 			mine[i] = mine[i] || removed[s.Line] && i <= e.body(s)
 		}
 	}
-	for i := range d.lines {
+	for i, l := range d.lines {
 		if !mine[i] && !d.blank(i) {
-			lines = append(lines, string(d.src[d.lines[i].start:d.lines[i].next]))
+			lines = append(lines, l)
 		}
 	}
 	if len(lines) > 0 { // gets a line ending when something is added behind it
@@ -250,29 +250,26 @@ func FuzzRemoveKeys(f *testing.F) {
 
 func checkRemoveKeys(t *testing.T, old []byte, pick byte) {
 	profile := []string{"default", "old", "dev", "q"}[pick&3]
-	got, removed, err := RemoveKeys(old, profile)
+	got, err := RemoveKeys(old, profile)
 	if err != nil {
 		return
 	}
-	if removed == 0 && !bytes.Equal(got, old) {
-		t.Fatalf("nothing removed, but %q became %q", old, got)
+	if twice, err := RemoveKeys(got, profile); err != nil || !bytes.Equal(twice, got) {
+		t.Fatalf("%q\nbecame %q\nthen   %q, %v", old, got, twice, err)
 	}
-	if twice, n, err := RemoveKeys(got, profile); err != nil || n != 0 || !bytes.Equal(twice, got) {
-		t.Fatalf("%q\nbecame %q\nthen   %q, %d, %v", old, got, twice, n, err)
-	}
-	if id, secret, _, err := Keys(got, profile); err == nil {
+	if id, secret, _, err := keys(t, got, profile); err == nil {
 		t.Fatalf("%q\nbecame %q, where there still are keys %q, %q", old, got, id, secret)
 	}
 	d, err := parse(old, Credentials)
 	if err != nil {
 		t.Fatal(err)
 	}
-	rest := bytes.TrimPrefix(got, utf8BOM)
-	level, keys := -1, 0
+	rest := strings.TrimPrefix(string(got), utf8BOM)
+	level := -1
 	for i := range d.lines {
-		l := d.src[d.lines[i].start:d.lines[i].next]
+		l := d.lines[i]
 		header := d.at[i]
-		gone := !bytes.HasPrefix(rest, l) || len(l) == 0
+		gone := !strings.HasPrefix(rest, l) || len(l) == 0
 		if !gone { // equal lines may follow one another: a key never stays where its section is meant
 			rest = rest[len(l):]
 			if !d.blank(i) && !d.comment(i) {
@@ -284,14 +281,14 @@ func checkRemoveKeys(t *testing.T, old []byte, pick byte) {
 		case header != nil && header.goProfile == profile && header.botoPr == profile:
 			level = -1
 		case slices.Contains(keyNames, k) && !d.comment(i):
-			level, keys = indent(d.text(i)), keys+1
+			level = indent(d.text(i))
 		case level >= 0 && indent(d.text(i)) > level && k == "" && !d.comment(i) && !d.blank(i):
 		default:
 			t.Fatalf("%q\nbecame %q: line %d is gone", old, got, i+1)
 		}
 	}
-	if len(rest) > 0 || keys != removed {
-		t.Fatalf("%q\nbecame %q: %q too much, %d keys, said %d", old, got, rest, keys, removed)
+	if len(rest) > 0 {
+		t.Fatalf("%q\nbecame %q: %q too much", old, got, rest)
 	}
 	was, _ := Profiles(nil, old)
 	is, _ := Profiles(nil, got)

@@ -1,7 +1,6 @@
 package awsfiles
 
 import (
-	"bytes"
 	"errors"
 	"strings"
 	"unicode"
@@ -11,49 +10,58 @@ import (
 // UTF-8 would spoil it for good.
 var errNotText = errors.New("the file is UTF-16, not UTF-8")
 
-var utf8BOM = []byte("\xef\xbb\xbf")
-
-// line is one line of a file as offsets: its text is src[start:end], what ends it src[end:next].
-// Lines end at "\n" or "\r\n". A lone "\r", a line end for Python only, stays part of the text (see findProblems).
-type line struct{ start, end, next int }
+const utf8BOM = "\xef\xbb\xbf"
 
 // document is a file cut in lines, and in sections as both readers see them.
 type document struct {
-	src      []byte
-	lines    []line
-	sections []*Section       // in order of their headers
-	at       map[int]*Section // by index of the header's line
-	defaults []*Section       // [DEFAULT], whose settings count everywhere to botocore
-	nonsense map[int]bool     // lines that are nothing to botocore
+	file     File
+	bom      string   // the byte order mark, "" where there is none
+	lines    []string // with what ends each: "\n" or "\r\n". A lone "\r", a line end for Python only, stays part of the text.
+	sections []*Section
+	at       map[int]*Section      // by index of the header's line
+	named    map[string][]*Section // by the profile that either reader takes it for
+	names    []string              // of named, in order of their first appearance
+	defaults []*Section            // [DEFAULT], whose settings count everywhere to botocore
 	problems []Problem
 }
 
-func split(src []byte) (*document, error) {
-	if bytes.HasPrefix(src, []byte("\xff\xfe")) || bytes.HasPrefix(src, []byte("\xfe\xff")) {
+func split(src []byte, file File) (*document, error) {
+	text := string(src)
+	if strings.HasPrefix(text, "\xff\xfe") || strings.HasPrefix(text, "\xfe\xff") {
 		return nil, errNotText
 	}
-	d := &document{src: src, at: map[int]*Section{}, nonsense: map[int]bool{}}
-	start := 0
-	if bytes.HasPrefix(src, utf8BOM) {
-		start = len(utf8BOM)
+	d := &document{file: file, at: map[int]*Section{}, named: map[string][]*Section{}}
+	if rest, marked := strings.CutPrefix(text, utf8BOM); marked {
+		d.bom, text = utf8BOM, rest
 	}
-	for start < len(src) {
-		l := line{start: start, end: len(src), next: len(src)}
-		if i := bytes.IndexByte(src[start:], '\n'); i >= 0 {
-			l.end, l.next = start+i, start+i+1
-			if l.end > start && src[l.end-1] == '\r' {
-				l.end--
-			}
-		}
-		d.lines = append(d.lines, l)
-		start = l.next
+	d.lines = strings.SplitAfter(text, "\n")
+	if last := len(d.lines) - 1; d.lines[last] == "" {
+		d.lines = d.lines[:last]
 	}
 	return d, nil
 }
 
-func (d *document) text(i int) string { return string(d.src[d.lines[i].start:d.lines[i].end]) }
+func (d *document) bytes() []byte { return []byte(d.bom + strings.Join(d.lines, "")) }
 
-func (d *document) eol(i int) string { return string(d.src[d.lines[i].end:d.lines[i].next]) }
+func (d *document) text(i int) string {
+	t, ended := strings.CutSuffix(d.lines[i], "\n")
+	if ended {
+		t = strings.TrimSuffix(t, "\r")
+	}
+	return t
+}
+
+func (d *document) eol(i int) string { return d.lines[i][len(d.text(i)):] }
+
+// eolAt is the line ending to use at a line: its own, else that of the line before, else "\n".
+func (d *document) eolAt(i int) string {
+	for ; i >= 0; i-- {
+		if eol := d.eol(i); eol != "" {
+			return eol
+		}
+	}
+	return "\n"
+}
 
 // blank: nothing there for either reader. Python's blanks are more than Go's.
 func (d *document) blank(i int) bool { return strings.TrimSpace(d.text(i)) == "" }
@@ -78,3 +86,6 @@ func indent(s string) int {
 
 // isSpace is Python's str.isspace, which has four separators more than Go's.
 func isSpace(r rune) bool { return unicode.IsSpace(r) || (r >= 0x1c && r <= 0x1f) }
+
+// hasLoneReturn: the line has a carriage return in its middle, where Python sees a line end.
+func hasLoneReturn(line string) bool { return strings.Contains(strings.TrimRight(line, "\r\n"), "\r") }

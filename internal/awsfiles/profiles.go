@@ -13,11 +13,7 @@ const (
 )
 
 // Files is what both files say together.
-type Files struct {
-	config, credentials *document
-	index               map[string]*Profile
-	names               []string
-}
+type Files struct{ config, credentials *document }
 
 // Profile is all there is under one name. The slices hold its sections as either reader sees them, in file order:
 // normally one of Config, and one of Credentials for static keys.
@@ -32,7 +28,7 @@ type Profile struct {
 // Profiles reads both files; either may be empty. The error says which file is no text at all; whatever else is wrong
 // is in [Files.Problems].
 func Profiles(config, credentials []byte) (*Files, error) {
-	f := &Files{index: map[string]*Profile{}}
+	f := &Files{}
 	var err error
 	if f.config, err = parse(config, Config); err != nil {
 		return nil, fmt.Errorf("%s: %w", Config, err)
@@ -40,37 +36,24 @@ func Profiles(config, credentials []byte) (*Files, error) {
 	if f.credentials, err = parse(credentials, Credentials); err != nil {
 		return nil, fmt.Errorf("%s: %w", Credentials, err)
 	}
-	for _, s := range f.config.sections {
-		f.add(s, func(p *Profile) { p.Config = append(p.Config, s) })
-	}
-	for _, s := range f.credentials.sections {
-		f.add(s, func(p *Profile) { p.Credentials = append(p.Credentials, s) })
-	}
 	return f, nil
 }
 
-func (f *Files) add(s *Section, put func(*Profile)) {
-	for i, name := range []string{s.goProfile, s.botoPr} {
-		if name == "" || i == 1 && name == s.goProfile {
-			continue
-		}
-		p := f.index[name]
-		if p == nil {
-			p = &Profile{Name: name, config: f.config}
-			f.index[name] = p
-			f.names = append(f.names, name)
-		}
-		put(p)
-	}
-}
-
 // Names are the profiles of both files, in order of their first appearance.
-func (f *Files) Names() []string { return slices.Clone(f.names) }
+func (f *Files) Names() []string {
+	names := slices.Clone(f.config.names)
+	for _, name := range f.credentials.names {
+		if f.config.named[name] == nil {
+			names = append(names, name)
+		}
+	}
+	return names
+}
 
 // Profile looks one up. Names are compared exactly, as both readers do.
 func (f *Files) Profile(name string) (*Profile, bool) {
-	p, ok := f.index[name]
-	return p, ok
+	p := &Profile{name, f.config.named[name], f.credentials.named[name], f.config}
+	return p, len(p.Config)+len(p.Credentials) > 0
 }
 
 // SSOSession is the section [sso-session name], or nil.
@@ -200,8 +183,8 @@ func (p *Profile) Account() (account string, ok bool) {
 	return account, ok
 }
 
-func has(s *Section, key string) bool {
-	return slices.ContainsFunc(s.Settings, func(st Setting) bool { return st.Key == key })
+func has(s *Section, keys ...string) bool {
+	return slices.ContainsFunc(s.Settings, func(st Setting) bool { return slices.Contains(keys, st.Key) })
 }
 
 // CallsUs says whether resolving a profile can end in starting our program, directly or through a chain of
@@ -209,7 +192,7 @@ func has(s *Section, key string) bool {
 func (f *Files) CallsUs(profile string) bool { return f.callsUs(profile, map[string]bool{}) }
 
 func (f *Files) callsUs(name string, visited map[string]bool) bool {
-	p, ok := f.index[name]
+	p, ok := f.Profile(name)
 	if !ok || visited[name] {
 		return false
 	}

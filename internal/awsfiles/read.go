@@ -1,7 +1,6 @@
 package awsfiles
 
 import (
-	"bytes"
 	"fmt"
 	"slices"
 	"strings"
@@ -58,7 +57,7 @@ func (s *Section) profile(r Reader) string {
 }
 
 func parse(src []byte, file File) (*document, error) {
-	d, err := split(src)
+	d, err := split(src, file)
 	if err != nil {
 		return nil, err
 	}
@@ -79,8 +78,17 @@ func parse(src []byte, file File) (*document, error) {
 		if s.botoName == "DEFAULT" {
 			d.defaults = append(d.defaults, s)
 		}
+		for _, name := range slices.Compact([]string{s.goProfile, s.botoPr}) {
+			if name == "" {
+				continue
+			}
+			if d.named[name] == nil {
+				d.names = append(d.names, name)
+			}
+			d.named[name] = append(d.named[name], s)
+		}
 	}
-	d.findProblems(file)
+	d.findProblems()
 	return d, nil
 }
 
@@ -282,7 +290,7 @@ func (d *document) readBotocore() {
 		j := strings.IndexAny(v, "=:")
 		if j <= 0 {
 			fail(i, "neither a section nor a setting")
-			key, d.nonsense[i] = -1, true
+			key = -1
 			continue
 		}
 		k := strings.ToLower(strings.TrimRightFunc(v[:j], isSpace))
@@ -355,20 +363,19 @@ type Problem struct {
 }
 
 // findProblems adds what concerns the whole file to what readBotocore found.
-func (d *document) findProblems(file File) {
+func (d *document) findProblems() {
 	add := func(line int, by Reader, fatal bool, text string) {
 		d.problems = append(d.problems, Problem{line, by, fatal, text})
 	}
-	if bytes.HasPrefix(d.src, utf8BOM) {
+	if d.bom != "" {
 		add(1, Botocore, true, "the file begins with a byte order mark")
 		add(1, Go, false, "the file begins with a byte order mark, which hides its first line")
 	}
-	for i := range d.lines {
-		t := d.src[d.lines[i].start:d.lines[i].end]
-		if bytes.IndexByte(t, '\r') >= 0 {
+	for i, l := range d.lines {
+		if strings.Contains(d.text(i), "\r") {
 			add(i+1, Botocore, false, "a lone carriage return, a new line to the AWS CLI but not to others")
 		}
-		if !utf8.Valid(t) {
+		if !utf8.ValidString(l) {
 			add(i+1, Botocore, true, "not UTF-8")
 		}
 	}
@@ -376,7 +383,7 @@ func (d *document) findProblems(file File) {
 		switch {
 		case s.goProfile != s.botoPr:
 			add(s.Line, Both, false, "the AWS CLI and the AWS SDK for Go disagree which profile ["+s.Header+"] is")
-		case file == Config && s.botoName == "DEFAULT" && len(s.Settings) > 0:
+		case d.file == Config && s.botoName == "DEFAULT" && len(s.Settings) > 0:
 			add(s.Line, Botocore, false, "settings of [DEFAULT] count in every section to the AWS CLI; [default] is the profile")
 		}
 	}

@@ -7,6 +7,8 @@ import (
 	"testing"
 )
 
+func agreed(string) bool { return true }
+
 func TestTakeOver(t *testing.T) {
 	const command = "/opt/aws-accounts process dev"
 	for _, c := range []struct{ name, old, new string }{
@@ -18,17 +20,17 @@ func TestTakeOver(t *testing.T) {
 		{"Identity Center", "[profile dev]\nsso_session = corp\nsso_account_id = 1\nsso_role_name = R\nregion = x\n[sso-session corp]\nsso_start_url = u\n",
 			"[profile dev]\ncredential_process = " + command + "\nregion = x\n[sso-session corp]\nsso_start_url = u\n"},
 		{"nothing decides", "[profile dev]\nregion = x\n", "[profile dev]\ncredential_process = " + command + "\nregion = x\n"},
-		{"an empty section", "[profile dev]", "[profile dev]\ncredential_process = " + command},
+		{"an empty section", "[profile dev]", "[profile dev]\ncredential_process = " + command + "\n"},
 		{"not there", "[profile x]\nrole_arn = r\n", "[profile x]\nrole_arn = r\n\n[profile dev]\ncredential_process = " + command + "\n"},
 		{"another program's", "[profile dev]\ncredential_process = aws-vault export --format=json dev\n", "[profile dev]\ncredential_process = " + command + "\n"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			want := []Stanza{{Profile: "dev", Command: command}}
-			got, report, err := TakeOver([]byte(c.old), want)
+			got, report, err := Edit{Want: want, TakeOver: agreed}.Apply([]byte(c.old))
 			if err != nil || string(got) != c.new || len(report.Conflicts) > 0 || !report.changed() {
 				t.Fatalf("%v %+v\n%s\nwant\n%s", err, report, got, c.new)
 			}
-			if twice, again, err := TakeOver(got, want); err != nil || !bytes.Equal(twice, got) || again.changed() {
+			if twice, again, err := (Edit{Want: want, TakeOver: agreed}).Apply(got); err != nil || !bytes.Equal(twice, got) || again.changed() {
 				t.Errorf("twice isn't once: %v %+v\n%s", err, again, twice)
 			}
 		})
@@ -36,10 +38,10 @@ func TestTakeOver(t *testing.T) {
 	for name, c := range map[string]struct{ old, reason string }{
 		"twice":    {"[profile dev]\nrole_arn = r\n[profile dev]\nrole_arn = q\n", "more than once"},
 		"keys":     {"[profile dev]\naws_access_key_id = AKIA\naws_secret_access_key = s\n", "holds an access key"},
-		"indented": {"[profile dev]\noutput = json\n  role_arn = r\n", "disagree about its role_arn"},
+		"indented": {"[profile dev]\noutput = json\n  role_arn = r\n", "disagree about its"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			got, report, err := TakeOver([]byte(c.old), []Stanza{{Profile: "dev", Command: command}})
+			got, report, err := Edit{Want: []Stanza{{Profile: "dev", Command: command}}, TakeOver: agreed}.Apply([]byte(c.old))
 			if err != nil || string(got) != c.old || len(report.Conflicts) != 1 || !strings.Contains(report.Conflicts[0].Reason, c.reason) {
 				t.Errorf("%v %+v\n%s", err, report, got)
 			}
@@ -59,14 +61,14 @@ func FuzzTakeOver(f *testing.F) {
 			old = compose(old)
 		}
 		want := []Stanza{stanza("dev", "eu-west-1"), stanza("default", "")}
-		got, report, err := TakeOver(old, want)
+		got, report, err := Edit{Want: want, TakeOver: agreed}.Apply(old)
 		if err != nil {
 			return
 		}
 		if !report.changed() && !bytes.Equal(got, old) {
 			t.Fatalf("nothing changed, but %q became %q", old, got)
 		}
-		twice, again, err := TakeOver(got, want)
+		twice, again, err := Edit{Want: want, TakeOver: agreed}.Apply(got)
 		if err != nil || !bytes.Equal(twice, got) || again.changed() {
 			t.Fatalf("twice isn't once: %v %+v\n%q\n%q\n%q", err, again, old, got, twice)
 		}
@@ -105,7 +107,7 @@ func FuzzTakeOver(f *testing.F) {
 					t.Fatalf("%q became %q", old, got)
 				}
 				for _, st := range s.Settings {
-					if decidesSource(st.Key) && st.Key != keyProcess {
+					if slices.Contains(deciding, st.Key) && st.Key != keyProcess {
 						t.Fatalf("%s is left: %q became %q", st.Key, old, got)
 					}
 				}

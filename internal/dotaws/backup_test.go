@@ -4,6 +4,8 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+
+	"aws-accounts/internal/awsfiles"
 )
 
 func TestBackupHoldsNoSecret(t *testing.T) {
@@ -26,7 +28,8 @@ func TestBackupHoldsNoSecret(t *testing.T) {
 			if err := os.WriteFile(path, []byte(test.config), 0o600); err != nil {
 				t.Fatal(err)
 			}
-			backup, err := ChangeConfig(t.Context(), path, func([]byte) ([]byte, error) { return []byte("new"), nil })
+			t.Setenv("AWS_CONFIG_FILE", path)
+			backup, err := Change(t.Context(), awsfiles.Config, func([]byte) ([]byte, error) { return []byte("new"), nil })
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -21,11 +21,25 @@ import (
 	"aws-accounts/internal/tui"
 )
 
+// theirs is what there is to know of each file.
+var theirs = map[awsfiles.File]struct {
+	path           func() (string, error)
+	variable, lock string
+}{
+	awsfiles.Config:      {place.AWSConfig, "AWS_CONFIG_FILE", lock.AWSConfig},
+	awsfiles.Credentials: {place.AWSCredentials, "AWS_SHARED_CREDENTIALS_FILE", lock.AWSCredentials},
+}
+
 // Files are AWS's config and credentials files, as one look has found them. Whatever a call needs of them it takes from here.
 type Files struct {
 	*awsfiles.Files
-	Path map[awsfiles.File]string // for messages
-	Data map[awsfiles.File][]byte
+	Data map[awsfiles.File][]byte // nil of one that is missing
+}
+
+// Path is where a file is, for messages.
+func Path(file awsfiles.File) string {
+	path, _ := theirs[file].path()
+	return tui.Tilde(path)
 }
 
 // ReadAll reads both files of ~/.aws. One that is missing is an empty one.
@@ -33,19 +47,17 @@ func ReadAll() (*Files, error) { return Of(version.FirstAWS(time.Now())) }
 
 // Of reads both as a look has found them.
 func Of(look *version.AWS) (*Files, error) {
-	f := &Files{Path: map[awsfiles.File]string{}, Data: map[awsfiles.File][]byte{}}
+	f := &Files{Data: map[awsfiles.File][]byte{}}
 	for file, seen := range map[awsfiles.File]*version.Seen{awsfiles.Config: look.Config, awsfiles.Credentials: look.Credentials} {
 		if seen == nil { // there is no home directory, and so no such file
 			continue
 		}
-		f.Path[file] = tui.Tilde(seen.Path)
 		data, read := seen.Content()
-		var err error
 		if !read {
-			data, err = readIfThere(seen.Path)
-		}
-		if err != nil {
-			return nil, hint.New(fmt.Errorf("%s can't be read: %w", tui.Tilde(seen.Path), hint.WithoutPath(err)), "%s", hint.FileStep(err))
+			var err error
+			if data, err = readAt(file, seen.Path); err != nil {
+				return nil, err
+			}
 		}
 		f.Data[file] = data
 	}
@@ -54,77 +66,64 @@ func Of(look *version.AWS) (*Files, error) {
 	return f, err
 }
 
-// Read returns the file that where finds, nil if there is none; without a home there are none.
-func Read(where func() (string, error)) ([]byte, error) {
-	path, err := where()
-	if err != nil {
+// Read reads one of them, nil if there is none.
+func Read(file awsfiles.File) ([]byte, error) {
+	path, err := theirs[file].path()
+	if err != nil { // there is no home directory, and so no such file
 		return nil, nil
 	}
-	return readIfThere(path)
+	return readAt(file, path)
 }
 
-func readIfThere(path string) ([]byte, error) {
-	data, err := os.ReadFile(path)
+func readAt(file awsfiles.File, path string) ([]byte, error) {
+	data, err := atomicfile.Read(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
-	return data, err
+	return data, failed("can't be read", file, path, err)
 }
 
-// ReadToChange reads a file of ~/.aws that is to be changed: nil if it's missing. Anything but a regular file is
-// refused: AWS_CONFIG_FILE may be /dev/null, which we would replace, or a pipe, which would keep us waiting.
-func ReadToChange(path string) ([]byte, error) {
-	if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() {
-		return nil, hint.New(fmt.Errorf("%s is not a regular file", path), "point AWS_CONFIG_FILE and AWS_SHARED_CREDENTIALS_FILE at ordinary files, or unset them")
+// failed says what has kept us from reading or writing a file, and who named it.
+func failed(what string, file awsfiles.File, path string, err error) error {
+	if err == nil {
+		return nil
 	}
-	data, err := readIfThere(path)
+	variable := theirs[file].variable
+	if os.Getenv(variable) == "" {
+		return hint.New(fmt.Errorf("%s %s: %w", tui.Tilde(path), what, hint.WithoutPath(err)), "%s", hint.FileStep(err))
+	}
+	return hint.New(fmt.Errorf("%s: %s %s: %w", variable, tui.Tilde(path), what, hint.WithoutPath(err)),
+		"`unset %s`, or have it name an ordinary file", variable)
+}
+
+// Change replaces one of the files by what edit makes of it, nil if there is none, while no other process of ours changes it.
+// What the config file was is kept in the file backup, without secrets, which is "" if there was nothing to keep; of the
+// credentials file a backup would hold the key that was to go.
+func Change(ctx context.Context, file awsfiles.File, edit func(old []byte) ([]byte, error)) (backup string, err error) {
+	path, err := theirs[file].path()
 	if err != nil {
-		return nil, fmt.Errorf("reading %s: %w", path, hint.FileError(err))
+		return "", err
 	}
-	return data, nil
-}
-
-// ChangeConfig replaces ~/.aws/config by what edit makes of it, nil if there is none, while no other process of ours
-// changes it. What was there is kept in the file backup, without secrets; it is "" if there was nothing to keep.
-func ChangeConfig(ctx context.Context, path string, edit func(old []byte) ([]byte, error)) (backup string, err error) {
-	err = changeAWS(ctx, lock.AWSConfig, path, func(old []byte) ([]byte, error) {
-		edited, err := edit(old)
-		if err != nil || old == nil || bytes.Equal(edited, old) {
-			return edited, err
-		}
-		backup = path + ".aws-accounts.bak"
-		if err := atomicfile.Write(backup, withoutSecrets(old), 0o600); err != nil {
-			return nil, fmt.Errorf("keeping a backup of %s: %w", path, hint.FileError(err))
-		}
-		return edited, nil
-	})
-	return backup, err
-}
-
-// ChangeCredentials is ChangeConfig for ~/.aws/credentials. It keeps no backup, which would hold the key that was to go.
-func ChangeCredentials(ctx context.Context, path string, edit func(old []byte) ([]byte, error)) error {
-	return changeAWS(ctx, lock.AWSCredentials, path, edit)
-}
-
-// changeAWS holds the lock of that name meanwhile, where there is a place for one.
-func changeAWS(ctx context.Context, name, path string, edit func(old []byte) ([]byte, error)) error {
 	if locks, err := place.Locks(); err == nil {
-		release, err := lock.ToChange(ctx, locks, name, path)
+		release, err := lock.ToChange(ctx, locks, theirs[file].lock, path)
 		if err != nil {
-			return err
+			return "", err
 		}
 		defer release()
 	}
-	old, err := ReadToChange(path)
+	old, err := readAt(file, path)
 	if err != nil {
-		return err
+		return "", err
 	}
 	edited, err := edit(old)
 	if err != nil || bytes.Equal(edited, old) {
-		return err
+		return "", err
 	}
-	if err := atomicfile.Write(path, edited, 0o600); err != nil {
-		return fmt.Errorf("writing %s: %w", path, hint.FileError(err))
+	if old != nil && file == awsfiles.Config {
+		backup = path + ".aws-accounts.bak"
+		if err := atomicfile.Write(backup, withoutSecrets(old), 0o600); err != nil {
+			return "", fmt.Errorf("keeping a backup of %s: %w", path, hint.FileError(err))
+		}
 	}
-	return nil
+	return backup, failed("can't be written", file, path, atomicfile.Write(path, edited, 0o600))
 }

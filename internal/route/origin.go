@@ -274,7 +274,7 @@ func ssoOrigin(f *dotaws.Files, p *awsfiles.Profile, get func(string) string) (*
 func wrongProfile(f *dotaws.Files, p *awsfiles.Profile, format string, args ...any) error {
 	where := ""
 	if len(p.Config) > 0 {
-		where = fmt.Sprintf(" (line %d of %s)", p.Config[0].Line, f.Path[awsfiles.Config])
+		where = fmt.Sprintf(" (line %d of %s)", p.Config[0].Line, dotaws.Path(awsfiles.Config))
 	}
 	return hint.New(fmt.Errorf("profile %q%s can't be used: %s", p.Name, where, fmt.Sprintf(format, args...)),
 		"correct that profile; `aws sts get-caller-identity --profile %s` tries it", hint.Word(p.Name))

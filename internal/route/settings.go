@@ -21,6 +21,7 @@ import (
 	"github.com/aws/smithy-go/middleware"
 
 	"aws-accounts/accounts"
+	"aws-accounts/internal/atomicfile"
 	"aws-accounts/internal/awsfiles"
 	"aws-accounts/internal/dotaws"
 	"aws-accounts/internal/hint"
@@ -88,7 +89,7 @@ func (l layers) all(key string, variables ...string) (found []value) {
 }
 
 func (at layer) value(f awsfiles.Found) value {
-	where := fmt.Sprintf("line %d of %s", f.Line, at.files.Path[f.File])
+	where := fmt.Sprintf("line %d of %s", f.Line, dotaws.Path(f.File))
 	return value{f.Value, fmt.Sprintf("%s in %s", f.Key, where), "correct " + where}
 }
 
@@ -229,7 +230,7 @@ func (s *Settings) certificates(l layers) error {
 	if v.text == "" {
 		return nil
 	}
-	pem, err := os.ReadFile(place.Expand(v.text))
+	pem, err := atomicfile.Read(place.Expand(v.text))
 	if err != nil {
 		return v.wrong("the CA bundle %s can't be read: %v", v.text, hint.WithoutPath(err))
 	}

@@ -30,11 +30,11 @@ func (d *Check) State(files *dotaws.Files) (*State, error) {
 	if err != nil {
 		return nil, err
 	}
-	_, report, err := awsfiles.EditConfig(files.Data[awsfiles.Config], want, nil)
+	_, report, err := awsfiles.Edit{Want: want}.Apply(files.Data[awsfiles.Config])
 	if err != nil {
 		return nil, err
 	}
-	s := &State{Config: files.Path[awsfiles.Config], none: len(chosen) - len(want), Taken: report.Conflicts, only: d.Only != nil}
+	s := &State{Config: dotaws.Path(awsfiles.Config), none: len(chosen) - len(want), Taken: report.Conflicts, only: d.Only != nil}
 	profile := map[string]string{} // by account
 	for _, name := range files.Names() {
 		p, _ := files.Profile(name)
@@ -91,7 +91,7 @@ func (d *Check) Shadows(a *finding.Area, files *dotaws.Files) {
 			more = fmt.Sprintf(" (and %d more)", len(shadows)-1)
 		}
 		a.Add(finding.Fail, "shadow", "", "take that line out, or give the account another \"profile\" and run `aws-accounts setup`",
-			"profile %s: %s in line %d of %s%s: %s", p.Name, s.Key, s.Line, files.Path[s.File], more, effect(s))
+			"profile %s: %s in line %d of %s%s: %s", p.Name, s.Key, s.Line, dotaws.Path(s.File), more, effect(s))
 	}
 	if n := shadowed - finding.Most; n > 0 {
 		a.Add(finding.Fail, "shadow", "", "", "%d more profiles have settings that win over the stanza", n)

@@ -19,7 +19,6 @@ import (
 	"aws-accounts/internal/dotaws"
 	"aws-accounts/internal/hint"
 	"aws-accounts/internal/pattern"
-	"aws-accounts/internal/place"
 	"aws-accounts/internal/tui"
 )
 
@@ -47,27 +46,28 @@ func (c *Edit) Run(r *accounts.Reader, program *Program, stdout io.Writer) error
 	if c.Prefix != nil {
 		file.Defaults.ProfilePrefix = *c.Prefix
 	}
-	path, err := place.AWSConfig()
+	theirs, err := dotaws.ReadAll()
 	if err != nil {
 		return err
 	}
+	path := dotaws.Path(awsfiles.Config)
 	var edited []byte
 	var report awsfiles.Report
 	edit := func(old []byte) ([]byte, error) {
 		edited, report, err = c.edit(file, program, old)
 		return edited, err
 	}
-	if c.DryRun {
-		err = showEdit(stdout, path, edit)
-	} else {
-		_, err = dotaws.ChangeConfig(context.Background(), path, edit)
+	if !c.DryRun {
+		_, err = dotaws.Change(context.Background(), awsfiles.Config, edit)
+	} else if _, err = edit(theirs.Data[awsfiles.Config]); err == nil {
+		fmt.Fprint(stdout, awsfiles.Diff(path, theirs.Data[awsfiles.Config], edited))
 	}
 	if err != nil {
 		return err
 	}
 	tell(stdout, path, report, c.DryRun)
 	if !c.Remove {
-		if err := c.tellCaveats(stdout, file, edited); err != nil {
+		if err := c.tellCaveats(stdout, file, edited, theirs.Data[awsfiles.Credentials]); err != nil {
 			return err
 		}
 	}
@@ -87,15 +87,15 @@ func (c *Edit) edit(file *accounts.File, program *Program, old []byte) ([]byte, 
 		return nil, awsfiles.Report{}, err
 	}
 	if c.Remove {
-		return awsfiles.EditConfig(old, nil, func(_, account string) bool {
+		return awsfiles.Edit{Remove: func(_, account string) bool {
 			return len(c.Names) == 0 || slices.ContainsFunc(c.Names, func(n string) bool { return strings.EqualFold(n, account) })
-		})
+		}}.Apply(old)
 	}
 	want, err := For(file, program, chosen)
 	if err != nil {
 		return nil, awsfiles.Report{}, err
 	}
-	edited, report, err := awsfiles.EditConfig(old, want, nil)
+	edited, report, err := awsfiles.Edit{Want: want}.Apply(old)
 	beginnings := file.Beginnings()
 	for _, a := range chosen {
 		if base, begins := beginnings[a.ProfileName()]; begins && base != a {
@@ -137,30 +137,7 @@ func (c *Edit) chosen(file *accounts.File) ([]*accounts.Account, error) {
 	case len(c.Names) == 0:
 		return slices.Collect(file.All()), nil
 	}
-	var chosen []*accounts.Account
-	for _, name := range c.Names {
-		a, err := file.Find(name)
-		if err != nil {
-			return nil, err
-		}
-		if !slices.Contains(chosen, a) {
-			chosen = append(chosen, a)
-		}
-	}
-	return chosen, nil
-}
-
-func showEdit(w io.Writer, path string, edit func([]byte) ([]byte, error)) error {
-	old, err := dotaws.ReadToChange(path)
-	if err != nil {
-		return err
-	}
-	edited, err := edit(old)
-	if err != nil {
-		return err
-	}
-	_, err = fmt.Fprint(w, awsfiles.Diff(path, old, edited))
-	return err
+	return file.Select(c.Names)
 }
 
 // tell says what was done, an account a line, and how many were right already.
@@ -194,15 +171,7 @@ func tell(w io.Writer, path string, report awsfiles.Report, dryRun bool) {
 
 // tellCaveats names what keeps a stanza from working: what wins over it, above all forgotten keys in the credentials file
 // (aws/aws-cli#5109), and that it has no region, without which botocore calls nothing.
-func (c *Edit) tellCaveats(w io.Writer, file *accounts.File, config []byte) error {
-	path, err := place.AWSCredentials()
-	if err != nil {
-		return err
-	}
-	credentials, err := dotaws.ReadToChange(path)
-	if err != nil {
-		return err
-	}
+func (c *Edit) tellCaveats(w io.Writer, file *accounts.File, config, credentials []byte) error {
 	files, err := awsfiles.Profiles(config, credentials)
 	if err != nil {
 		return err

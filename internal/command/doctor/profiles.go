@@ -82,21 +82,21 @@ func check(f *dotaws.Files, a *finding.Area, fix bool) {
 		})
 		for i, p := range problems {
 			if i == finding.Most {
-				a.Add(finding.Note, "aws-files", "", "", "%d more of this kind in %s", len(problems)-i, f.Path[file])
+				a.Add(finding.Note, "aws-files", "", "", "%d more of this kind in %s", len(problems)-i, dotaws.Path(file))
 				break
 			}
 			if p.Fatal {
 				fatal++
-				a.Add(finding.Fail, "aws-files", "", fmt.Sprintf("correct line %d of %s", p.Line, f.Path[file]),
-					"%s, line %d: %s; the %s refuses the whole file", f.Path[file], p.Line, p.Text, p.By)
+				a.Add(finding.Fail, "aws-files", "", fmt.Sprintf("correct line %d of %s", p.Line, dotaws.Path(file)),
+					"%s, line %d: %s; the %s refuses the whole file", dotaws.Path(file), p.Line, p.Text, p.By)
 			} else {
-				a.Add(finding.Note, "aws-files", "", "", "%s, line %d: %s", f.Path[file], p.Line, p.Text)
+				a.Add(finding.Note, "aws-files", "", "", "%s, line %d: %s", dotaws.Path(file), p.Line, p.Text)
 			}
 		}
 		checkMode(f, a, file, fix)
 	}
 	if fatal == 0 {
-		a.OK("aws-files", "", "the AWS CLI and the SDKs can read %s", f.Path[awsfiles.Config])
+		a.OK("aws-files", "", "the AWS CLI and the SDKs can read %s", dotaws.Path(awsfiles.Config))
 	}
 }
 
@@ -116,10 +116,10 @@ func checkMode(f *dotaws.Files, a *finding.Area, file awsfiles.File, fix bool) {
 	}
 	right := info.Mode().Perm() &^ forbidden
 	if fix && os.Chmod(path, right) == nil {
-		a.Fixed = append(a.Fixed, fmt.Sprintf("others can no longer "+can, f.Path[file]))
+		a.Fixed = append(a.Fixed, fmt.Sprintf("others can no longer "+can, dotaws.Path(file)))
 		return
 	}
-	a.Add(status, "aws-files-permissions", "", fmt.Sprintf("`chmod %o %s`, or `aws-accounts doctor --fix`", right, path), "others can "+can, f.Path[file])
+	a.Add(status, "aws-files-permissions", "", fmt.Sprintf("`chmod %o %s`, or `aws-accounts doctor --fix`", right, path), "others can "+can, dotaws.Path(file))
 }
 
 // checkCommands looks at what the stanzas start: once for each program.

@@ -15,7 +15,6 @@ import (
 	"aws-accounts/internal/awsfiles"
 	"aws-accounts/internal/dotaws"
 	"aws-accounts/internal/hint"
-	"aws-accounts/internal/place"
 	"aws-accounts/process"
 )
 
@@ -36,12 +35,8 @@ func (c *Import) Run(r *process.Resolver, stdout io.Writer) error {
 	if err != nil {
 		return err
 	}
-	path, err := place.AWSCredentials()
-	if err != nil {
-		return err
-	}
 	in := accesskey.InFile{Profile: c.Profile}
-	key, err := in.Read(path)
+	key, err := in.Read()
 	if err != nil {
 		return err
 	}
@@ -58,7 +53,7 @@ func (c *Import) Run(r *process.Resolver, stdout io.Writer) error {
 		if err := in.Alone(a); err != nil {
 			return err
 		}
-		if err := in.Check(path, key); err != nil {
+		if err := in.Check(key); err != nil {
 			return err
 		}
 	}
@@ -77,10 +72,10 @@ func (c *Import) Run(r *process.Resolver, stdout io.Writer) error {
 		if c.Account != "" {
 			which = " --account " + a.Name
 		}
-		fmt.Fprintf(stdout, "next: `aws-accounts keys import %s%s --remove` takes it out of %s, where anybody's program can read it\n", hint.Word(c.Profile), which, path)
+		fmt.Fprintf(stdout, "next: `aws-accounts keys import %s%s --remove` takes it out of %s, where anybody's program can read it\n", hint.Word(c.Profile), which, dotaws.Path(awsfiles.Credentials))
 		return nil
 	}
-	return c.remove(ctx, r, stdout, path, key, a, stored)
+	return c.remove(ctx, stdout, key, a, stored)
 }
 
 // account is the one named, else the base account that begins with the profile, else the one that has the key in the keychain,
@@ -125,13 +120,12 @@ func (c *Import) account(ctx context.Context, r *process.Resolver, file *account
 		"say which: --account %s or --account %s", found[0].Name, found[1].Name)
 }
 
-func (c *Import) remove(ctx context.Context, r *process.Resolver, stdout io.Writer, path string, key aws.Credentials, a *accounts.Account, stored *cache.Keys) error {
-	edited, err := accesskey.InFile{Profile: c.Profile}.Take(ctx, path, key)
-	if err != nil {
+func (c *Import) remove(ctx context.Context, stdout io.Writer, key aws.Credentials, a *accounts.Account, stored *cache.Keys) error {
+	if err := (accesskey.InFile{Profile: c.Profile}).Take(ctx, key); err != nil {
 		return err
 	}
-	fmt.Fprintf(stdout, "%s: access key %s taken out of [%s]\n", path, stored.Current.ID, c.Profile)
-	if users := c.users(edited); len(users) > 0 {
+	fmt.Fprintf(stdout, "%s: access key %s taken out of [%s]\n", dotaws.Path(awsfiles.Credentials), stored.Current.ID, c.Profile)
+	if users := c.users(); len(users) > 0 {
 		fmt.Fprintf(stdout, "warning: source_profile = %s of %s leads nowhere now: make accounts of them, or let them name %s's profile\n",
 			c.Profile, strings.Join(users, ", "), a.Name)
 	}
@@ -139,20 +133,16 @@ func (c *Import) remove(ctx context.Context, r *process.Resolver, stdout io.Writ
 	return nil
 }
 
-func (c *Import) users(credentials []byte) (users []string) {
-	config, err := dotaws.Read(place.AWSConfig)
-	if err != nil {
-		return nil
-	}
-	files, err := awsfiles.Profiles(config, credentials)
+// users are the profiles whose credentials came from the one that had the key.
+func (c *Import) users() (users []string) {
+	files, err := dotaws.ReadAll()
 	if err != nil {
 		return nil
 	}
 	for _, name := range files.Names() {
-		if p, ok := files.Profile(name); ok {
-			if source, ok := p.Get(awsfiles.Both, "source_profile"); ok && source.Value == c.Profile {
-				users = append(users, name)
-			}
+		p, _ := files.Profile(name)
+		if source, ok := p.Get(awsfiles.Both, "source_profile"); ok && source.Value == c.Profile {
+			users = append(users, name)
 		}
 	}
 	return users

@@ -17,7 +17,6 @@ import (
 	"aws-accounts/internal/dotaws"
 	"aws-accounts/internal/hint"
 	"aws-accounts/internal/pattern"
-	"aws-accounts/internal/place"
 	"aws-accounts/internal/tui"
 	"aws-accounts/process"
 )
@@ -74,7 +73,7 @@ func inUse() (status, bool) {
 		return fromEnvironment(time.Now())
 	}
 	profile = cmp.Or(profile, os.Getenv("AWS_DEFAULT_PROFILE"))
-	config, err := dotaws.Read(place.AWSConfig)
+	config, err := dotaws.Read(awsfiles.Config)
 	if profile == "" || err != nil {
 		return status{}, false
 	}

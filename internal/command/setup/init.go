@@ -21,7 +21,6 @@ import (
 	"aws-accounts/internal/dotaws"
 	"aws-accounts/internal/hint"
 	"aws-accounts/internal/passphrase"
-	"aws-accounts/internal/place"
 	"aws-accounts/internal/stanza"
 	"aws-accounts/internal/tui"
 	"aws-accounts/process"
@@ -77,34 +76,25 @@ type beginning struct {
 	out      io.Writer
 	over     bool
 
-	have                        *accounts.File
-	oldAccounts, oldConfig      []byte // nil where there is no file
-	credentials                 []byte
-	configPath, credentialsPath string
-	identity                    process.Identity
-	nobody                      bool              // there are no credentials in use
-	keychain                    accounts.Keychain // the choice; an empty backend is the platform's own
-	writeKeychain               bool
-	found                       *accounts.Found
-	take, importKeys            bool
-	newAccounts, newConfig      []byte
-	report                      awsfiles.Report
-	imports                     []accounts.FoundAccount
+	have                   *accounts.File
+	theirs                 *dotaws.Files
+	oldAccounts, oldConfig []byte // nil where there is no file
+	identity               process.Identity
+	nobody                 bool              // there are no credentials in use
+	keychain               accounts.Keychain // the choice; an empty backend is the platform's own
+	writeKeychain          bool
+	found                  *accounts.Found
+	take, importKeys       bool
+	newAccounts, newConfig []byte
+	report                 awsfiles.Report
+	imports                []accounts.FoundAccount
 }
 
 func (b *beginning) read(context.Context) (err error) {
-	if b.configPath, err = place.AWSConfig(); err != nil {
+	if b.theirs, err = dotaws.ReadAll(); err != nil {
 		return err
 	}
-	if b.credentialsPath, err = place.AWSCredentials(); err != nil {
-		return err
-	}
-	if b.oldConfig, err = dotaws.ReadToChange(b.configPath); err != nil {
-		return err
-	}
-	if b.credentials, err = dotaws.ReadToChange(b.credentialsPath); err != nil {
-		return err
-	}
+	b.oldConfig = b.theirs.Data[awsfiles.Config]
 	if b.have, err = b.resolver.Accounts.File(); errors.Is(err, fs.ErrNotExist) {
 		b.have = (&accounts.File{Path: b.resolver.Accounts.Path}).Indexed()
 		return nil
@@ -207,14 +197,11 @@ func (b *beginning) probe(ctx context.Context) error {
 	return err
 }
 
-func (b *beginning) discover(ctx context.Context) (err error) {
-	b.found, err = accounts.Discover(b.oldConfig, b.credentials, b.have, func(name string) bool {
+func (b *beginning) discover(ctx context.Context) error {
+	b.found = accounts.Discover(b.theirs.Files, b.have, func(name string) bool {
 		_, err := b.resolver.Sessions.Keychain.LoadKeys(ctx, name)
 		return err == nil
 	})
-	if err != nil {
-		return fmt.Errorf("reading ~/.aws: %w", err)
-	}
 	for i := range b.found.Accounts {
 		f := &b.found.Accounts[i]
 		if f.New && f.IsBase() && f.AccountID == "" && f.From == process.ProfileInUse() && f.From != "" {

@@ -148,16 +148,7 @@ func (b *beginning) editConfig(file *accounts.File, old []byte) ([]byte, awsfile
 			}
 		}
 	}
-	take := slices.DeleteFunc(slices.Clone(stanzas), func(s awsfiles.Stanza) bool { return !agreed[s.Profile] })
-	edited, report, err := awsfiles.TakeOver(old, take)
-	if err != nil {
-		return nil, report, err
-	}
-	rest := slices.DeleteFunc(stanzas, func(s awsfiles.Stanza) bool { return agreed[s.Profile] })
-	edited, more, err := awsfiles.EditConfig(edited, rest, nil)
-	report.Changes = append(report.Changes, more.Changes...)
-	report.Conflicts = append(report.Conflicts, more.Conflicts...)
-	return edited, report, err
+	return awsfiles.Edit{Want: stanzas, TakeOver: func(profile string) bool { return agreed[profile] }}.Apply(old)
 }
 
 // keyless: the account begins with a key that nobody has put into the keychain yet. A stanza of it would only fail.
@@ -167,9 +158,9 @@ func (b *beginning) keyless(a *accounts.Account) bool {
 
 // confirm shows what would be written.
 func (b *beginning) confirm(ctx context.Context) error {
-	diff := awsfiles.Diff(tui.Tilde(b.resolver.Accounts.Path), b.oldAccounts, b.newAccounts) + awsfiles.Diff(tui.Tilde(b.configPath), b.oldConfig, b.newConfig)
+	diff := awsfiles.Diff(tui.Tilde(b.resolver.Accounts.Path), b.oldAccounts, b.newAccounts) + awsfiles.Diff(dotaws.Path(awsfiles.Config), b.oldConfig, b.newConfig)
 	for _, f := range b.imports {
-		diff += fmt.Sprintf("%s: access key %s goes from [%s] into the keychain\n", tui.Tilde(b.credentialsPath), f.KeyID, f.From)
+		diff += fmt.Sprintf("%s: access key %s goes from [%s] into the keychain\n", dotaws.Path(awsfiles.Credentials), f.KeyID, f.From)
 	}
 	for _, c := range b.report.Conflicts {
 		fmt.Fprintf(b.out, "left     [profile %s] in line %d: %s\n", c.Profile, c.Line, c.Reason)
@@ -243,14 +234,14 @@ func (b *beginning) write(ctx context.Context) error {
 // storeKey puts a key into the keychain, as `keys import` does, and proves it there.
 func (b *beginning) storeKey(ctx context.Context, file *accounts.File, f accounts.FoundAccount) (aws.Credentials, error) {
 	in := accesskey.InFile{Profile: f.From}
-	key, err := in.Read(b.credentialsPath)
+	key, err := in.Read()
 	if err != nil {
 		return key, err
 	}
 	if err := in.Alone(file.Entry(accounts.Account{Name: f.Name})); err != nil {
 		return key, err
 	}
-	if err := in.Check(b.credentialsPath, key); err != nil {
+	if err := in.Check(key); err != nil {
 		return key, err
 	}
 	a, err := file.Find(f.Name)
@@ -274,16 +265,16 @@ func (b *beginning) storeKey(ctx context.Context, file *accounts.File, f account
 }
 
 func (b *beginning) writeConfig(ctx context.Context) error {
-	backup, err := dotaws.ChangeConfig(ctx, b.configPath, func(now []byte) ([]byte, error) {
+	backup, err := dotaws.Change(ctx, awsfiles.Config, func(now []byte) ([]byte, error) {
 		if !bytes.Equal(now, b.oldConfig) {
-			return nil, hint.ChangedMeanwhile(b.configPath, "init")
+			return nil, hint.ChangedMeanwhile(dotaws.Path(awsfiles.Config), "init")
 		}
 		return b.newConfig, nil
 	})
 	if err != nil || bytes.Equal(b.newConfig, b.oldConfig) {
 		return err
 	}
-	fmt.Fprintf(b.out, "changed  %s\n", tui.Tilde(b.configPath))
+	fmt.Fprintf(b.out, "changed  %s\n", dotaws.Path(awsfiles.Config))
 	if backup != "" {
 		fmt.Fprintf(b.out, "backup   %s\n", tui.Tilde(backup))
 	}
@@ -291,10 +282,10 @@ func (b *beginning) writeConfig(ctx context.Context) error {
 }
 
 func (b *beginning) dropKey(ctx context.Context, f accounts.FoundAccount, key aws.Credentials) error {
-	if _, err := (accesskey.InFile{Profile: f.From}).Take(ctx, b.credentialsPath, key); err != nil {
+	if err := (accesskey.InFile{Profile: f.From}).Take(ctx, key); err != nil {
 		return err
 	}
-	fmt.Fprintf(b.out, "removed  access key %s from %s\n", f.KeyID, tui.Tilde(b.credentialsPath))
+	fmt.Fprintf(b.out, "removed  access key %s from %s\n", f.KeyID, dotaws.Path(awsfiles.Credentials))
 	return nil
 }
 

@@ -29,20 +29,14 @@ func (c *Remove) Run(r *accounts.Reader, asker *ask.Asker, program *stanza.Progr
 	if err != nil {
 		return err
 	}
-	var gone []*accounts.Account
-	for _, name := range c.Names {
-		a, err := file.Find(name)
-		if err != nil {
-			return err
-		}
+	gone, err := file.Select(c.Names)
+	if err != nil {
+		return err
+	}
+	for _, a := range gone {
 		if a.From != "" {
 			return accounts.ReadOnlyError(a)
 		}
-		if !slices.Contains(gone, a) {
-			gone = append(gone, a)
-		}
-	}
-	for _, a := range gone {
 		users := file.Where(func(b *accounts.Account) bool {
 			return b.SourceAccount() == a && !slices.Contains(gone, b)
 		})

@@ -43,6 +43,7 @@ const (
 	json11                 // Organizations, DynamoDB
 	portal                 // Identity Center's portal
 	oidc                   // Identity Center's OIDC
+	oauth                  // the console's sign-in: clients go by the member "error"
 )
 
 const (
@@ -91,6 +92,7 @@ var wording = map[string]map[protocol]*apiError{
 		portal: fail(429, "TooManyRequestsException", "HTTP 429 Unknown Code"),
 		oidc:   fail(400, "SlowDownException", ""),
 		plain:  fail(429, "TooManyRequests", "Too Many Requests"),
+		oauth:  consoleRefusal(429, "TooManyRequestsError", "rate_exceeded"),
 	},
 	codeInternal: {
 		query:  fail(500, "InternalFailure", internal),
@@ -98,6 +100,7 @@ var wording = map[string]map[protocol]*apiError{
 		json11: fail(500, "InternalFailure", internal),
 		portal: fail(500, "InternalServerException", internal),
 		oidc:   fail(500, "InternalServerException", internal),
+		oauth:  consoleRefusal(500, "InternalServerException", "server_error"),
 	},
 }
 
@@ -180,6 +183,10 @@ func (e *apiError) reply(x *exchange) reply {
 	case oidc:
 		r := jsonReply(e.status, "application/json", map[string]string{"error": oauthCodes[e.code], "error_description": e.message})
 		r.header.Set("X-Amzn-Errortype", e.code+":http://internal.amazon.com/coral/com.amazonaws.sso.oidc/")
+		return r
+	case oauth:
+		r := jsonReply(e.status, "application/json", map[string]string{"error": e.extra["error"], "message": e.message})
+		r.header.Set("X-Amzn-Errortype", e.code)
 		return r
 	}
 	return newReply(e.status, "text/plain", []byte(e.message+"\n"))

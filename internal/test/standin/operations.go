@@ -70,6 +70,10 @@ var (
 		"signin:Login":          login,
 		"signin:":               unknownFederation,
 
+		"signin:Authorize":         consoleAuthorize,
+		"signin:Confirmation":      consoleConfirmation,
+		"signin:CreateOAuth2Token": consoleToken,
+
 		"container:GetCredentials": containerCredentials,
 		"imds:GetToken":            imdsToken,
 		"imds:GetMetadata":         imdsMetadata,

@@ -37,6 +37,11 @@ type Server struct {
 	centers  []*center
 	imds     map[string]time.Time
 	signins  map[string]*signin
+
+	consoleCodes   map[string]*consoleCode
+	consoleRefresh map[string]*consoleSession // by refresh token, used ones included
+	consoleProofs  map[string]bool            // the ids of DPoP proofs that were shown
+
 	children map[string][]OrgMember // of the organization, by parent; made when asked for
 
 	faults  []*Fault
@@ -52,6 +57,7 @@ func New(cfg Config) *Server {
 	s := &Server{
 		clock: cfg.Clock, marker: cfg.Marker, tokenLength: cfg.TokenLength, config: cfg,
 		accounts: map[string][]*Account{}, keys: map[string]*credential{}, policies: map[string]*rolePolicies{}, imds: map[string]time.Time{}, signins: map[string]*signin{},
+		consoleCodes: map[string]*consoleCode{}, consoleRefresh: map[string]*consoleSession{}, consoleProofs: map[string]bool{},
 		changed: make(chan struct{}), done: make(chan struct{}), denials: append([]Denial(nil), cfg.Denials...),
 	}
 	if s.clock == nil {

@@ -10,6 +10,7 @@ type Config struct {
 	Denials        []Denial         `json:"denials,omitempty"`
 	WebIdentities  []WebIdentity    `json:"web_identities,omitempty"`
 	IdentityCenter []IdentityCenter `json:"identity_center,omitempty"`
+	Console        Console          `json:"console,omitzero"`
 	Buckets        []Bucket         `json:"buckets,omitempty"`
 	Organization   *Organization    `json:"organization,omitempty"`
 	Instance       *Instance        `json:"instance,omitempty"`

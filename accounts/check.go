@@ -12,6 +12,8 @@ import (
 
 	"github.com/tailscale/hujson"
 
+	"aws-accounts/internal/awsfiles"
+	"aws-accounts/internal/pattern"
 	"aws-accounts/internal/tui"
 )
 
@@ -191,24 +193,18 @@ func (c *check) account(a *Account, v *hujson.Value) {
 	c.policies(a, v)
 }
 
-// isName reports whether s has the characters of a name: those that mean nothing to a shell or in ~/.aws.
-func isName(s string) bool {
-	_, odd := firstNot(s, func(r rune) bool { return isWord(r, ".@+-") })
-	return s != "" && !odd && !strings.ContainsRune("_.@+-", rune(s[0]))
-}
-
 // name checks what ends up in a stanza and in shells.
 func (c *check) name(v *hujson.Value, what, name string) bool {
 	if name == "" {
 		c.missing(v, "name", `the %s has no "name"`, what)
 		return false
 	}
-	if !isName(name) {
-		c.at(v, "name", `name %s must be letters, digits and . _ @ + - only, and begin with a letter or digit%s`, tui.Quote(name), saferName(name))
-		return false
-	}
 	if len(name) > 64 {
 		c.at(v, "name", "name %s is too long: 64 characters at most", tui.Quote(name))
+		return false
+	}
+	if !awsfiles.IsAccountName(name) {
+		c.at(v, "name", `name %s must be letters, digits and . _ @ + - only, and begin with a letter or digit%s`, tui.Quote(name), saferName(name))
 		return false
 	}
 	return true
@@ -391,19 +387,22 @@ func (c *check) region(v *hujson.Value, region string) {
 	}
 }
 
-// profile checks a profile's name, or its prefix, against everything that one of the SDKs stumbles over in a section's
-// header: botocore takes it apart as a shell would, others cut comments off.
+// ProfileNames is the rule of [IsProfileName] for people.
+const ProfileNames = "letters, digits and . _ @ + - / ~ = : , only, and begin with a letter, a digit or _ . @ + /"
+
+var profileName = pattern.New(`^[A-Za-z0-9_.@+/][A-Za-z0-9_.@+/~=:,-]*$`)
+
+// IsProfileName reports whether a profile that setup writes can be called s, or its name begin so: both SDKs read it in a
+// section's header as it is, and it means nothing to any shell.
+func IsProfileName(s string) bool { return profileName.MatchString(s) }
+
+// profile checks a profile's name, or its prefix.
 func (c *check) profile(v *hujson.Value, field, s string) {
-	r, odd := firstNot(s, func(r rune) bool {
-		return unicode.IsPrint(r) && r != ' ' && !strings.ContainsRune("[]\"'\\#;", r)
-	})
 	switch {
-	case odd:
-		c.at(v, field, `%s %s can't have %s in it: no blanks, control characters, quotes, brackets, \ # or ;`, field, tui.Quote(s), tui.Quote(string(r)))
-	case strings.HasPrefix(s, "-"):
-		c.at(v, field, `%s %s begins with -, as options do`, field, tui.Quote(s))
-	case utf8.RuneCountInString(s) > 128:
+	case len(s) > 128:
 		c.at(v, field, "%q is too long: 128 characters at most", field)
+	case !IsProfileName(s):
+		c.at(v, field, "%s %s must be %s", field, tui.Quote(s), ProfileNames)
 	}
 }
 

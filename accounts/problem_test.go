@@ -420,23 +420,26 @@ func TestProblems(t *testing.T) {
 			`1:25: region "eu-west" is not shaped like "eu-west-1"`,
 		}},
 		{"profile: bracket", `{"accounts": [{"name": "b", "profile": "a]b"}]}`, []string{
-			`1:40: profile "a]b" can't have "]" in it: no blanks, control characters, quotes, brackets, \ # or ;`,
+			`1:40: profile "a]b" must be letters, digits and . _ @ + - / ~ = : , only, and begin with a letter, a digit or _ . @ + /`,
 		}},
 		{"profile: blank", `{"accounts": [{"name": "b", "profile": "a b"}]}`, []string{
-			`1:40: profile "a b" can't have " " in it: no blanks, control characters, quotes, brackets, \ # or ;`,
+			`1:40: profile "a b" must be letters, digits and . _ @ + - / ~ = : , only, and begin with a letter, a digit or _ . @ + /`,
 		}},
 		{"profile: newline", `{"accounts": [{"name": "b", "profile": "a\nb"}]}`, []string{
-			`1:40: profile "a\nb" can't have "\n" in it: no blanks, control characters, quotes, brackets, \ # or ;`,
+			`1:40: profile "a\nb" must be letters, digits and . _ @ + - / ~ = : , only, and begin with a letter, a digit or _ . @ + /`,
+		}},
+		{"profile: shell syntax", `{"accounts": [{"name": "a", "profile": "a%b"}, {"name": "b", "profile": "dev!"}, {"name": "c", "profile": "büro"}, {"name": "d", "profile": "~d"}]}`, []string{
+			`1:40: profile "a%b" must be letters, digits and . _ @ + - / ~ = : , only, and begin with a letter, a digit or _ . @ + /`, `1:73: profile "dev!" must be letters, digits and . _ @ + - / ~ = : , only, and begin with a letter, a digit or _ . @ + /`, `1:107: profile "büro" must be letters, digits and . _ @ + - / ~ = : , only, and begin with a letter, a digit or _ . @ + /`, `1:141: profile "~d" must be letters, digits and . _ @ + - / ~ = : , only, and begin with a letter, a digit or _ . @ + /`,
 		}},
 		{"profile: dash", `{"accounts": [{"name": "b", "profile": "-a"}]}`, []string{
-			`1:40: profile "-a" begins with -, as options do`,
+			`1:40: profile "-a" must be letters, digits and . _ @ + - / ~ = : , only, and begin with a letter, a digit or _ . @ + /`,
 		}},
 		{"profile: taken", `{"defaults": {"profile_prefix": "x-"}, "accounts": [{"name": "a", "profile": "x-b"}, {"name": "b"}, {"name": "c", "profile": "x-b"}]}`, []string{
 			`1:78: profile "x-b" is that of account "b" already: give one of them another "profile"`,
 			`1:126: profile "x-b" is that of account "a" already: give one of them another "profile"`,
 		}},
 		{"profile_prefix", `{"defaults": {"profile_prefix": "a b"}, "accounts": []}`, []string{
-			`1:33: profile_prefix "a b" can't have " " in it: no blanks, control characters, quotes, brackets, \ # or ;`,
+			`1:33: profile_prefix "a b" must be letters, digits and . _ @ + - / ~ = : , only, and begin with a letter, a digit or _ . @ + /`,
 		}},
 		{"sso: unknown session", `{"accounts": [{"name": "s", "account_id": "111111111111", "sso": {"session": "crop", "role_name": "X"}}], "sso_sessions": [{"name": "corp", "start_url": "https://corp.awsapps.com/start", "region": "eu-west-1"}]}`, []string{
 			`1:78: no SSO session "crop": did you mean "corp"?`,

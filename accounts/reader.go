@@ -14,6 +14,7 @@ import (
 	"github.com/tailscale/hujson"
 
 	"aws-accounts/accounts/version"
+	"aws-accounts/internal/awsfiles"
 )
 
 // Reader answers from one version of the accounts file, and parses it only for what can't be known otherwise: a warm `process`
@@ -210,7 +211,7 @@ func names(b []byte, prefix string) (found []string) {
 				continue
 			}
 			awaits = false
-			if len(text) >= len(prefix) && strings.EqualFold(string(text[:len(prefix)]), prefix) && isName(string(text)) {
+			if len(text) >= len(prefix) && strings.EqualFold(string(text[:len(prefix)]), prefix) && awsfiles.IsAccountName(string(text)) {
 				found = append(found, string(text))
 			}
 		case '/':

@@ -204,6 +204,9 @@ var (
 	accountName = pattern.New(`^[A-Za-z0-9][A-Za-z0-9._@+-]{0,63}$`)
 )
 
+// IsAccountName reports whether s can be an account's name: one word of a command that means nothing to any shell.
+func IsAccountName(s string) bool { return accountName.MatchString(s) }
+
 // ourCommand: [env [-flags]] [VAR=value…] aws-accounts [flags] process [flags] NAME
 func ourCommand(words []string) (account string, ok bool) {
 	i := 0
@@ -231,7 +234,7 @@ func ourCommand(words []string) (account string, ok bool) {
 			positional = append(positional, w)
 		}
 	}
-	if len(positional) < 2 || positional[0] != "process" || !accountName.MatchString(positional[1]) {
+	if len(positional) < 2 || positional[0] != "process" || !IsAccountName(positional[1]) {
 		return "", false
 	}
 	return positional[1], true

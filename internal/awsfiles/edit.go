@@ -1,12 +1,11 @@
 package awsfiles
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
 	"strings"
-
-	"aws-accounts/internal/pattern"
 )
 
 // Stanza is what the config file should hold for one account.
@@ -83,8 +82,8 @@ var deciding = []string{
 // comment behind a value that changes moves to a line of its own, as botocore takes it for a part of the value. New stanzas
 // come at the end, each after a blank line. Of several equal stanzas of ours, which botocore refuses the file for, one stays.
 //
-// An error means that a name, a region or a command could not be written so that it's read back as it is, or that the
-// file is no text; then nothing is returned.
+// A name, a region or a command that couldn't be written so that it's read back as it is leaves that profile as it is. An error
+// means that the file is no text; then nothing is returned.
 func (e Edit) Apply(old []byte) ([]byte, Report, error) {
 	d, err := parse(old, Config)
 	if err != nil {
@@ -95,7 +94,8 @@ func (e Edit) Apply(old []byte) ([]byte, Report, error) {
 	wanted := map[string]bool{}
 	for _, w := range e.Want {
 		if err := w.check(); err != nil {
-			return nil, Report{}, err
+			report.Conflicts = append(report.Conflicts, Conflict{Profile: w.Profile, Reason: err.Error()})
+			continue
 		}
 		if wanted[w.Profile] {
 			return nil, Report{}, fmt.Errorf("profile %s is wanted twice", w.Profile)
@@ -206,28 +206,15 @@ func (d *document) disagreement(profile string) (*Section, string) {
 	return s, "the AWS tools disagree where it ends"
 }
 
-var (
-	profileName = pattern.New(`^[A-Za-z0-9_][A-Za-z0-9._@+/:=,~-]{0,127}$`)
-	regionName  = pattern.New(`^[A-Za-z0-9][A-Za-z0-9-]{0,63}$`)
-)
-
 // check refuses what couldn't be read back: nothing that is written may end a line, a header or a value early.
 func (w Stanza) check() error {
-	if !profileName.MatchString(w.Profile) {
-		return fmt.Errorf("%q can't be the name of a profile: letters, digits and . _ @ + - are safe", w.Profile)
-	}
-	if w.Region != "" && !regionName.MatchString(w.Region) {
-		return fmt.Errorf("profile %s: %q is not a region", w.Profile, w.Region)
-	}
-	if strings.ContainsFunc(w.Command, unsayable) {
-		return fmt.Errorf("profile %s: the command has a control character", w.Profile)
-	}
 	d, err := parse([]byte(w.text("\n")), Config)
-	if err != nil || len(d.sections) != 1 || len(d.problems) != 0 || !w.readsBack(d.sections[0]) {
-		return fmt.Errorf("profile %s: the command would not be read back as it is", w.Profile)
+	if err != nil || w.Profile == "" || len(d.sections) != 1 || len(d.problems) != 0 || !w.readsBack(d.sections[0]) ||
+		strings.ContainsFunc(w.Profile+w.Region+w.Command, unsayable) {
+		return errors.New("not every AWS tool would read its name, region and command as they are")
 	}
 	if w.Account() == "" {
-		return fmt.Errorf("profile %s: the command is not `%s process NAME`, so it would not be known again", w.Profile, binaryName)
+		return fmt.Errorf("its command is not `%s process NAME`, so it would not be known again", binaryName)
 	}
 	return nil
 }

@@ -129,7 +129,7 @@ func TestEditConfigRefuses(t *testing.T) {
 		{{Profile: "a#b", Command: ok.Command}},
 		{{Profile: "", Command: ok.Command}},
 		{{Profile: "dev", Command: ok.Command, Region: "eu\nrole_arn = x"}},
-		{{Profile: "dev", Command: ok.Command, Region: "eu west"}},
+		{{Profile: "dev", Command: ok.Command, Region: "eu # west"}},
 		{{Profile: "dev", Command: ok.Command + "\nrole_arn = x"}},
 		{{Profile: "dev", Command: ok.Command + " # x"}},
 		{{Profile: "dev", Command: "'/a/aws-accounts' process 'dev'"}},
@@ -138,9 +138,13 @@ func TestEditConfigRefuses(t *testing.T) {
 		{{Profile: "dev", Command: "aws-vault exec dev"}},
 		{ok, ok},
 	} {
-		if b, _, err := (Edit{Want: w}).Apply(nil); err == nil {
-			t.Errorf("%+v gave %q", w, b)
+		if b, report, err := (Edit{Want: w}).Apply(nil); err == nil && (len(b) > 0 || len(report.Conflicts) != 1) {
+			t.Errorf("%+v gave %q, %+v", w, b, report)
 		}
+	}
+	b, report, err := (Edit{Want: []Stanza{{Profile: "a b", Command: ok.Command}, ok}}).Apply(nil)
+	if err != nil || !strings.Contains(string(b), "[profile dev]") || len(report.Conflicts) != 1 {
+		t.Errorf("beside one that is refused: %q, %+v, %v", b, report, err)
 	}
 	if _, _, err := (Edit{}).Apply([]byte("\xff\xfe[\x00")); err == nil {
 		t.Error("UTF-16 was accepted")

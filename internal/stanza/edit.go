@@ -18,12 +18,8 @@ import (
 	"aws-accounts/internal/awsfiles"
 	"aws-accounts/internal/dotaws"
 	"aws-accounts/internal/hint"
-	"aws-accounts/internal/pattern"
 	"aws-accounts/internal/tui"
 )
-
-// prefixName is what the names of profiles that setup writes may begin with.
-var prefixName = pattern.New(`^[A-Za-z0-9_][A-Za-z0-9._@+/:=,~-]*$`)
 
 // Edit is a change of the stanzas in ~/.aws/config.
 type Edit struct {
@@ -36,8 +32,8 @@ type Edit struct {
 // Run edits ~/.aws/config. Profiles that aren't ours stay as they are and make the command fail in the end, after all
 // others are written.
 func (c *Edit) Run(r *accounts.Reader, program *Program, stdout io.Writer) error {
-	if p := c.Prefix; p != nil && *p != "" && !prefixName.MatchString(*p) {
-		return hint.Usage(fmt.Errorf("--profile-prefix: no profile's name can begin with %s", tui.Quote(*p)), "letters, digits and . _ @ + - are safe, as in --profile-prefix=aa-")
+	if p := c.Prefix; p != nil && *p != "" && !accounts.IsProfileName(*p) {
+		return hint.Usage(fmt.Errorf("--profile-prefix: no profile's name can begin with %s", tui.Quote(*p)), "it must be %s, as in --profile-prefix=aa-", accounts.ProfileNames)
 	}
 	file, err := r.File()
 	if err != nil {

@@ -60,7 +60,7 @@ func (c *Assume) Run(r *process.Resolver, program *stanza.Program, stdout io.Wri
 		fmt.Fprintf(stdout, "warning: the session is not kept, so every command gets one of its own: %s\n", session.Unkept)
 	}
 	profile, inTheWay := (&stanza.Check{Program: program, File: a.File(), Only: a}).Usable()
-	if _, err := fmt.Fprintf(stdout, "\n  export AWS_PROFILE=%s\n", profile); err != nil {
+	if _, err := fmt.Fprintf(stdout, "\n  export AWS_PROFILE=%s\n", hint.Word(profile)); err != nil {
 		return err
 	}
 	for _, f := range inTheWay {

@@ -321,7 +321,7 @@ func (b *beginning) tellNext(ctx context.Context) {
 	if b.tellMissing(ctx, file, try) {
 		return
 	}
-	fmt.Fprintf(b.out, "\nTry:\n\n  aws s3 ls --profile %s\n", try.ProfileName())
+	fmt.Fprintf(b.out, "\nTry:\n\n  aws s3 ls --profile %s\n", hint.Word(try.ProfileName()))
 }
 
 const firstSignIn = "aws-accounts sso login --start-url=URL --region=REGION"

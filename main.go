@@ -31,6 +31,7 @@ import (
 	"aws-accounts/internal/hint"
 	"aws-accounts/internal/private"
 	"aws-accounts/internal/tui"
+	"aws-accounts/internal/usage"
 	"aws-accounts/internal/wire"
 	"aws-accounts/process"
 	"aws-accounts/process/warm"
@@ -41,7 +42,7 @@ type grammar struct {
 	ShowVersion kong.VersionFlag `name:"version" hidden:""` // beside the command, which --help shows
 
 	Init       setup.Init          `cmd:"" help:"Begin: take over what is in ~/.aws, and move plaintext keys into the keychain."`
-	List       setup.List          `cmd:"" firstuse:"named" help:"Show the accounts and how long their sessions last."`
+	List       setup.List          `cmd:"" aliases:"ls" firstuse:"named" help:"Show the accounts and how long their sessions last."`
 	Whoami     session.Whoami      `cmd:"" firstuse:"" help:"Show whom the current credentials, or an account's, belong to."`
 	Assume     session.Assume      `cmd:"" firstuse:"" help:"Get a session now and say how to use it."`
 	Exec       session.Exec        `cmd:"" firstuse:"" help:"Run a command with an account's credentials."`
@@ -127,15 +128,18 @@ func run(args []string, stdout, stderr io.Writer) int {
 		kong.BindToProvider(deps.Asker),
 		kong.BindToProvider(deps.Log),
 	)
-	if len(args) == 0 {
-		args = []string{"--help"}
-	}
-	command, err := parser.Parse(args)
+	command, err := parser.Parse(usage.Meant(args))
 	if exit >= 0 { // --help has answered
 		return exit
 	}
 	if err != nil {
-		return fail(stderr, hint.New(err, "`%s --help` shows how", misused(err)), "", 2)
+		return fail(stderr, usage.Explain(err, func(prefix string) []string {
+			reader, err := deps.Reader()
+			if err != nil {
+				return nil
+			}
+			return reader.Names(prefix)
+		}), g.Given(), 2)
 	}
 	if g.Debug {
 		slog.SetDefault(slog.New(slog.NewTextHandler(stderr, &slog.HandlerOptions{Level: slog.LevelDebug})))
@@ -177,16 +181,6 @@ func explain(program *kong.Kong) error {
 		}
 	}
 	return nil
-}
-
-// misused is the command that was typed wrong, as far as that can be told.
-func misused(err error) string {
-	if p, ok := errors.AsType[*kong.ParseError](err); ok {
-		if command := p.Context.Selected(); command != nil {
-			return command.FullPath()
-		}
-	}
-	return "aws-accounts"
 }
 
 func exitStatus(stderr io.Writer, err error, flags hint.Flags) int {

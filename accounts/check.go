@@ -94,7 +94,7 @@ func (c *check) keychain() {
 	case k.Backend == "":
 		c.missing(v, "backend", `"keychain" has no "backend": name one of %s`, strings.Join(Backends(), ", "))
 	case !slices.Contains(Backends(), k.Backend):
-		guess := didYouMean(k.Backend, Backends())
+		guess := DidYouMean(k.Backend, Backends())
 		if guess == "" {
 			guess = ": it can be " + strings.Join(Backends(), ", ")
 		}
@@ -533,11 +533,11 @@ func (c *check) policies(a *Account, v *hujson.Value) {
 	}
 }
 
-// guess is didYouMean for names of which there are many: comparing each with each would make a bad file of
+// guess is DidYouMean for names of which there are many: comparing each with each would make a bad file of
 // 10,000 accounts take minutes.
 func (c *check) guess(s string, known []string) string {
 	if c.looked += len(known); c.looked > 200_000 {
 		return ""
 	}
-	return didYouMean(s, known)
+	return DidYouMean(s, known)
 }

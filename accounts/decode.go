@@ -154,7 +154,7 @@ func (d *decoder) instead(name string, t reflect.Type) string {
 	if homes := d.homes[name]; homes != nil {
 		return ": it belongs in " + strings.Join(homes, " or ")
 	}
-	if guess := didYouMean(name, known); guess != "" {
+	if guess := DidYouMean(name, known); guess != "" {
 		return guess
 	}
 	if len(known) <= 6 {

@@ -60,7 +60,7 @@ func (f *File) Find(name string) (*Account, error) {
 		}
 	}
 	if guess == "" {
-		guess = didYouMean(name, f.names())
+		guess = DidYouMean(name, f.names())
 	}
 	err := fmt.Errorf("no account %s in %s%s", tui.Quote(name), tui.ShowPath(f.Path), guess)
 	if f.shared != nil && f.AccountsFrom.URL != "" {

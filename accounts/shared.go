@@ -443,7 +443,7 @@ func (c *check) accountsFrom() bool {
 	case isS3 && from.Account == "":
 		c.missing(v, "account", `"accounts_from" at S3 needs an "account": whose credentials fetch it`)
 	case isS3 && !slices.ContainsFunc(c.f.names(), func(name string) bool { return strings.EqualFold(name, from.Account) }):
-		c.at(v, "account", "there is no account %s in this file%s: it fetches the others", tui.Quote(from.Account), didYouMean(from.Account, c.f.names()))
+		c.at(v, "account", "there is no account %s in this file%s: it fetches the others", tui.Quote(from.Account), DidYouMean(from.Account, c.f.names()))
 	case !isS3 && from.Account != "":
 		c.at(v, "account", `"account" is for s3://BUCKET/KEY`)
 	}

@@ -38,8 +38,8 @@ func fold(s string) string { return separators.Replace(strings.ToLower(s)) }
 
 var separators = strings.NewReplacer("_", "", "-", "")
 
-// didYouMean is the end of a message about s, or "".
-func didYouMean(s string, known []string) string {
+// DidYouMean is the end of a message about s, which is none of those that are known; "" if it is like none of them either.
+func DidYouMean(s string, known []string) string {
 	switch n := nearest(s, known); len(n) {
 	case 0:
 		return ""

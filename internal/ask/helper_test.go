@@ -137,7 +137,7 @@ func askAsTold() result {
 		err = a.Tell(ctx, question+"\n")
 	case "pick":
 		var i int
-		if i, err = a.Pick(ctx, question, few); err == nil {
+		if i, err = a.Pick(ctx, question, "", few); err == nil {
 			answer = few[i].Name
 		}
 	case "present":

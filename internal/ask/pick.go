@@ -19,8 +19,8 @@ import (
 type Choice struct{ Name, ID, Description string }
 
 // Pick has one of the choices chosen at the terminal, by typing parts of what it is called or known by, and returns its
-// index. ErrNobody means that nothing was shown.
-func (a *Asker) Pick(ctx context.Context, what string, choices []Choice) (int, error) {
+// index. typed is what has been typed already. ErrNobody means that nothing was shown.
+func (a *Asker) Pick(ctx context.Context, what, typed string, choices []Choice) (int, error) {
 	if os.Getenv("TERM") == "dumb" {
 		return 0, fmt.Errorf("%w: this terminal can't show a list (TERM=dumb)", ErrNobody)
 	}
@@ -30,6 +30,7 @@ func (a *Asker) Pick(ctx context.Context, what string, choices []Choice) (int, e
 	}
 	defer done()
 	p := newPicker(promptFor(what)+": ", choices)
+	p.edit([]rune(typed))
 	if err := t.pick(ctx, p); err != nil {
 		return 0, err
 	}

@@ -15,15 +15,16 @@ import (
 
 // Assume is `aws-accounts assume NAME`: the session now, and how to use it.
 type Assume struct {
-	Name     string            `arg:"" optional:"" help:"The account; without it, you choose."`
-	Refresh  bool              `help:"Get a new session even if the cached one is fresh."`
-	Duration accounts.Duration `help:"How long this session lasts, instead of what the accounts file says (15m to 12h)." placeholder:"1h"`
-	MFACode  string            `name:"mfa-code" help:"The six digits of the MFA device, instead of asking for them." placeholder:"123456"`
+	Name      string `arg:"" optional:"" help:"The account; without it, you choose."`
+	byProfile `embed:""`
+	Refresh   bool              `help:"Get a new session even if the cached one is fresh."`
+	Duration  accounts.Duration `help:"How long this session lasts, instead of what the accounts file says (15m to 12h)." placeholder:"1h"`
+	MFACode   string            `name:"mfa-code" help:"The six digits of the MFA device, instead of asking for them." placeholder:"123456"`
 }
 
 // Run gets the session and says when it expires, and what has SDKs use another.
 func (c *Assume) Run(r *process.Resolver, program *stanza.Program, stdout io.Writer, stderr tui.Stderr) error {
-	a, err := account(r, c.Name)
+	a, err := account(r, c.Name, c.byProfile)
 	if err != nil {
 		return err
 	}

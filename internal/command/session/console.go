@@ -25,7 +25,8 @@ import (
 
 // Console is `aws-accounts console NAME`: AWS's web console, signed in as the account's role.
 type Console struct {
-	Name      string            `arg:"" optional:"" help:"The account; without it, you choose."`
+	Name      string `arg:"" optional:"" help:"The account; without it, you choose."`
+	byProfile `embed:""`
 	Service   string            `help:"Open this service, as it is called in the console's address." placeholder:"s3"`
 	Region    string            `help:"Open it in this region, instead of the account's." placeholder:"eu-west-1"`
 	Duration  accounts.Duration `help:"How long the console stays signed in, instead of what the session has left (15m to 12h)." placeholder:"8h"`
@@ -35,7 +36,7 @@ type Console struct {
 
 // Run gets the link and opens it, or prints it.
 func (c *Console) Run(r *process.Resolver, stdout io.Writer) error {
-	a, err := account(r, c.Name)
+	a, err := account(r, c.Name, c.byProfile)
 	if err != nil {
 		return err
 	}

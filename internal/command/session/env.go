@@ -20,9 +20,10 @@ import (
 
 // Env is `aws-accounts env NAME`: the credentials as variables, for a shell or a file.
 type Env struct {
-	Name  string `arg:"" optional:"" help:"The account; without it, you choose."`
-	Unset bool   `help:"Take the variables out again; needs no account."`
-	Forms `embed:""`
+	Name      string `arg:"" optional:"" help:"The account; without it, you choose."`
+	byProfile `embed:""`
+	Unset     bool `help:"Take the variables out again; needs no account."`
+	Forms     `embed:""`
 }
 
 // Run writes one statement per variable. What it unsets and sets is the same for every account of a kind, whatever the
@@ -38,7 +39,7 @@ func (c *Env) Run(r *process.Resolver, stdout io.Writer, stderr tui.Stderr) erro
 	case c.Unset:
 		return write(stdout, slices.Concat(given, conflictingVars, regionGiven(r)), nil)
 	}
-	session, err := open(r, c.Name)
+	session, err := open(r, c.Name, c.byProfile)
 	if err != nil {
 		return err
 	}

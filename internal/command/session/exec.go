@@ -24,9 +24,10 @@ import (
 
 // Exec is `aws-accounts exec NAME -- CMD…`: a command with exactly this account's credentials in its environment.
 type Exec struct {
-	Server  bool     `help:"Let the command fetch its credentials here, so that it can run longer than a session lasts."`
-	Name    string   `arg:"" optional:"" help:"The account; without it, you choose."`
-	Command []string `arg:"" optional:"" passthrough:"" name:"command" help:"The command and its arguments, after --."`
+	Server    bool   `help:"Let the command fetch its credentials here, so that it can run longer than a session lasts."`
+	Name      string `arg:"" optional:"" help:"The account; without it, you choose."`
+	byProfile `embed:""`
+	Command   []string `arg:"" optional:"" passthrough:"" name:"command" help:"The command and its arguments, after --."`
 }
 
 // Exit statuses as shells and env(1) have them.
@@ -46,7 +47,7 @@ func (c *Exec) Run(ctx *kong.Context, r *process.Resolver) error {
 	if err != nil {
 		return err
 	}
-	session, err := open(r, name)
+	session, err := open(r, name, c.byProfile)
 	if err != nil {
 		return err
 	}
@@ -63,6 +64,9 @@ func (c *Exec) split(args []string) (name string, argv []string) {
 	dashes := slices.Index(args, "--")
 	if dashes >= 0 && len(args)-dashes-1 == 1+len(c.Command) {
 		return "", args[dashes+1:]
+	}
+	if c.Profile != "" && c.Name != "" { // --profile has named the account
+		return "", append([]string{c.Name}, c.Command...)
 	}
 	if len(c.Command) > 0 && c.Command[0] == "--" { // kong leaves it to whoever passes arguments on
 		return c.Name, c.Command[1:]

@@ -28,9 +28,10 @@ import (
 
 // Serve is `aws-accounts serve NAME`: container credentials on the loopback address, until it is ended.
 type Serve struct {
-	Name  string `arg:"" optional:"" help:"The account; without it, you choose."`
-	Port  uint16 `help:"The port on 127.0.0.1 (default: any that is free)."`
-	Forms `embed:""`
+	Name      string `arg:"" optional:"" help:"The account; without it, you choose."`
+	byProfile `embed:""`
+	Port      uint16 `help:"The port on 127.0.0.1 (default: any that is free)."`
+	Forms     `embed:""`
 }
 
 // Run says where the endpoint is once it answers, and serves until it's interrupted, which is success.
@@ -44,7 +45,7 @@ func (c *Serve) Run(r *process.Resolver, stdout io.Writer, stderr tui.Stderr) er
 	if token != "" && !goodToken(token) {
 		return hint.New(fmt.Errorf("%s must be at least %d letters, digits or . _ + / = -", private.ServeToken, leastToken), "make one with `openssl rand -hex 32`")
 	}
-	session, err := open(r, c.Name)
+	session, err := open(r, c.Name, c.byProfile)
 	if err != nil {
 		return err
 	}

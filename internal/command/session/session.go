@@ -8,6 +8,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -50,8 +51,8 @@ func (s *session) variables() []variable {
 }
 
 // open gets the credentials of the account called name, so that what keeps them away shows before anything is started.
-func open(r *process.Resolver, name string) (*session, error) {
-	a, err := account(r, name)
+func open(r *process.Resolver, name string, by byProfile) (*session, error) {
+	a, err := account(r, name, by)
 	if err != nil {
 		return nil, err
 	}
@@ -88,22 +89,45 @@ func credentialVariables(c aws.Credentials) []variable {
 	return all
 }
 
-// account finds the account of that name. Without a name the person chooses one at the terminal.
-func account(r *process.Resolver, name string) (*accounts.Account, error) {
+// byProfile names an account as AWS tools do.
+type byProfile struct {
+	Profile string `short:"p" placeholder:"NAME" help:"The account, by the name of its profile."`
+}
+
+// account finds the account of that name, or of that profile. Without a name the person chooses one at the terminal; with a part
+// of one, among those that it fits.
+func account(r *process.Resolver, name string, by byProfile) (*accounts.Account, error) {
 	file, err := r.Accounts.File()
 	if err != nil {
 		return nil, err
 	}
-	if name != "" {
-		return file.Find(name)
+	if name != "" && by.Profile != "" {
+		return nil, hint.Usage(errors.New("NAME and --profile both name an account"), "leave one of them out")
 	}
-	return pick(r.MFA.Asker, file)
+	if by.Profile != "" {
+		if called := file.Where(func(a *accounts.Account) bool { return a.ProfileName() == by.Profile }); len(called) > 0 {
+			return called[0], nil
+		}
+		name = by.Profile
+	}
+	if name == "" {
+		return pick(r.MFA.Asker, file, "")
+	}
+	a, err := file.Find(name)
+	part := strings.ToLower(name)
+	fits := func(a *accounts.Account) bool { return strings.Contains(strings.ToLower(a.Name), part) }
+	if err != nil && len(file.Where(fits)) > 0 {
+		if chosen, unasked := pick(r.MFA.Asker, file, name); !hint.IsUsage(unasked) {
+			return chosen, unasked
+		}
+	}
+	return a, err
 }
 
 // exitInterrupted is that of a program which Ctrl-C has ended.
 const exitInterrupted = 130
 
-func pick(asker *ask.Asker, file *accounts.File) (*accounts.Account, error) {
+func pick(asker *ask.Asker, file *accounts.File, typed string) (*accounts.Account, error) {
 	if len(file.Accounts) == 0 {
 		return nil, hint.New(fmt.Errorf("there is no account in %s to choose", file.Path), "`aws-accounts add` adds one")
 	}
@@ -112,7 +136,7 @@ func pick(asker *ask.Asker, file *accounts.File) (*accounts.Account, error) {
 		a := &file.Accounts[i]
 		choices[i] = ask.Choice{Name: a.Name, ID: a.AccountID, Description: a.Description}
 	}
-	i, err := asker.Pick(context.Background(), "Account", choices)
+	i, err := asker.Pick(context.Background(), "Account", typed, choices)
 	switch {
 	case errors.Is(err, ask.ErrNobody):
 		return nil, hint.Usage(fmt.Errorf("which account? NAME is missing, and there is %w", err), "`aws-accounts list` shows the names")

@@ -39,7 +39,7 @@ func (c *Status) Run(r *process.Resolver, stdout io.Writer) error {
 	}
 	var found []status
 	for _, name := range c.Names {
-		a, err := account(r, name)
+		a, err := account(r, name, byProfile{})
 		if err != nil {
 			return err
 		}

@@ -15,8 +15,9 @@ import (
 
 // Whoami is `aws-accounts whoami [NAME]`: who the credentials belong to, as AWS sees it.
 type Whoami struct {
-	Name string `arg:"" optional:"" help:"The account; without it, the AWS credentials in use here (AWS_PROFILE, environment)."`
-	JSON bool   `name:"json" help:"Write one JSON document."`
+	Name      string `arg:"" optional:"" help:"The account; without it, the AWS credentials in use here (AWS_PROFILE, environment)."`
+	byProfile `embed:""`
+	JSON      bool `name:"json" help:"Write one JSON document."`
 }
 
 // Run asks AWS, since only AWS knows.
@@ -26,12 +27,13 @@ func (c *Whoami) Run(r *process.Resolver, stdout io.Writer) error {
 	var who process.Identity
 	var credentials aws.Credentials
 	var err error
-	if c.Name == "" {
+	name := ""
+	if c.Name == "" && c.Profile == "" {
 		who, credentials, err = process.CurrentIdentity(ctx)
-	} else if s, failed := open(r, c.Name); failed != nil {
+	} else if s, failed := open(r, c.Name, c.byProfile); failed != nil {
 		err = failed
 	} else {
-		credentials = s.first
+		name, credentials = s.account.Name, s.first
 		who, err = s.identity(ctx)
 	}
 	if err != nil {
@@ -42,7 +44,7 @@ func (c *Whoami) Run(r *process.Resolver, stdout io.Writer) error {
 		Account string `json:"account,omitempty"` // our name for it
 		process.Identity
 		Expiration *time.Time `json:"expiration,omitempty"`
-	}{c.Name, who, nil}
+	}{name, who, nil}
 	if credentials.CanExpire {
 		document.Expiration = aws.Time(credentials.Expires.UTC())
 	}

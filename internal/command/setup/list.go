@@ -15,11 +15,11 @@ import (
 
 // List is `aws-accounts list [FILTER]`: the accounts and the state of their sessions.
 type List struct {
-	Filter  string `arg:"" optional:"" help:"Only accounts with this in their name, number or description."`
-	Active  bool   `help:"Only accounts with a session that is valid." xor:"state"`
-	Expired bool   `help:"Only accounts whose session has expired." xor:"state"`
-	Group   bool   `help:"Group the accounts by where their credentials come from."`
-	JSON    bool   `name:"json" help:"Write one JSON document."`
+	Filter  []string `arg:"" optional:"" name:"filter" help:"Only accounts with each of these words in their name, number or description."`
+	Active  bool     `help:"Only accounts with a session that is valid." xor:"state"`
+	Expired bool     `help:"Only accounts whose session has expired." xor:"state"`
+	Group   bool     `help:"Group the accounts by where their credentials come from."`
+	JSON    bool     `name:"json" help:"Write one JSON document."`
 }
 
 type listed struct {
@@ -46,10 +46,9 @@ func (c *List) Run(r *process.Resolver, stdout io.Writer) error {
 	if err != nil {
 		return err
 	}
-	filter := strings.ToLower(c.Filter)
 	chosen := file.Where(func(a *accounts.Account) bool {
-		return strings.Contains(strings.ToLower(a.Name), filter) || strings.Contains(a.AccountID, filter) ||
-			strings.Contains(strings.ToLower(a.Description), filter)
+		text := strings.ToLower(strings.Join([]string{a.Name, a.AccountID, a.Description}, "\n"))
+		return !slices.ContainsFunc(c.Filter, func(word string) bool { return !strings.Contains(text, strings.ToLower(word)) })
 	})
 	expirations, trouble := r.States(context.Background(), accounts.NamesOf(chosen))
 	now := time.Now()

@@ -120,3 +120,23 @@ func TestEditorsTextIsKept(t *testing.T) {
 		t.Errorf("%v\n%s", err, out)
 	}
 }
+
+// A part of a name opens the list with it typed in; where there is nobody to ask, it is the mistake that it was.
+func TestAPartOfANameIsChosenAtTheTerminal(t *testing.T) {
+	t.Parallel()
+	h := pickHome(t)
+	cmd := h.Command("sh", "-c", "aws-accounts env --shell sh pro | grep -c AWS_ACCOUNTS_NAME=.prod")
+	var stdout, stderr bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &stdout, &stderr
+	terminal := onTerminal(t, cmd)
+	terminal.answer(t, "1 of 3", "\r")
+	if err := cmd.Wait(); err != nil || stdout.String() != "1\n" || stderr.Len() > 0 {
+		t.Errorf("%v, %q %s", err, &stdout, &stderr)
+	}
+	alone := h.Command("aws-accounts", "env", "pro", "--no-input")
+	var said bytes.Buffer
+	alone.Stderr = &said
+	if alone.Run(); !strings.Contains(said.String(), `no account "pro"`) {
+		t.Errorf("%s", &said)
+	}
+}

@@ -42,7 +42,7 @@ type grammar struct {
 	ShowVersion kong.VersionFlag `name:"version" hidden:""` // beside the command, which --help shows
 
 	Init       setup.Init          `cmd:"" help:"Begin: take over what is in ~/.aws, and move plaintext keys into the keychain."`
-	List       setup.List          `cmd:"" aliases:"ls" firstuse:"named" help:"Show the accounts and how long their sessions last."`
+	List       setup.List          `cmd:"" firstuse:"named" help:"Show the accounts and how long their sessions last."`
 	Whoami     session.Whoami      `cmd:"" firstuse:"" help:"Show whom the current credentials, or an account's, belong to."`
 	Assume     session.Assume      `cmd:"" firstuse:"" help:"Get a session now and say how to use it."`
 	Exec       session.Exec        `cmd:"" firstuse:"" help:"Run a command with an account's credentials."`

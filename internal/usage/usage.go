@@ -17,13 +17,15 @@ import (
 	"aws-accounts/internal/tui"
 )
 
-// Meant is the command line that is meant: `help COMMAND` is `COMMAND --help`.
+// Meant is the command line that is meant: `help COMMAND` is `COMMAND --help`, and `ls` is `list`.
 func Meant(args []string) []string {
-	if len(args) == 0 {
+	switch {
+	case len(args) == 0:
 		return []string{"--help"}
-	}
-	if args[0] == "help" {
-		return append(slices.Clone(args[1:]), "--help")
+	case args[0] == "help":
+		return append(Meant(args[1:]), "--help")
+	case args[0] == "ls":
+		return append([]string{"list"}, args[1:]...)
 	}
 	return args
 }
@@ -44,9 +46,11 @@ var said = [][2]string{
 
 // Explain says what is wrong with a command line, and one next step. names are the accounts that begin with a prefix.
 func Explain(err error, names func(prefix string) []string) error {
+	program := "aws-accounts"
 	var node *kong.Node
 	if p, ok := errors.AsType[*kong.ParseError](err); ok {
 		node = cmp.Or(p.Context.Selected(), p.Context.Model.Node)
+		program = node.FullPath()
 	}
 	text := err.Error()
 	for _, s := range said {
@@ -62,15 +66,7 @@ func Explain(err error, names func(prefix string) []string) error {
 	if text == "which account?" {
 		return hint.Usage(errors.New(text), "`aws-accounts list` shows the names")
 	}
-	return hint.Usage(errors.New(tui.Harmless(text)), "`%s --help` shows how", called(node))
-}
-
-// called is a command as it is typed: kong's path has aliases in it.
-func called(node *kong.Node) string {
-	if node == nil || node.Parent == nil {
-		return "aws-accounts"
-	}
-	return called(node.Parent) + " " + node.Name
+	return hint.Usage(errors.New(tui.Harmless(text)), "`%s --help` shows how", program)
 }
 
 // unknown is for a word where a command should be.
@@ -89,12 +85,12 @@ func unknown(word string, node *kong.Node, names func(prefix string) []string) e
 	meant := accounts.DidYouMean(word, commands)
 	for _, leaf := range node.Leaves(true) {
 		if leaf.Name == word { // it is there, one level down
-			meant = ": did you mean " + tui.Quote(strings.TrimPrefix(called(leaf), called(node)+" ")) + "?"
+			meant = ": did you mean " + tui.Quote(strings.TrimPrefix(leaf.FullPath(), node.FullPath()+" ")) + "?"
 		}
 	}
 	err := fmt.Errorf("unknown command %s%s", tui.Quote(word), meant)
 	if node.Type == kong.CommandNode {
 		err = fmt.Errorf("%s: %w", node.Name, err)
 	}
-	return hint.Usage(err, "`%s --help` shows the commands", called(node))
+	return hint.Usage(err, "`%s --help` shows the commands", node.FullPath())
 }

@@ -10,7 +10,7 @@ SOAKTIME ?= 30m
 # A checkout that belongs to somebody else, as in a container, has no version for Go to stamp.
 test test-windows lint cross fuzz bench soak try: export GOFLAGS := $(GOFLAGS) -buildvcs=false
 
-.PHONY: help build test test-windows lint cross stage fuzz bench soak try completions snapshot clean
+.PHONY: help build test test-windows lint cross stage fuzz bench soak try picture completions snapshot clean
 
 help:
 	@sed -n 's/^\([a-z-]*\):.*## /make \1	/p' Makefile
@@ -65,6 +65,9 @@ soak: ## mixed load and random faults for SOAKTIME (30m): counts wrong answers a
 
 try: ## shows the main job on a machine with only Go
 	@go run ./internal/test/try
+
+picture: ## examples/first-minute.svg, from what the program really writes
+	PICTURE=write go test -count=1 ./internal/test/stage -run '^TestPicture$$'
 
 completions: # and the manual page, and others' licences, for .goreleaser.yaml
 	@mkdir -p .completions

@@ -3,7 +3,6 @@ package stage
 import (
 	"bufio"
 	"bytes"
-	"os"
 	"strings"
 	"testing"
 
@@ -148,17 +147,13 @@ func TestInitKilled(t *testing.T) {
 	}
 }
 
-// The screen of init in the README is a real one, but for the differences between files that it leaves out.
-func TestREADMEInit(t *testing.T) {
+// The screen of init in examples/first-steps.md is a real one, but for the differences between files that it leaves out.
+func TestExampleInit(t *testing.T) {
 	t.Parallel()
-	readme, err := os.ReadFile("../../../README.md")
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, screen, _ := strings.Cut(string(readme), "<!-- init -->\n```text\n")
+	_, screen, _ := strings.Cut(example(t, "first-steps.md"), "<!-- init -->\n```text\n")
 	screen, _, found := strings.Cut(screen, "```")
 	if !found {
-		t.Fatal("the README has no screen of init")
+		t.Fatal("the page has no screen of init")
 	}
 	aws := standin.Start(t, World())
 	h := NewHome(t, aws, Keyring(t).Env()...)

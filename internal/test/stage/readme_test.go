@@ -109,7 +109,7 @@ func followPage(t *testing.T, path string) {
 			aws.SetClockOffset(d)
 		}
 	}
-	if commands < 10 && path == "../../../README.md" {
+	if commands < 5 && path == "../../../README.md" {
 		t.Errorf("only %d commands were found", commands)
 	}
 	if err := NoSecrets(h.Dir, aws); err != nil {

@@ -54,6 +54,7 @@ type Provider struct {
 	FailFast bool                 // handed on to Fetch
 	Renew    bool                 // fetch even if the stored session is fresh
 	Insist   bool                 // try even if others have just failed: somebody has typed it
+	Relay    time.Duration        // so long AWS's last refusal is handed on: a program that retries would only hear it again
 
 	// Unanswered is, after Retrieve, why a session was handed out that is valid but not fresh.
 	Unanswered error
@@ -113,8 +114,12 @@ func (p *Provider) Retrieve(ctx context.Context) (aws.Credentials, error) {
 	failFast := p.FailFast || canFallBack(stored)
 	if past := p.lastFailure(plan.Fingerprint, failFast); past != nil && !p.Insist {
 		since := p.Now().Sub(past.At)
-		if past.At.After(began) || canFallBack(stored) && since >= 0 && since < failureMemory {
+		switch {
+		case past.At.After(began) || canFallBack(stored) && since >= 0 && since < failureMemory:
 			return p.fallBack(stored, canFallBack, past.error())
+		case past.Refused && since >= 0 && since < p.Relay:
+			past.Message += fmt.Sprintf("; AWS said so a moment ago, and is asked again after %s", p.Relay)
+			return aws.Credentials{}, past.error()
 		}
 	}
 

@@ -376,3 +376,36 @@ func TestVolatilePlansAreAskedForEachTime(t *testing.T) {
 		t.Errorf("asked %d times", asked)
 	}
 }
+
+// A program that retries what AWS refuses hears it again, for as long as it is told, and that it does. Trouble that may pass is
+// tried each time, and so is a refusal by who hasn't asked for that.
+func TestARefusalIsHandedOn(t *testing.T) {
+	s := newScene(t)
+	s.err = hint.New(storedRefusal{"not allowed"}, "ask")
+	ask := func(relay time.Duration, fetches int32, again bool) {
+		t.Helper()
+		p := s.provider("f", "")
+		p.Relay = relay
+		_, err := p.Retrieve(t.Context())
+		if got := s.fetches.Load(); got != fetches || !errors.Is(err, ErrRefused) || hint.Of(err) != "ask" ||
+			strings.Contains(err.Error(), "; AWS said so a moment ago, and is asked again after 2s") != again {
+			t.Errorf("AWS was asked %d times, want %d: %v", got, fetches, err)
+		}
+	}
+	ask(2*time.Second, 1, false)
+	s.pass(time.Second)
+	ask(2*time.Second, 1, true)
+	ask(0, 2, false)
+	s.pass(2 * time.Second)
+	ask(2*time.Second, 3, false)
+	s.pass(time.Second)
+	s.err = errors.New("no answer")
+	s.pass(2 * time.Second)
+	p := s.provider("f", "")
+	for n := range int32(2) {
+		p.Relay = 2 * time.Second
+		if p.Retrieve(t.Context()); s.fetches.Load() != 4+n {
+			t.Error("trouble that may pass isn't tried")
+		}
+	}
+}

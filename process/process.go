@@ -10,6 +10,9 @@ import (
 	"aws-accounts/process/protocol"
 )
 
+// relayRefusals is how long AWS's refusal is handed on: tools retry what fails, up to 13 times in six seconds.
+const relayRefusals = 2 * time.Second
+
 // Command is `aws-accounts process NAME`, which SDKs start through credential_process.
 type Command struct {
 	Name string `arg:"" help:"The account, by its name in the accounts file."`
@@ -38,7 +41,9 @@ func (c *Command) Run(r *Resolver, stdout io.Writer) error {
 	}
 	done := make(chan result, 1)
 	go func() {
-		credentials, err := r.Session(c.Name).Retrieve(ctx)
+		session := r.Session(c.Name)
+		session.Relay = relayRefusals
+		credentials, err := session.Retrieve(ctx)
 		done <- result{credentials, err}
 	}()
 	select {

@@ -117,7 +117,7 @@ func run(args []string, stdout, stderr io.Writer) int {
 		kong.Description("AWS credentials by account name, for every SDK, from the OS keychain."),
 		kong.Writers(stdout, stderr),
 		kong.Exit(func(status int) { exit = status }),
-		kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: tui.ScreenOf(stdout).Width}),
 		kong.Vars{"version": version()},
 		kong.PostBuild(explain),
 		kong.BindTo(stdout, (*io.Writer)(nil)),
@@ -227,7 +227,7 @@ func firstUse(reader *accounts.Reader, stderr io.Writer) error {
 	if unknown != nil {
 		with = "no account: " + tui.Harmless(unknown.Error())
 	}
-	fmt.Fprintf(stderr, "created %s with %s\nnext: `aws-accounts init` takes over what is in ~/.aws; `aws-accounts add` adds an account\n\n", reader.Path, with)
+	fmt.Fprintf(stderr, "created %s with %s\nnext: `aws-accounts init` takes over what is in ~/.aws; `aws-accounts add` adds an account\n\n", tui.Tilde(reader.Path), with)
 	return nil
 }
 

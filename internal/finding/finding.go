@@ -1,6 +1,6 @@
 // Package finding is what a check says: how bad it is, what it found, and what to type about it.
 //
-// Invariant: the text of a finding is harmless to a terminal.
+// Invariant: the text of a finding is harmless to a terminal, and has ~ for the home folder.
 package finding
 
 import (
@@ -45,7 +45,7 @@ func (a *Area) Add(status Status, check, account, next, format string, args ...a
 		next = strings.Replace(command, "aws-accounts ", "aws-accounts --debug ", 1) + "shows each step"
 	}
 	a.Findings = append(a.Findings, Finding{Area: a.Title, Check: check, Account: account, Status: status,
-		Text: tui.Harmless(fmt.Sprintf(format, args...)), Hint: tui.Harmless(next)})
+		Text: tui.Harmless(tui.Tilde(fmt.Sprintf(format, args...))), Hint: tui.Harmless(tui.Tilde(next))})
 }
 
 // OK adds that all is well.

@@ -41,26 +41,40 @@ func QuoteAll(list []string) string {
 	return strings.Join(q, ", ")
 }
 
-// Tilde is the path as people write it: with ~ for the home folder.
-func Tilde(path string) string {
+// Tilde writes ~ for the home folder wherever a path in the text begins with it, as people do. Within quotes, where a shell
+// wouldn't take it, and behind other letters the path stays as it is.
+func Tilde(text string) string {
 	home, err := os.UserHomeDir()
 	if err != nil || home == "" {
-		return path
+		return text
 	}
-	if rest, ok := strings.CutPrefix(path, home+string(os.PathSeparator)); ok {
-		return "~" + string(os.PathSeparator) + rest
+	var b strings.Builder
+	for before := byte(' '); ; {
+		at := strings.Index(text, home+string(os.PathSeparator))
+		if at < 0 {
+			return b.String() + text
+		}
+		if at > 0 {
+			before = text[at-1]
+		}
+		b.WriteString(text[:at])
+		if text = text[at+len(home):]; strings.IndexByte(" \n(`=:[", before) >= 0 {
+			b.WriteByte('~')
+		} else {
+			b.WriteString(home)
+		}
+		before = 0
 	}
-	return path
 }
 
-// ShowPath leaves an ordinary path as it is.
+// ShowPath is the path as people write it, quoted if it isn't an ordinary one.
 func ShowPath(path string) string {
 	for _, r := range path {
 		if !unicode.IsPrint(r) || r == utf8.RuneError {
 			return strconv.Quote(path)
 		}
 	}
-	return path
+	return Tilde(path)
 }
 
 // Some lists a few names, and how many more there are.

@@ -83,17 +83,19 @@ func Harmless(s string) string {
 
 // Fail says what failed and, if it is known, the one next step. The flags are those that commands in it need.
 func Fail(stderr io.Writer, err error, flags hint.Flags) {
-	fmt.Fprintf(stderr, "aws-accounts: %s\n", harmlessLines(err.Error()))
+	Say(stderr, "aws-accounts: "+err.Error())
 	if h := hint.Of(err); h != "" {
-		fmt.Fprintf(stderr, "hint: %s\n", harmlessLines(flags.In(h)))
+		Say(stderr, "hint: "+flags.In(h))
 	}
 }
 
-// harmlessLines is Harmless for what may have several lines: AWS, and programs and files of others, may be quoted in it.
-func harmlessLines(text string) string {
-	lines := strings.Split(text, "\n")
-	for i := range lines {
-		lines[i] = Harmless(lines[i])
+// Say writes what a person reads, of one line or several: harmless, as AWS, and programs and files of others, may be quoted in it,
+// with ~ for the home folder, and wrapped at words where w is a terminal.
+func Say(w io.Writer, text string) {
+	width := ScreenOf(w).Width
+	for line := range strings.SplitSeq(Tilde(text), "\n") {
+		for _, part := range Wrap(Harmless(line), width) {
+			fmt.Fprintln(w, part)
+		}
 	}
-	return strings.Join(lines, "\n")
 }

@@ -167,9 +167,9 @@ func (d *Dependencies) follow(reader *accounts.Reader, s *cache.Sessions, backen
 	}
 	s.Report("", what)
 	if d.flags.Person {
-		fmt.Fprintln(os.Stderr, tui.Harmless(what.Error()))
+		tui.Say(os.Stderr, what.Error())
 		if step := hint.Of(err); step != "" {
-			fmt.Fprintf(os.Stderr, "hint: %s\n", step)
+			tui.Say(os.Stderr, "hint: "+step)
 		}
 	}
 }

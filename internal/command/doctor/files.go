@@ -28,7 +28,7 @@ func (d *checkup) checkAccountsFile() *finding.Area {
 	if home, err := os.UserHomeDir(); err == nil && d.fix {
 		mended, err := owned.Mend(d.reader.Path, home)
 		for _, path := range mended {
-			a.Fixed = append(a.Fixed, fmt.Sprintf("only you can change %s now", tui.Tilde(path)))
+			a.Fixed = append(a.Fixed, tui.Tilde(fmt.Sprintf("only you can change %s now", path)))
 		}
 		if err != nil && !errors.Is(err, fs.ErrNotExist) {
 			a.Add(finding.Warn, "accounts-file-permissions", "", "", "%s", err)
@@ -40,7 +40,7 @@ func (d *checkup) checkAccountsFile() *finding.Area {
 		return a
 	}
 	d.File = file
-	a.OK("accounts-file", "", "%s; only you can change %s", tui.Count(len(file.Accounts), "account"), tui.Tilde(file.Path))
+	a.OK("accounts-file", "", "%s; only you can change %s", tui.Count(len(file.Accounts), "account"), file.Path)
 	if trouble, grave := file.SharedTrouble(); grave {
 		a.Failed(finding.Fail, "shared-file", "", trouble)
 	} else if trouble != nil {
@@ -87,7 +87,7 @@ func (d *checkup) mend(a *finding.Area, home string) {
 	}
 	mended, _ := owned.Mend(folder, home) // what is left is found again
 	for _, path := range mended {
-		a.Fixed = append(a.Fixed, fmt.Sprintf("only you can change %s now", tui.Tilde(path)))
+		a.Fixed = append(a.Fixed, tui.Tilde(fmt.Sprintf("only you can change %s now", path)))
 	}
 }
 
@@ -100,10 +100,10 @@ func (d *checkup) checkFolder(a *finding.Area, state string) {
 	}
 	if err != nil {
 		a.Add(finding.Warn, "state-folder", "", fmt.Sprintf("make it writable: `mkdir -p %s && chmod u+rwx %s`", locks, locks),
-			"can't write into %s (%s): without locks, programs that start at once each ask AWS", tui.Tilde(locks), hint.WithoutPath(err))
+			"can't write into %s (%s): without locks, programs that start at once each ask AWS", locks, hint.WithoutPath(err))
 		return
 	}
-	a.OK("state-folder", "", "%s can be written", tui.Tilde(state))
+	a.OK("state-folder", "", "%s can be written", state)
 	if runtime.GOOS == "windows" { // access lists, which a folder hands down, not modes
 		return
 	}
@@ -116,11 +116,11 @@ func (d *checkup) checkFolder(a *finding.Area, state string) {
 			continue
 		}
 		if d.fix && os.Chmod(own.path, info.Mode().Perm()&own.most) == nil {
-			a.Fixed = append(a.Fixed, fmt.Sprintf("%s is yours alone now", tui.Tilde(own.path)))
+			a.Fixed = append(a.Fixed, tui.Tilde(fmt.Sprintf("%s is yours alone now", own.path)))
 			continue
 		}
 		a.Add(finding.Warn, "state-permissions", "", fmt.Sprintf("`chmod %o %s`, or `aws-accounts doctor --fix`", info.Mode().Perm()&own.most, own.path),
-			"others can look into %s (%s)", tui.Tilde(own.path), info.Mode().Perm())
+			"others can look into %s (%s)", own.path, info.Mode().Perm())
 	}
 }
 

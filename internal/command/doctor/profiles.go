@@ -167,7 +167,7 @@ func (d *checkup) checkProgram(a *finding.Area, profile, program string) (ok boo
 	case runtime.GOOS != "windows" && info.Mode().Perm()&0o111 == 0:
 		a.Add(finding.Fail, "program", "", fmt.Sprintf("`chmod +x %s`", program), starts+"isn't executable", profile, program)
 	case own != nil && !os.SameFile(own, info):
-		a.Add(finding.Warn, "program", "", fmt.Sprintf("`aws-accounts setup` makes it start %s", tui.Tilde(d.Program.Path)),
+		a.Add(finding.Warn, "program", "", fmt.Sprintf("`aws-accounts setup` makes it start %s", d.Program.Path),
 			starts+"isn't this one", profile, program)
 	default:
 		return true
@@ -201,7 +201,7 @@ func (d *checkup) checkEnvironment() *finding.Area {
 		}
 	}
 	if backend := os.Getenv("AWS_ACCOUNTS_KEYCHAIN"); backend != "" && d.File != nil && (d.File.Keychain == nil || d.File.Keychain.Backend != backend) {
-		a.Add(finding.Note, "environment", "", fmt.Sprintf(`write "keychain": {"backend": %q} into %s`, backend, tui.Tilde(d.File.Path)),
+		a.Add(finding.Note, "environment", "", fmt.Sprintf(`write "keychain": {"backend": %q} into %s`, backend, d.File.Path),
 			"AWS_ACCOUNTS_KEYCHAIN chooses the keychain here; programs that are started without it, such as IDEs, use another")
 	}
 	if len(a.Findings) == 0 {

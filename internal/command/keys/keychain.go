@@ -88,7 +88,7 @@ func (c *Move) Run(r *process.Resolver, stdout io.Writer) error {
 		return fmt.Errorf("nothing was deleted: %w", err)
 	}
 	if changed {
-		fmt.Fprintf(stdout, "%s: the keychain is %s now\n", file.Path, c.To)
+		fmt.Fprintf(stdout, "%s: the keychain is %s now\n", tui.Tilde(file.Path), c.To)
 	}
 	if err := copied.RemoveFrom(ctx, from, to); err != nil {
 		return hint.New(fmt.Errorf("everything is in %s, but not all of it could be deleted from %s: %w", c.To, c.From, err),

@@ -56,7 +56,7 @@ func (c *Login) Run(r *process.Resolver, stdout io.Writer) error {
 		if err := accounts.BeginAtSSO(ctx, file.Path, r.Sessions.Dir, *session); err != nil {
 			return fmt.Errorf("signed in to %s, but %w", session.Name, err)
 		}
-		fmt.Fprintf(stdout, "added the SSO session %s to %s\n", session.Name, file.Path)
+		fmt.Fprintf(stdout, "added the SSO session %s to %s\n", session.Name, tui.Tilde(file.Path))
 	}
 	_, err = fmt.Fprintf(stdout, "signed in to %s until %s (%s); it is renewed without you while Identity Center allows it\n",
 		session.Name, expires.Local().Format("15:04"), tui.Left(expires.Sub(r.Sessions.Now())))

@@ -123,7 +123,7 @@ func (s *syncing) merge(ctx context.Context, file *accounts.File, listing accoun
 		}); err != nil {
 			return err
 		}
-		fmt.Fprintf(s.Out, "%s: %s\n", file.Path, counted(len(d.Added), "added", len(d.Renamed), "renamed"))
+		fmt.Fprintf(s.Out, "%s: %s\n", tui.Tilde(file.Path), counted(len(d.Added), "added", len(d.Renamed), "renamed"))
 	}
 	if s.Prune && len(gone) > 0 {
 		if err := s.remove(ctx, gone, listing); err != nil {

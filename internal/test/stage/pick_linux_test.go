@@ -140,3 +140,16 @@ func TestAPartOfANameIsChosenAtTheTerminal(t *testing.T) {
 		t.Errorf("%s", &said)
 	}
 }
+
+// What is said to a person ends at a word before the edge of the terminal, and names files as people do.
+func TestMessagesFitTheTerminal(t *testing.T) {
+	t.Parallel()
+	h := pickHome(t)
+	cmd := h.Command("sh", "-c", "stty cols 50 <&3; aws-accounts process nowhere >&3 2>&3; aws-accounts env --help >&3 2>&3; echo end >&3")
+	terminal := onTerminal(t, cmd)
+	if err := cmd.Wait(); err != nil {
+		t.Fatal(err)
+	}
+	terminal.await(t, "aws-accounts: no account \"nowhere\" in\r\n~/.config/aws-accounts/accounts.json\r\nhint: `aws-accounts list` shows the accounts\r\n")
+	terminal.await(t, "Elsewhere AWS_PROFILE does the same,\r\nand doesn't expire.\r\n")
+}

@@ -32,6 +32,7 @@ type Sessions struct {
 	Dir      string                          // of the locks
 	Now      func() time.Time                // the clock
 	Report   func(account string, err error) // told of trouble that was no reason to withhold credentials
+	Waiting  func(account string)            // told when another process has been getting its session for a while; nil for nobody
 }
 
 // Plan says how a session comes about. It is asked for only when the stored session doesn't answer by itself.
@@ -67,6 +68,8 @@ const (
 	failureMemory = 5 * time.Second
 	// How long who has a session to fall back on waits for another's refresh, who may be asking a person.
 	hurriedWait = 2 * time.Second
+	// When who waits for another process says so.
+	sayWaiting = time.Second
 )
 
 // Retrieve returns a fresh session: the stored one, the one that another process has just fetched, or a new one. When it
@@ -142,6 +145,9 @@ func (p *Provider) lock(ctx context.Context, failFast bool) (release func(), err
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeout(ctx, hurriedWait)
 		defer cancel()
+	}
+	if p.Waiting != nil {
+		defer time.AfterFunc(sayWaiting, func() { p.Waiting(p.Account) }).Stop()
 	}
 	return lock.Acquire(ctx, p.Dir, p.lockName())
 }

@@ -102,7 +102,14 @@ func (r *Resolver) source(ctx context.Context, o *route.Origin, hop *route.Hop, 
 			return nil, hint.New(fmt.Errorf("%sno credentials in the environment", of(base)),
 				"set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or begin with a profile: \"credentials\": {\"profile\": \"default\"}")
 		}
-		return Static(aws.Credentials{AccessKeyID: o.KeyID, SecretAccessKey: o.Secret, SessionToken: o.Token}), nil
+		c := aws.Credentials{AccessKeyID: o.KeyID, SecretAccessKey: o.Secret, SessionToken: o.Token}
+		if o.Token != "" && !o.Expires.IsZero() { // as `exec` says, or another tool that AWS_CREDENTIAL_EXPIRATION is from
+			c.CanExpire, c.Expires = true, o.Expires
+		}
+		if c.CanExpire && !o.Expires.After(r.Sessions.Now()) {
+			return nil, hint.New(fmt.Errorf("%sthe credentials in the environment have expired", of(base)), renewEnvironment)
+		}
+		return Static(c), nil
 	case route.FromKeychain:
 		keys, err := r.Sessions.Keychain.LoadKeys(ctx, base.Name)
 		if err != nil {

@@ -240,13 +240,15 @@ func (v Verdict) renewExpired() string {
 	return v.renewal() + ", then try again"
 }
 
+const renewEnvironment = "set AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN to valid credentials"
+
 // renewal is how to give a valid access key to where a's credentials begin.
 func (v Verdict) renewal() string {
 	switch way := v.base.Way(); {
 	case way.Keychain:
 		return fmt.Sprintf("give it a valid access key: `aws-accounts keys add %s --replace`", hint.Word(v.base.Name))
 	case v.way().Origin.Kind == route.FromEnvironment:
-		return "set AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN to valid credentials"
+		return renewEnvironment
 	case way.Profile != "":
 		return fmt.Sprintf("run `aws configure --profile %s` with a valid access key", v.profile())
 	}

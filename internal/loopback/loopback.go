@@ -20,6 +20,7 @@ import (
 	"net/http"
 	"net/netip"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 )
@@ -151,8 +152,12 @@ func (s *Server) exchange(conn net.Conn) {
 }
 
 func (s *Server) addressed(host string) bool {
-	_, port, _ := net.SplitHostPort(s.Address())
-	return host == s.Address() || host == "localhost:"+port
+	_, own, _ := net.SplitHostPort(s.Address())
+	name, port, err := net.SplitHostPort(host)
+	if err != nil { // clients leave out HTTP's own port
+		name, port = host, "80"
+	}
+	return port == own && (name == "127.0.0.1" || strings.EqualFold(name, "localhost"))
 }
 
 func fromLoopback(address string) bool {

@@ -23,6 +23,20 @@ func listen(t *testing.T, answer Handler) *Server {
 	return s
 }
 
+// Clients leave out the port of HTTP.
+func TestAddressedAtPort80(t *testing.T) {
+	s := &Server{listener: at80{}}
+	for host, want := range map[string]bool{"127.0.0.1": true, "LocalHost": true, "localhost:80": true, "localhost:81": false, "evil.example": false, "": false} {
+		if s.addressed(host) != want {
+			t.Errorf("%s: %v", host, !want)
+		}
+	}
+}
+
+type at80 struct{ net.Listener }
+
+func (at80) Addr() net.Addr { return &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 80} }
+
 // No handler hears of who isn't here or doesn't know the server's name.
 func TestStrangers(t *testing.T) {
 	var asked atomic.Int32
@@ -33,7 +47,7 @@ func TestStrangers(t *testing.T) {
 	_, port, _ := net.SplitHostPort(s.Address())
 	for host, want := range map[string]int{
 		s.Address(): 204, "localhost:" + port: 204,
-		"127.0.0.1": 403, "localhost": 403, "evil.example:80": 403, "evil.example:" + port: 403, "127.0.0.1.evil.example:" + port: 403,
+		"LOCALHOST:" + port: 204, "127.0.0.1": 403, "localhost": 403, "evil.example:80": 403, "evil.example:" + port: 403, "127.0.0.1.evil.example:" + port: 403,
 		"[::1]:" + port: 403, "LOCALHOST.:" + port: 403,
 	} {
 		request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+s.Address()+"/", nil)

@@ -42,6 +42,7 @@ type Origin struct {
 	KeyID                                          string        `route:"identifying"`
 	Secret                                         string        `route:"transport"` // of the key, as is Token
 	Token                                          string        `route:"transport"`
+	Expires                                        time.Time     `route:"transport"`   // FromEnvironment: of the session, zero if that isn't said
 	Command                                        string        `route:"identifying"` // FromProcess
 	TokenFile, RoleARN, SessionName                string        `route:"identifying"` // FromWebIdentity
 	Duration                                       time.Duration `route:"identifying"` // FromWebIdentity
@@ -108,8 +109,9 @@ func onlyEnvironment(f *dotaws.Files) bool {
 }
 
 func environmentOrigin() *Origin {
+	expires, _ := time.Parse(time.RFC3339, os.Getenv("AWS_CREDENTIAL_EXPIRATION"))
 	return &Origin{Kind: FromEnvironment, KeyID: os.Getenv("AWS_ACCESS_KEY_ID"), Secret: os.Getenv("AWS_SECRET_ACCESS_KEY"),
-		Token: os.Getenv("AWS_SESSION_TOKEN"), Volatile: true}
+		Token: os.Getenv("AWS_SESSION_TOKEN"), Expires: expires, Volatile: true}
 }
 
 // machineOrigin is the role of the container that we run in, else that of the instance. Two of them may share a home: each is

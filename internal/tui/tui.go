@@ -37,7 +37,7 @@ func ScreenOf(w io.Writer) Screen {
 // Terminal looks at the terminal with that descriptor, or handle.
 func Terminal(fd uintptr) Screen {
 	width, height, err := term.GetSize(int(fd))
-	if err != nil {
+	if err != nil || width <= 0 { // nobody has told the terminal
 		width, height = 80, 24
 	}
 	return Screen{Colour: os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb", Symbols: symbols(), Width: width, Height: height}

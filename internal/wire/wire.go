@@ -118,6 +118,11 @@ func (d *Dependencies) resolver() (*process.Resolver, error) {
 func (d *Dependencies) sessions(reader *accounts.Reader, asker *ask.Asker, log *process.AccessLog) *cache.Sessions {
 	own := pathOrEmpty(place.LocksOf(reader.Path))
 	s := &cache.Sessions{Variant: protocol.Variant(), Dir: own, Now: time.Now, Report: log.Trouble}
+	if d.flags.Person && tui.ScreenOf(os.Stderr).Width > 0 {
+		s.Waiting = func(account string) {
+			tui.Say(os.Stderr, "waiting for another process that gets the session of "+account+", and may be asking something")
+		}
+	}
 	s.Keychain = cache.OpenKeychain(cache.KeychainConfig{
 		Choose: func() (string, error) {
 			backend := os.Getenv("AWS_ACCOUNTS_KEYCHAIN")

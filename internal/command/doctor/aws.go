@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/iam"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 
 	"aws-accounts/accounts"
@@ -247,8 +248,12 @@ func (d *checkup) checkBase(ctx context.Context, a *finding.Area, base *accounts
 	}
 	a.OK(check, name, "%s, as %s", beginsAt(&way.Origin), who.ARN)
 	if credentials.SessionToken == "" && base.MFASerial == "" && base.Session != accounts.SessionNone && base.Name != "" {
-		a.Add(finding.Note, "base-session", name, fmt.Sprintf("`aws-accounts edit %s --session=none` hands out the key itself, --mfa-serial=ARN a session with MFA", base.Name),
-			"callers get a session without MFA, with which AWS refuses IAM calls")
+		next := fmt.Sprintf("`aws-accounts edit %s --session=none` hands out the key itself", base.Name)
+		out, err := iam.NewFromConfig(client.Config).ListMFADevices(ctx, &iam.ListMFADevicesInput{})
+		if err == nil && len(out.MFADevices) > 0 { // not everybody may ask
+			next += fmt.Sprintf(", `aws-accounts edit %s --mfa-serial=%s` a session with MFA", base.Name, aws.ToString(out.MFADevices[0].SerialNumber))
+		}
+		a.Add(finding.Note, "base-session", name, next, "callers get a session without MFA, with which AWS refuses IAM calls")
 	}
 }
 

@@ -69,7 +69,7 @@ func (c *Assume) Run(r *process.Resolver, program *stanza.Program, stdout io.Wri
 		if f.Hint != "" {
 			next = "; hint: " + program.Step(f.Hint)
 		}
-		fmt.Fprintf(stderr, "warning: AWS_PROFILE=%s isn't enough: %s%s\n", profile, f.Text, next)
+		tui.Say(stderr, fmt.Sprintf("warning: AWS_PROFILE=%s isn't enough: %s%s", profile, f.Text, next))
 	}
 	return nil
 }

@@ -43,18 +43,14 @@ func (c *Env) Run(r *process.Resolver, stdout io.Writer, stderr tui.Stderr) erro
 	if err != nil {
 		return err
 	}
+	if tui.ScreenOf(stdout).Width > 0 && !c.JSON && !c.Dotenv { // whoever types this has forgotten what makes it useful
+		tui.Say(stderr, "warning: this shows secrets, and changes nothing in this shell\nhint: `"+c.usage("aws-accounts env "+session.account.Name)+"` does\n")
+	}
 	variables := append(credentialVariables(session.first), session.variables()...)
 	unset := slices.DeleteFunc(slices.Concat(given, conflictingVars), func(name string) bool {
 		return slices.ContainsFunc(variables, func(v variable) bool { return v.name == name })
 	})
-	if err := write(stdout, unset, variables); err != nil {
-		return err
-	}
-	if tui.ScreenOf(stdout).Width > 0 && !c.JSON && !c.Dotenv {
-		// Whoever sees this has forgotten what makes it useful.
-		fmt.Fprintf(stderr, "\nhint: %s\n", c.usage("aws-accounts env "+session.account.Name))
-	}
-	return nil
+	return write(stdout, unset, variables)
 }
 
 // regionGiven are the variables that have the region of the account whose variables this process has.

@@ -120,7 +120,7 @@ func cannotStart(name string, err error) error {
 func runChild(path string, argv, environment []string) error {
 	cmd := &exec.Cmd{Path: path, Args: argv, Env: environment, Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr}
 	signals := make(chan os.Signal, 8)
-	signal.Notify(signals, passedOn...)
+	signal.Notify(signals, slices.DeleteFunc(slices.Clone(passedOn), signal.Ignored)...) // as by nohup: what was ignored stays so
 	defer signal.Stop(signals)
 	if err := cmd.Start(); err != nil {
 		return cannotStart(argv[0], err)

@@ -37,6 +37,10 @@ type Serve struct {
 // Run says where the endpoint is once it answers, and serves until it's interrupted, which is success.
 func (c *Serve) Run(r *process.Resolver, stdout io.Writer, stderr tui.Stderr) error {
 	write, err := c.writer()
+	if err != nil && c.Shell == "" { // who serves has nologin as its shell, or one that is asked for in the POSIX form anyway
+		c.Shell = "sh"
+		write, err = c.writer()
+	}
 	if err != nil {
 		return err
 	}

@@ -3,9 +3,11 @@ package stage
 import (
 	"bytes"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"testing"
 
+	"aws-accounts/internal/lock"
 	"aws-accounts/internal/test/standin"
 )
 
@@ -152,4 +154,39 @@ func TestMessagesFitTheTerminal(t *testing.T) {
 	}
 	terminal.await(t, "aws-accounts: no account \"nowhere\" in\r\n~/.config/aws-accounts/accounts.json\r\nhint: `aws-accounts list` shows the accounts\r\n")
 	terminal.await(t, "Elsewhere AWS_PROFILE does the same,\r\nand doesn't expire.\r\n")
+}
+
+// Who has the variables written to the terminal has forgotten what makes them useful: that is said before they are shown.
+func TestEnvWarnsBeforeItShowsSecrets(t *testing.T) {
+	t.Parallel()
+	h := pickHome(t)
+	cmd := h.Command("sh", "-c", "SHELL=/bin/bash aws-accounts env dev >&3 2>&3")
+	terminal := onTerminal(t, cmd)
+	if err := cmd.Wait(); err != nil {
+		t.Fatal(err)
+	}
+	terminal.await(t, "warning: this shows secrets, and changes nothing in this shell\r\nhint: `eval \"$(aws-accounts env dev)\"` does\r\n")
+	terminal.await(t, "export AWS_SECRET_ACCESS_KEY=")
+}
+
+// Somebody who waits for another process is told so.
+func TestAssumeSaysThatItWaits(t *testing.T) {
+	t.Parallel()
+	h := pickHome(t)
+	h.MustRun("aws-accounts", "process", "dev")
+	locks, err := filepath.Glob(filepath.Join(h.Dir, ".local/state/aws-accounts/locks/*/dev*.lock"))
+	if err != nil || len(locks) != 1 {
+		t.Fatal(locks, err)
+	}
+	release, err := lock.Acquire(t.Context(), filepath.Dir(locks[0]), strings.TrimSuffix(filepath.Base(locks[0]), ".lock"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := h.Command("sh", "-c", "aws-accounts assume dev --refresh >&3 2>&3")
+	terminal := onTerminal(t, cmd)
+	terminal.await(t, "waiting for another process that gets the session of dev, and may be asking\r\nsomething\r\n")
+	release()
+	if err := cmd.Wait(); err != nil {
+		t.Error(err)
+	}
 }

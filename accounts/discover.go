@@ -34,6 +34,9 @@ func Discover(files *awsfiles.Files, have *File, ready func(name string) bool) *
 	d := &discovery{files: files, have: have, ready: ready,
 		done: map[string]result{}, names: map[string]bool{}, profiles: map[string][]string{}, found: &Found{}}
 	for _, name := range files.Names() {
+		if strings.EqualFold(name, DefaultProfile) && name != DefaultProfile {
+			continue // [DEFAULT] or [Default]: nobody takes it for the default profile
+		}
 		d.profiles[strings.ToLower(name)] = append(d.profiles[strings.ToLower(name)], name)
 	}
 	for a := range have.All() {
@@ -44,7 +47,6 @@ func Discover(files *awsfiles.Files, have *File, ready func(name string) bool) *
 			d.resolve(name)
 		}
 	}
-	d.sources()
 	return d.found
 }
 
@@ -82,6 +84,16 @@ func (d *discovery) get(profile, key string) string {
 		profile = next.Value
 	}
 	return ""
+}
+
+// region is the profile's, where the AWS tools agree which that is: its stanza says it to each as before.
+func (d *discovery) region(profile string) string {
+	if p, ok := d.files.Profile(profile); ok {
+		if found, ok := p.Get(awsfiles.Both, "region"); ok && found.By != awsfiles.Both {
+			return ""
+		}
+	}
+	return d.get(profile, "region")
 }
 
 // isStart are the profiles worth an account for themselves, not only as somebody's source.
@@ -134,8 +146,15 @@ func (d *discovery) account(profile string) (string, error) {
 		}
 		return a.Name, nil
 	}
+	if err := p.Disagreement(); err != nil {
+		return "", err
+	}
 	role := d.get(profile, "role_arn")
+	ways := slices.DeleteFunc([]string{"source_profile", "credential_source", "web_identity_token_file", "credential_process"},
+		func(way string) bool { return d.get(profile, way) == "" })
 	switch {
+	case role != "" && len(ways) > 1:
+		return "", fmt.Errorf("it has both %s and %s, which the SDKs refuse", ways[0], ways[1])
 	case role != "" && d.get(profile, "source_profile") == profile:
 		return "", errors.New("the role begins with the profile's own access key: give the key a profile of its own")
 	case role != "" && id != "":
@@ -181,7 +200,7 @@ func (d *discovery) base(profile string, b FoundAccount) (string, error) {
 		case b.KeyID != "" && (way.Profile == profile || way.Keychain): // of the latter an import that was interrupted
 			b.Account = *a
 			if b.EffectiveRegion() == "" { // its profile won't say it any more
-				b.Region = d.get(profile, "region")
+				b.Region = d.region(profile)
 			}
 			d.found.Accounts = append(d.found.Accounts, b)
 		case way.Keychain && !d.ready(a.Name):
@@ -196,7 +215,7 @@ func (d *discovery) base(profile string, b FoundAccount) (string, error) {
 	}
 	b.MFASerial = d.get(profile, "mfa_serial")
 	b.MFAProcess = d.get(profile, "mfa_process")
-	b.Region = d.get(profile, "region")
+	b.Region = d.region(profile)
 	if b.Credentials.WebIdentityTokenFile != "" {
 		b.Profile = d.profile(b.Name, profile)
 		b.MFASerial, b.MFAProcess = "", ""
@@ -216,7 +235,7 @@ func (d *discovery) noKey(profile, account string) error {
 
 func (d *discovery) role(profile, arn string) (string, error) {
 	a := Account{
-		RoleARN: arn, Region: d.get(profile, "region"), ExternalID: d.get(profile, "external_id"), SessionName: d.get(profile, "role_session_name"),
+		RoleARN: arn, Region: d.region(profile), ExternalID: d.get(profile, "external_id"), SessionName: d.get(profile, "role_session_name"),
 		MFASerial: d.get(profile, "mfa_serial"), MFAProcess: d.get(profile, "mfa_process"), SourceIdentity: d.get(profile, "source_identity"),
 	}
 	p, ok := parseARN(arn)
@@ -281,21 +300,27 @@ func (d *discovery) machine(name string, way Credentials) string {
 
 func (d *discovery) sso(profile string) (string, error) {
 	s := SSOSession{Name: d.get(profile, "sso_session"), StartURL: d.get(profile, "sso_start_url"), Region: d.get(profile, "sso_region")}
+	scopes := ""
 	if s.Name != "" {
-		section := d.files.SSOSession(s.Name)
+		section := d.files.SSOSession(awsfiles.Both, s.Name)
 		if section == nil {
 			return "", fmt.Errorf("there is no [sso-session %s]", s.Name)
 		}
 		for _, st := range section.Settings {
-			switch st.Key {
-			case "sso_start_url":
-				s.StartURL = st.Value
-			case "sso_region":
-				s.Region = st.Value
-			case "sso_registration_scopes":
-				for _, scope := range strings.Split(st.Value, ",") {
-					s.RegistrationScopes = append(s.RegistrationScopes, strings.TrimSpace(scope))
-				}
+			into := map[string]*string{"sso_start_url": &s.StartURL, "sso_region": &s.Region, "sso_registration_scopes": &scopes}[st.Key]
+			switch {
+			case into == nil:
+			case st.By != awsfiles.Both:
+				return "", fmt.Errorf("the AWS tools disagree about %s of [sso-session %s] in line %d", st.Key, s.Name, st.Line)
+			case *into != "" && *into != st.Value:
+				return "", fmt.Errorf("its %s differs from that of [sso-session %s]", st.Key, s.Name)
+			default:
+				*into = st.Value
+			}
+		}
+		for scope := range strings.SplitSeq(scopes, ",") {
+			if scope = strings.TrimSpace(scope); scope != "" {
+				s.RegistrationScopes = append(s.RegistrationScopes, scope)
 			}
 		}
 	} else { // before there were sessions
@@ -306,7 +331,10 @@ func (d *discovery) sso(profile string) (string, error) {
 	if !IsStartURL(s.StartURL) || s.Name == "" {
 		return "", errors.New("its sso_start_url is missing, or no address")
 	}
-	a := Account{AccountID: d.get(profile, "sso_account_id"), Region: d.get(profile, "region"), SSO: &SSO{RoleName: d.get(profile, "sso_role_name")}}
+	if !regionShape.MatchString(s.Region) {
+		return "", errors.New("its sso_region is missing, or no region")
+	}
+	a := Account{AccountID: d.get(profile, "sso_account_id"), Region: d.region(profile), SSO: &SSO{RoleName: d.get(profile, "sso_role_name")}}
 	if a.SSO.RoleName == "" {
 		return "", errors.New("it has no sso_role_name")
 	}
@@ -408,22 +436,33 @@ func (d *discovery) lookup(name string) *Account {
 	return nil
 }
 
-// sources leaves out what needs no saying: the only base account is everybody's source.
-func (d *discovery) sources() {
-	bases := NamesOf(d.have.Bases())
-	for _, f := range d.found.Accounts {
-		if f.New && f.IsBase() {
-			bases = append(bases, f.Name)
+// Without are the accounts but for those of the profiles in left, which maps each to why. It adds those that begin with one of them,
+// and leaves out what needs no saying: the only base account is everybody's source.
+func (f *Found) Without(left map[string]string, have *File) []FoundAccount {
+	var kept []FoundAccount
+	gone := map[string]string{} // account → its profile
+	bases := NamesOf(have.Bases())
+	for _, a := range f.Accounts {
+		if from, is := gone[a.Source]; is && a.New {
+			left[a.From] = ": its source_profile " + from + " is left"
+		}
+		if _, is := left[a.From]; is && a.From != "" {
+			if a.New {
+				gone[a.Name] = a.From
+			}
+			continue
+		}
+		if a.New && a.IsBase() {
+			bases = append(bases, a.Name)
+		}
+		kept = append(kept, a)
+	}
+	for i := range kept {
+		if a := &kept[i]; a.New && len(bases) == 1 && a.Source == bases[0] {
+			a.Source = ""
 		}
 	}
-	if len(bases) != 1 {
-		return
-	}
-	for i := range d.found.Accounts {
-		if f := &d.found.Accounts[i]; f.New && f.Source == bases[0] {
-			f.Source = ""
-		}
-	}
+	return kept
 }
 
 // OneCode is a new base account whose roles are all new, and each asks for a code of the same device.
@@ -446,15 +485,8 @@ func (f *Found) OneCodes() (all []OneCode) {
 
 // rolesOf are those that are assumed with a base account.
 func (f *Found) rolesOf(base *FoundAccount) (roles []*FoundAccount) {
-	bases := 0
 	for i := range f.Accounts {
-		if f.Accounts[i].IsBase() {
-			bases++
-		}
-	}
-	for i := range f.Accounts {
-		r := &f.Accounts[i]
-		if r.RoleARN != "" && (r.Source == base.Name || r.Source == "" && bases == 1) {
+		if r := &f.Accounts[i]; r.RoleARN != "" && r.Source == base.Name {
 			roles = append(roles, r)
 		}
 	}

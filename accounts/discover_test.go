@@ -23,7 +23,7 @@ func discovered(t *testing.T, config, credentials, have string) (string, *Found)
 	for _, s := range found.SSOSessions {
 		fmt.Fprintf(&b, "session %s %s %s\n", s.Name, s.StartURL, s.Region)
 	}
-	for _, a := range found.Accounts {
+	for _, a := range found.Without(map[string]string{}, file) {
 		text, err := compact(a.Account)
 		if err != nil {
 			t.Fatal(err)

@@ -188,7 +188,10 @@ func decides(s *Section) string {
 // disagreement is why a profile couldn't be changed: the place where the readers differ about it.
 func (d *document) disagreement(profile string) (*Section, string) {
 	sections := d.named[profile]
-	if len(sections) == 0 {
+	switch {
+	case len(sections) == 0 && d.bom != "":
+		return nil, "the file begins with a byte order mark, which hides its first line: save it without"
+	case len(sections) == 0:
 		return nil, "the AWS tools disagree about what is around it"
 	}
 	s := sections[0]

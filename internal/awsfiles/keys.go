@@ -3,10 +3,14 @@ package awsfiles
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 )
 
 var keyNames = []string{"aws_access_key_id", "aws_secret_access_key", "aws_session_token"}
+
+// IsKey reports whether the setting is a part of an access key.
+func (s Setting) IsKey() bool { return slices.Contains(keyNames, s.Key) }
 
 // ErrNoKeys: the profile has no aws_access_key_id in the file.
 var ErrNoKeys = errors.New("no access key there")

@@ -61,7 +61,8 @@ func TestRemoveKeys(t *testing.T) {
 		{"no final newline", "[b]\nx = y\n[a]\naws_access_key_id = x", "[b]\nx = y\n", false},
 		{"next header for Go only", "[a]\naws_access_key_id = x\n\t[default]\nb = c\n", "", true},
 		{"header for Go only", "[ a ]\naws_access_key_id = x\n", "", true},
-		{"bom", "\xef\xbb\xbf[a]\naws_access_key_id = x\n", "\xef\xbb\xbf", false},
+		{"bom", "\xef\xbb\xbf[a]\naws_access_key_id = x\n", "\xef\xbb\xbf[a]\naws_access_key_id = x\n", false},
+		{"bom before a comment", "\xef\xbb\xbf# c\n[a]\naws_access_key_id = x\n", "\xef\xbb\xbf# c\n", false},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			got, err := RemoveKeys([]byte(c.old), "a")

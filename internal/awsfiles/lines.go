@@ -51,6 +51,14 @@ func (d *document) text(i int) string {
 	return t
 }
 
+// read is line i as both readers have it: they take a byte order mark for a part of the first.
+func (d *document) read(i int) string {
+	if i == 0 {
+		return d.bom + d.text(i)
+	}
+	return d.text(i)
+}
+
 func (d *document) eol(i int) string { return d.lines[i][len(d.text(i)):] }
 
 // eolAt is the line ending to use at a line: its own, else that of the line before, else "\n".

@@ -22,7 +22,7 @@ type Profile struct {
 	Config      []*Section
 	Credentials []*Section
 
-	config *document // for botocore's [DEFAULT]
+	files *Files // for botocore's [DEFAULT]
 }
 
 // Profiles reads both files; either may be empty. The error says which file is no text at all; whatever else is wrong
@@ -52,16 +52,18 @@ func (f *Files) Names() []string {
 
 // Profile looks one up. Names are compared exactly, as both readers do.
 func (f *Files) Profile(name string) (*Profile, bool) {
-	p := &Profile{name, f.config.named[name], f.credentials.named[name], f.config}
+	p := &Profile{name, f.config.named[name], f.credentials.named[name], f}
 	return p, len(p.Config)+len(p.Credentials) > 0
 }
 
-// SSOSession is the section [sso-session name], or nil.
-func (f *Files) SSOSession(name string) *Section {
+// SSOSession is the section [sso-session name] as r has it, or nil.
+func (f *Files) SSOSession(r Reader, name string) *Section {
 	for _, s := range f.config.sections {
-		if rest, ok := strings.CutPrefix(s.Header, "sso-session "); ok && strings.TrimSpace(rest) == name {
-			return s
+		rest, ok := strings.CutPrefix(s.goName, "sso-session ")
+		if r&Go != 0 && (!ok || strings.TrimSpace(rest) != name) || r&Botocore != 0 && botoNamed("sso-session", s.botoName) != name {
+			continue
 		}
+		return s
 	}
 	return nil
 }
@@ -124,17 +126,18 @@ func (p *Profile) seen(r Reader, key string) []Found {
 			}
 		}
 	}
-	if r == Botocore {
-		for _, s := range p.config.defaults {
-			collect(s, Config)
-		}
-	}
-	for _, s := range p.effective(r) {
-		collect(s, Config)
-	}
+	both := map[File][]*Section{Config: p.effective(r)}
 	for _, s := range p.Credentials {
 		if s.profile(r) == p.Name {
-			collect(s, Credentials)
+			both[Credentials] = append(both[Credentials], s)
+		}
+	}
+	for _, d := range []*document{p.files.config, p.files.credentials} {
+		if r == Botocore && len(both[d.file]) > 0 {
+			both[d.file] = append(slices.Clone(d.defaults), both[d.file]...)
+		}
+		for _, s := range both[d.file] {
+			collect(s, d.file)
 		}
 	}
 	return out
@@ -167,6 +170,19 @@ func (p *Profile) effective(r Reader) []*Section {
 		}
 	}
 	return out
+}
+
+// Disagreement is an error that names what the readers differ about of where the profile's credentials come from, nil if they
+// agree.
+func (p *Profile) Disagreement() error {
+	for _, key := range deciding {
+		for _, f := range p.all(key) {
+			if f.By != Both {
+				return fmt.Errorf("the AWS tools disagree about its %s in line %d of the %s", key, f.Line, f.File)
+			}
+		}
+	}
+	return nil
 }
 
 // Account is whose stanza the profile is: some section of it in the config file is ours and none calls another program.

@@ -139,7 +139,7 @@ func (d *document) readGo() {
 		key = len(cur.Settings) - 1
 	}
 	for i := range d.lines {
-		t := d.text(i)
+		t := d.read(i)
 		if d.goSkips(t) {
 			continue
 		}
@@ -220,7 +220,7 @@ func goUnquote(v string) string {
 func goProfile(name string, file File) string {
 	rest, ok := strings.CutPrefix(name, "profile ")
 	switch {
-	case file == Credentials && ok, file == Config && !ok && name != "default":
+	case file == Credentials && ok, file == Config && !ok && !strings.EqualFold(name, "default"):
 		return ""
 	case file == Config && ok:
 		return rest
@@ -252,7 +252,7 @@ func (d *document) readBotocore() {
 		}
 	}
 	for i := range d.lines {
-		t := d.text(i)
+		t := d.read(i)
 		v := strings.TrimFunc(t, isSpace)
 		if v != "" && (v[0] == '#' || v[0] == ';') {
 			continue
@@ -284,7 +284,9 @@ func (d *document) readBotocore() {
 			continue
 		}
 		if cur == nil {
-			fail(i, "a line before the first section")
+			if i > 0 || d.bom == "" { // findProblems says that better
+				fail(i, "a line before the first section")
+			}
 			continue
 		}
 		j := strings.IndexAny(v, "=:")
@@ -316,15 +318,20 @@ func (d *document) readBotocore() {
 	}
 }
 
-// botoProfile is configloader.build_profile_map: anything that begins with "profile" and is two words to a shell.
+// botoProfile is configloader.build_profile_map.
 func botoProfile(name string, file File) string {
-	if file == Credentials || name == "default" {
+	switch {
+	case name == "DEFAULT": // no section: its settings count in all others
+		return ""
+	case file == Credentials || name == "default":
 		return name
 	}
-	if !strings.HasPrefix(name, "profile") {
-		return ""
-	}
-	if words, err := splitPOSIX(name); err == nil && len(words) == 2 {
+	return botoNamed("profile", name)
+}
+
+// botoNamed is what a section of that kind is called: configloader takes any header that begins so and is two words to a shell.
+func botoNamed(kind, header string) string {
+	if words, err := splitPOSIX(header); err == nil && len(words) == 2 && strings.HasPrefix(header, kind) {
 		return words[1]
 	}
 	return ""
@@ -381,10 +388,10 @@ func (d *document) findProblems() {
 	}
 	for _, s := range d.sections {
 		switch {
+		case s.botoName == "DEFAULT" && len(s.Settings) > 0:
+			add(s.Line, Botocore, false, "settings of [DEFAULT] count in every section to the AWS CLI; [default] is the profile")
 		case s.goProfile != s.botoPr:
 			add(s.Line, Both, false, "the AWS CLI and the AWS SDK for Go disagree which profile ["+s.Header+"] is")
-		case d.file == Config && s.botoName == "DEFAULT" && len(s.Settings) > 0:
-			add(s.Line, Botocore, false, "settings of [DEFAULT] count in every section to the AWS CLI; [default] is the profile")
 		}
 	}
 	slices.SortStableFunc(d.problems, func(a, b Problem) int { return a.Line - b.Line })

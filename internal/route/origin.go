@@ -249,7 +249,7 @@ func ssoOrigin(f *dotaws.Files, p *awsfiles.Profile, get func(string) string) (*
 	o := &Origin{Kind: FromSSO, StartURL: get("sso_start_url"), Region: get("sso_region"), AccountID: get("sso_account_id"), RoleName: get("sso_role_name"),
 		Session: strings.TrimSpace(get("sso_session"))}
 	if o.Session != "" {
-		s := f.SSOSession(o.Session)
+		s := f.SSOSession(awsfiles.Go, o.Session)
 		if s == nil {
 			return nil, wrongProfile(f, p, "there is no [sso-session %s]", o.Session)
 		}

@@ -54,9 +54,9 @@ It may be run again at any time: what is done already stays as it is.`
 func (c *Init) Run(r *process.Resolver, program *stanza.Program, stdout io.Writer) error {
 	ctx, cancel := context.WithTimeout(context.Background(), accesskey.Timeout)
 	defer cancel()
-	plan := &beginning{Init: c, resolver: r, program: program, out: stdout}
+	plan := &beginning{Init: c, resolver: r, program: program, out: stdout, left: map[string]string{}}
 	for _, step := range []func(context.Context) error{
-		plan.read, plan.who, plan.chooseKeychain, plan.discover, plan.ask, plan.draft, plan.confirm, plan.write,
+		plan.read, plan.who, plan.chooseKeychain, plan.discover, plan.ask, plan.checkKeys, plan.draft, plan.confirm, plan.write,
 	} {
 		if err := step(ctx); err != nil {
 			return err
@@ -84,6 +84,7 @@ type beginning struct {
 	keychain               accounts.Keychain // the choice; an empty backend is the platform's own
 	writeKeychain          bool
 	found                  *accounts.Found
+	left                   map[string]string // profile → why it stays as it is, to be read behind it
 	take, importKeys       bool
 	newAccounts, newConfig []byte
 	report                 awsfiles.Report
@@ -212,7 +213,7 @@ func (b *beginning) discover(ctx context.Context) error {
 		b.showFound()
 	}
 	for _, l := range b.found.Left {
-		fmt.Fprintf(b.out, "left     [profile %s]: %s\n", tui.Harmless(l.Profile), tui.Harmless(l.Reason))
+		b.left[l.Profile] = ": " + l.Reason
 	}
 	return nil
 }
@@ -272,6 +273,57 @@ func (b *beginning) ask(ctx context.Context) (err error) {
 	b.importKeys, err = b.question(ctx, b.ImportKeys, fmt.Sprintf("Move the access %s of %s into the keychain?", tui.Plural(len(keys), "key"), strings.Join(keys, ", ")),
 		"--import-keys or --no-import-keys")
 	return err
+}
+
+// checkKeys leaves the keys that can't be moved: another service's, one that AWS doesn't know, one that shares its lines.
+func (b *beginning) checkKeys(ctx context.Context) error {
+	if !b.importKeys {
+		return nil
+	}
+	for _, f := range b.found.Accounts {
+		if f.KeyID == "" {
+			continue
+		}
+		err := b.checkKey(ctx, accesskey.InFile{Profile: f.From}, b.have.Entry(f.Account))
+		if unknown, ok := errors.AsType[unanswered](err); ok {
+			return unknown.error
+		}
+		if err != nil {
+			b.left[f.From] = ": " + plainReason(err)
+		}
+	}
+	return nil
+}
+
+// unanswered is the error of a question that AWS hasn't answered either way.
+type unanswered struct{ error }
+
+func (b *beginning) checkKey(ctx context.Context, in accesskey.InFile, a *accounts.Account) error {
+	key, err := in.Read()
+	if err != nil {
+		return err
+	}
+	if err := in.Alone(a); err != nil {
+		return err
+	}
+	if err := in.Check(key); err != nil {
+		return err
+	}
+	if err := accesskey.MayStore(ctx, b.resolver, a, key.AccessKeyID, false); err != nil {
+		return err
+	}
+	name := "profile " + in.Profile
+	who, err := accesskey.Owner(ctx, b.resolver, b.have.Entry(accounts.Account{Name: name}), in.Profile, key)
+	refused, ok := errors.AsType[*process.Refusal](err)
+	switch {
+	case ok && refused.Definite:
+		return errors.New(strings.TrimPrefix(refused.Error(), name+": "))
+	case err != nil:
+		return unanswered{err}
+	case a.AccountID != "" && who.AccountID != a.AccountID:
+		return fmt.Errorf("its access key belongs to account %s, not to %s", who.AccountID, a.AccountID)
+	}
+	return nil
 }
 
 // askOneCode offers to ask for one code where each role would ask for its own.

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -19,21 +20,62 @@ import (
 	"aws-accounts/process"
 )
 
-// draft works out both files as they will be.
-func (b *beginning) draft(context.Context) (err error) {
-	old := b.oldAccounts
-	if old == nil {
-		old = []byte(accounts.Empty)
+// draft works out both files as they will be. A profile with which that doesn't come out well is left as it is, and all is worked
+// out again without it.
+func (b *beginning) draft(context.Context) error {
+	for {
+		old := b.oldAccounts
+		if old == nil {
+			old = []byte(accounts.Empty)
+		}
+		left := len(b.left)
+		var err error
+		if b.newAccounts, err = b.editAccounts(old); err != nil {
+			return err
+		}
+		file, err := accounts.Parse(b.resolver.Accounts.Path, b.newAccounts)
+		if err != nil {
+			return fmt.Errorf("what ~/.aws says makes no valid accounts file: %w", err)
+		}
+		if b.newConfig, b.report, err = b.editConfig(file, b.oldConfig); err != nil {
+			return err
+		}
+		if err := b.judge(); err != nil {
+			return err
+		}
+		if len(b.left) == left {
+			return nil
+		}
 	}
-	if b.newAccounts, err = b.editAccounts(old); err != nil {
+}
+
+// judge leaves each profile whose credentials wouldn't come from us alone, to all AWS tools alike: whoever uses it is better off
+// with what it was.
+func (b *beginning) judge() error {
+	files, err := awsfiles.Profiles(b.newConfig, b.theirs.Data[awsfiles.Credentials])
+	if err != nil {
 		return err
 	}
-	file, err := accounts.Parse(b.resolver.Accounts.Path, b.newAccounts)
-	if err != nil {
-		return fmt.Errorf("what ~/.aws says makes no valid accounts file: %w", err)
+	for _, c := range b.report.Conflicts {
+		if b.isNew(c.Profile) {
+			b.left[c.Profile] = fmt.Sprintf(" in line %d: %s", c.Line, c.Reason)
+		}
 	}
-	b.newConfig, b.report, err = b.editConfig(file, b.oldConfig)
-	return err
+	for _, c := range b.report.Changes {
+		p, _ := files.Profile(c.Profile)
+		moves := slices.ContainsFunc(b.imports, func(f accounts.FoundAccount) bool { return f.From == c.Profile })
+		shadows := slices.DeleteFunc(p.Shadows(), func(s awsfiles.Shadow) bool { return moves && s.IsKey() && s.File == awsfiles.Credentials })
+		if c.Action != awsfiles.Unchanged && len(shadows) > 0 {
+			s := shadows[0]
+			b.left[c.Profile] = fmt.Sprintf(": %s in line %d of the %s would still count", s.Key, s.Line, s.File)
+		}
+	}
+	return nil
+}
+
+// isNew reports whether an account is to be made of the profile.
+func (b *beginning) isNew(profile string) bool {
+	return slices.ContainsFunc(b.found.Accounts, func(f accounts.FoundAccount) bool { return f.New && f.From == profile })
 }
 
 func (b *beginning) editAccounts(data []byte) ([]byte, error) {
@@ -47,9 +89,21 @@ func (b *beginning) editAccounts(data []byte) ([]byte, error) {
 	if b.writeKeychain {
 		edit(func() ([]byte, error) { return accounts.SetKeychain(path, data, b.keychain) })
 	}
+	refused := map[string]error{}
+	kept := b.found.Without(b.left, b.have)
 	if b.take {
 		for _, s := range b.found.SSOSessions {
-			edit(func() ([]byte, error) { return accounts.AddSSOSession(path, data, s) })
+			if !slices.ContainsFunc(kept, func(f accounts.FoundAccount) bool { return f.SSO != nil && f.SSO.Session == s.Name }) {
+				continue
+			}
+			if added, serr := accounts.AddSSOSession(path, data, s); serr != nil {
+				if problems, ok := errors.AsType[*accounts.Problems](serr); ok {
+					serr = errors.New(problems.List[0].Message)
+				}
+				refused[s.Name] = fmt.Errorf("its sign-in can't be taken over: %w", serr)
+			} else {
+				data = added
+			}
 		}
 	}
 	b.imports = nil
@@ -58,7 +112,7 @@ func (b *beginning) editAccounts(data []byte) ([]byte, error) {
 	if common != "" {
 		edit(func() ([]byte, error) { return accounts.SetDefaults(path, data, accounts.Defaults{Region: common}) })
 	}
-	for _, f := range b.found.Accounts {
+	for _, f := range kept {
 		a := f.Account
 		if common != "" {
 			a.Region = ""
@@ -88,11 +142,16 @@ func (b *beginning) editAccounts(data []byte) ([]byte, error) {
 			continue
 		}
 		if f.New {
-			// One that the file can't hold is left, and so are those that begin with it.
-			added, aerr := accounts.AddFound(path, data, a)
-			if err == nil && aerr != nil {
-				fmt.Fprintf(b.out, "left     [profile %s]: %s\n", tui.Harmless(f.From), aerr)
-				b.imports = slices.DeleteFunc(b.imports, func(i accounts.FoundAccount) bool { return i.From == f.From })
+			var added []byte
+			var aerr error
+			if a.SSO != nil {
+				aerr = refused[a.SSO.Session]
+			}
+			if aerr == nil {
+				added, aerr = accounts.AddFound(path, data, a)
+			}
+			if err == nil && aerr != nil { // the file can't hold it
+				b.left[f.From] = ": " + aerr.Error()
 				continue
 			}
 			edit(func() ([]byte, error) { return added, aerr })
@@ -129,7 +188,8 @@ func (b *beginning) commonRegion() string {
 func (b *beginning) editConfig(file *accounts.File, old []byte) ([]byte, awsfiles.Report, error) {
 	var all []*accounts.Account
 	for i := range file.Accounts {
-		if a := &file.Accounts[i]; !b.keyless(a) {
+		a := &file.Accounts[i]
+		if _, left := b.left[a.ProfileName()]; !left && !b.keyless(a) {
 			all = append(all, a)
 		}
 	}
@@ -161,6 +221,9 @@ func (b *beginning) confirm(ctx context.Context) error {
 	diff := awsfiles.Diff(tui.Tilde(b.resolver.Accounts.Path), b.oldAccounts, b.newAccounts) + awsfiles.Diff(dotaws.Path(awsfiles.Config), b.oldConfig, b.newConfig)
 	for _, f := range b.imports {
 		diff += fmt.Sprintf("%s: access key %s goes from [%s] into the keychain\n", dotaws.Path(awsfiles.Credentials), f.KeyID, f.From)
+	}
+	for _, profile := range slices.Sorted(maps.Keys(b.left)) {
+		fmt.Fprintf(b.out, "left     [profile %s]%s\n", tui.Harmless(profile), tui.Harmless(b.left[profile]))
 	}
 	for _, c := range b.report.Conflicts {
 		fmt.Fprintf(b.out, "left     [profile %s] in line %d: %s\n", c.Profile, c.Line, c.Reason)

@@ -8,9 +8,9 @@ import (
 	"strings"
 )
 
-// Stanza is what the config file should hold for one account.
+// Stanza is what one of the files should hold for one account.
 type Stanza struct {
-	Profile string // `default` is written as [default], others as [profile NAME]
+	Profile string // in the config file `default` is written as [default], others as [profile NAME]
 	Command string // the value of credential_process, from [Command]; it names the account
 	Region  string // "" leaves what is there
 }
@@ -53,12 +53,13 @@ func (r *Report) changed() bool {
 	return slices.ContainsFunc(r.Changes, func(c Change) bool { return c.Action != Unchanged })
 }
 
-// Edit is a change of the config file.
+// Edit is a change of one of the files.
 //
 // It is made line by line and then proved by both readers: each profile that it is about must say what is wanted, and keep
 // whatever else it said, and all other sections must say what they did. A profile for which that fails is left as it is. So
 // is, unless its owner has agreed to have it taken over, one that isn't ours.
 type Edit struct {
+	File     File
 	Want     []Stanza
 	TakeOver func(profile string) bool          // its owner has agreed; may be nil
 	Remove   func(profile, account string) bool // which of ours go that are not wanted; may be nil
@@ -75,7 +76,7 @@ var deciding = []string{
 	"web_identity_token_process",
 }
 
-// Apply returns the config file as it should be.
+// Apply returns the file as it should be.
 //
 // In a stanza that is there already only credential_process and region change, in one that is taken over all settings that
 // decide about credentials go too; other settings, nested blocks and comments stay, and so do indentation and spacing. A
@@ -85,7 +86,7 @@ var deciding = []string{
 // A name, a region or a command that couldn't be written so that it's read back as it is leaves that profile as it is. An error
 // means that the file is no text; then nothing is returned.
 func (e Edit) Apply(old []byte) ([]byte, Report, error) {
-	d, err := parse(old, Config)
+	d, err := parse(old, e.File)
 	if err != nil {
 		return nil, Report{}, err
 	}
@@ -93,7 +94,7 @@ func (e Edit) Apply(old []byte) ([]byte, Report, error) {
 	var todo []change
 	wanted := map[string]bool{}
 	for _, w := range e.Want {
-		if err := w.check(); err != nil {
+		if err := w.check(e.File); err != nil {
 			report.Conflicts = append(report.Conflicts, Conflict{Profile: w.Profile, Reason: err.Error()})
 			continue
 		}
@@ -210,8 +211,8 @@ func (d *document) disagreement(profile string) (*Section, string) {
 }
 
 // check refuses what couldn't be read back: nothing that is written may end a line, a header or a value early.
-func (w Stanza) check() error {
-	d, err := parse([]byte(w.text("\n")), Config)
+func (w Stanza) check(file File) error {
+	d, err := parse([]byte(w.text(file, "\n")), file)
 	if err != nil || w.Profile == "" || len(d.sections) != 1 || len(d.problems) != 0 || !w.readsBack(d.sections[0]) ||
 		strings.ContainsFunc(w.Profile+w.Region+w.Command, unsayable) {
 		return errors.New("not every AWS tool would read its name, region and command as they are")
@@ -228,10 +229,10 @@ func (w Stanza) Account() string {
 	return a
 }
 
-func (w Stanza) text(eol string) string {
-	header := "[profile " + w.Profile + "]"
-	if w.Profile == "default" {
-		header = "[default]"
+func (w Stanza) text(file File, eol string) string {
+	header := "[" + w.Profile + "]"
+	if file == Config && w.Profile != "default" {
+		header = "[profile " + w.Profile + "]"
 	}
 	t := header + eol + keyProcess + " = " + w.Command + eol
 	if w.Region != "" {
@@ -354,7 +355,7 @@ func (d *document) with(todo []change) []byte {
 			if end >= 0 || added.Len() > 0 {
 				added.WriteString(d.eolAt(end))
 			}
-			added.WriteString(c.stanza.text(d.eolAt(end)))
+			added.WriteString(c.stanza.text(d.file, d.eolAt(end)))
 		case Removed:
 			for _, s := range sections {
 				e.cut(s)

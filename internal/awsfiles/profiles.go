@@ -186,8 +186,16 @@ func (p *Profile) Disagreement() error {
 }
 
 // Account is whose stanza the profile is: some section of it in the config file is ours and none calls another program.
-func (p *Profile) Account() (account string, ok bool) {
-	for _, s := range p.Config {
+func (p *Profile) Account() (account string, ok bool) { return accountIn(p.Config) }
+
+// InCredentials reports whether it is a stanza of ours in the credentials file.
+func (p *Profile) InCredentials() bool {
+	_, ours := accountIn(p.Credentials)
+	return ours
+}
+
+func accountIn(sections []*Section) (account string, ok bool) {
+	for _, s := range sections {
 		a, ours := stanzaOf(s)
 		if !ours && has(s, keyProcess) || ours && ok && a != account {
 			return "", false

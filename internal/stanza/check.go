@@ -34,6 +34,14 @@ func (d *Check) State(files *dotaws.Files) (*State, error) {
 	if err != nil {
 		return nil, err
 	}
+	there, err := inCredentials(want, files.Data[awsfiles.Credentials], false)
+	if err != nil {
+		return nil, err
+	}
+	_, credentials, err := awsfiles.Edit{File: awsfiles.Credentials, Want: there}.Apply(files.Data[awsfiles.Credentials])
+	if err != nil {
+		return nil, err
+	}
 	s := &State{Config: dotaws.Path(awsfiles.Config), none: len(chosen) - len(want), Taken: report.Conflicts, only: d.Only != nil}
 	profile := map[string]string{} // by account
 	for _, name := range files.Names() {
@@ -47,9 +55,15 @@ func (d *Check) State(files *dotaws.Files) (*State, error) {
 			s.gone = append(s.gone, account)
 		}
 	}
+	for _, c := range credentials.Changes {
+		if c.Action == awsfiles.Updated {
+			s.Outdated = append(s.Outdated, c.Account)
+		}
+	}
 	for _, c := range report.Changes {
 		other, has := profile[strings.ToLower(c.Account)]
 		switch {
+		case slices.Contains(s.Outdated, c.Account): // in the credentials file
 		case c.Action == awsfiles.Unchanged:
 			s.current++
 		case c.Action == awsfiles.Updated:

@@ -27,6 +27,8 @@ type Edit struct {
 	DryRun bool     // only show it
 	Remove bool     // take the stanzas out
 	Prefix *string  // of the profiles' names, instead of what the accounts file says
+
+	CredentialsFile bool // write into ~/.aws/credentials, too, for programs that read only that file
 }
 
 // Run edits ~/.aws/config. Profiles that aren't ours stay as they are and make the command fail in the end, after all
@@ -46,50 +48,85 @@ func (c *Edit) Run(r *accounts.Reader, program *Program, stdout io.Writer) error
 	if err != nil {
 		return err
 	}
-	path := dotaws.Path(awsfiles.Config)
-	var edited []byte
-	var report awsfiles.Report
-	edit := func(old []byte) ([]byte, error) {
-		edited, report, err = c.edit(file, program, old)
-		return edited, err
+	var conflicts []awsfiles.Conflict
+	now := map[awsfiles.File][]byte{}
+	for _, which := range []awsfiles.File{awsfiles.Config, awsfiles.Credentials} {
+		var report awsfiles.Report
+		edit := func(old []byte) (edited []byte, err error) {
+			edited, report, err = c.edit(which, file, program, old)
+			now[which] = edited
+			return edited, err
+		}
+		old := theirs.Data[which]
+		edited, err := edit(old)
+		switch {
+		case err != nil:
+			return err
+		case which == awsfiles.Credentials && len(report.Changes)+len(report.Conflicts) == 0: // nothing of ours is there
+			continue
+		case c.DryRun:
+			fmt.Fprint(stdout, awsfiles.Diff(dotaws.Path(which), old, edited))
+		default:
+			if _, err := dotaws.Change(context.Background(), which, edit); err != nil {
+				return err
+			}
+		}
+		tell(stdout, dotaws.Path(which), report, c.DryRun)
+		conflicts = append(conflicts, report.Conflicts...)
 	}
-	if !c.DryRun {
-		_, err = dotaws.Change(context.Background(), awsfiles.Config, edit)
-	} else if _, err = edit(theirs.Data[awsfiles.Config]); err == nil {
-		fmt.Fprint(stdout, awsfiles.Diff(path, theirs.Data[awsfiles.Config], edited))
-	}
+	files, err := awsfiles.Profiles(now[awsfiles.Config], now[awsfiles.Credentials])
 	if err != nil {
 		return err
 	}
-	tell(stdout, path, report, c.DryRun)
 	if !c.Remove {
-		if err := c.tellCaveats(stdout, file, edited, theirs.Data[awsfiles.Credentials]); err != nil {
+		if err := c.tellCaveats(stdout, file, files); err != nil {
 			return err
 		}
 	}
-	if n := len(report.Conflicts); n > 0 {
+	if n := len(conflicts); n > 0 {
 		step := "give the account another name: \"profile\": \"…\", or use --profile-prefix"
-		if first := report.Conflicts[0]; first.Line > 0 {
+		if first := conflicts[0]; first.Line > 0 {
 			step = fmt.Sprintf("rename [profile %s] in line %d, or %s", first.Profile, first.Line, step)
 		}
-		return hint.New(fmt.Errorf("%d of the profiles in %s are not ours and were left as they are", n, path), "%s", step)
+		return hint.New(fmt.Errorf("%d of the profiles in %s are not ours and were left as they are", n, dotaws.Path(awsfiles.Config)), "%s", step)
+	}
+	return Unreadable(files)
+}
+
+// Unreadable is an error that names what keeps the AWS CLI from reading one of the files at all.
+func Unreadable(files *awsfiles.Files) error {
+	for _, which := range []awsfiles.File{awsfiles.Config, awsfiles.Credentials} {
+		for _, p := range files.Problems(which) {
+			if p.Fatal {
+				where := fmt.Sprintf("line %d of %s", p.Line, dotaws.Path(which))
+				return hint.New(fmt.Errorf("%s: %s: the %s refuses the whole file", where, p.Text, p.By),
+					"correct %s; `aws-accounts doctor` shows all that is wrong with it", where)
+			}
+		}
 	}
 	return nil
 }
 
-func (c *Edit) edit(file *accounts.File, program *Program, old []byte) ([]byte, awsfiles.Report, error) {
+func (c *Edit) edit(which awsfiles.File, file *accounts.File, program *Program, old []byte) ([]byte, awsfiles.Report, error) {
+	if c.Remove {
+		return awsfiles.Edit{File: which, Remove: func(_, account string) bool {
+			return len(c.Names) == 0 || slices.ContainsFunc(c.Names, func(n string) bool { return strings.EqualFold(n, account) })
+		}}.Apply(old)
+	}
 	chosen, err := c.chosen(file)
 	if err != nil {
 		return nil, awsfiles.Report{}, err
 	}
-	if c.Remove {
-		return awsfiles.Edit{Remove: func(_, account string) bool {
-			return len(c.Names) == 0 || slices.ContainsFunc(c.Names, func(n string) bool { return strings.EqualFold(n, account) })
-		}}.Apply(old)
-	}
 	want, err := For(file, program, chosen)
 	if err != nil {
 		return nil, awsfiles.Report{}, err
+	}
+	if which == awsfiles.Credentials {
+		want, err = inCredentials(want, old, c.CredentialsFile)
+		if err != nil {
+			return nil, awsfiles.Report{}, err
+		}
+		return awsfiles.Edit{File: which, Want: want}.Apply(old)
 	}
 	edited, report, err := awsfiles.Edit{Want: want}.Apply(old)
 	beginnings := file.Beginnings()
@@ -100,6 +137,23 @@ func (c *Edit) edit(file *accounts.File, program *Program, old []byte) ([]byte, 
 		}
 	}
 	return edited, report, err
+}
+
+// inCredentials are the stanzas that the credentials file should hold: all, or those that it holds already. It says nothing but
+// where credentials come from.
+func inCredentials(want []awsfiles.Stanza, old []byte, all bool) ([]awsfiles.Stanza, error) {
+	files, err := awsfiles.Profiles(nil, old)
+	if err != nil {
+		return nil, err
+	}
+	var there []awsfiles.Stanza
+	for _, w := range want {
+		if p, _ := files.Profile(w.Profile); all || p.InCredentials() {
+			w.Region = ""
+			there = append(there, w)
+		}
+	}
+	return there, nil
 }
 
 // For are what setup writes for the accounts chosen. A profile that credentials begin at gets none: it would call us to
@@ -167,11 +221,7 @@ func tell(w io.Writer, path string, report awsfiles.Report, dryRun bool) {
 
 // tellCaveats names what keeps a stanza from working: what wins over it, above all forgotten keys in the credentials file
 // (aws/aws-cli#5109), and that it has no region, without which botocore calls nothing.
-func (c *Edit) tellCaveats(w io.Writer, file *accounts.File, config, credentials []byte) error {
-	files, err := awsfiles.Profiles(config, credentials)
-	if err != nil {
-		return err
-	}
+func (c *Edit) tellCaveats(w io.Writer, file *accounts.File, files *awsfiles.Files) error {
 	chosen, err := c.chosen(file)
 	if err != nil {
 		return err

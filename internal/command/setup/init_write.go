@@ -358,6 +358,11 @@ func (b *beginning) tellNext(ctx context.Context) {
 	if err != nil {
 		return
 	}
+	if files, err := awsfiles.Profiles(b.newConfig, b.theirs.Data[awsfiles.Credentials]); err == nil {
+		if err := stanza.Unreadable(files); err != nil {
+			fmt.Fprintf(b.out, "warning: %s\n", err)
+		}
+	}
 	var try *accounts.Account
 	signIn := map[string]bool{}
 	for i := range file.Accounts {

@@ -13,13 +13,14 @@ import (
 
 // Setup is `aws-accounts setup [NAME…]`: writes the stanzas.
 type Setup struct {
-	Names         []string `arg:"" optional:"" name:"name" help:"The accounts (default: all)."`
-	DryRun        bool     `help:"Show what would change, and change nothing."`
-	Remove        bool     `help:"Take the stanzas out again."`
-	ProfilePrefix *string  `help:"Put this before each account's name, instead of what the accounts file says." placeholder:"PREFIX"`
+	Names           []string `arg:"" optional:"" name:"name" help:"The accounts (default: all)."`
+	DryRun          bool     `help:"Show what would change, and change nothing."`
+	Remove          bool     `help:"Take the stanzas out again."`
+	CredentialsFile bool     `help:"Write them into ~/.aws/credentials, too, for programs that read only that file."`
+	ProfilePrefix   *string  `help:"Put this before each account's name, instead of what the accounts file says." placeholder:"PREFIX"`
 }
 
 // Run edits ~/.aws/config.
 func (c *Setup) Run(r *accounts.Reader, program *stanza.Program, stdout io.Writer) error {
-	return (&stanza.Edit{Names: c.Names, DryRun: c.DryRun, Remove: c.Remove, Prefix: c.ProfilePrefix}).Run(r, program, stdout)
+	return (&stanza.Edit{Names: c.Names, DryRun: c.DryRun, Remove: c.Remove, Prefix: c.ProfilePrefix, CredentialsFile: c.CredentialsFile}).Run(r, program, stdout)
 }

@@ -20,6 +20,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ssooidc"
 
 	"aws-accounts/cache"
+	"aws-accounts/internal/awscall"
 	"aws-accounts/internal/lock"
 )
 
@@ -278,4 +279,4 @@ func (c *Center) lockName() string { return "_sso-" + strings.ToLower(c.Name) }
 func (c *Center) oidc() *ssooidc.Client { return ssooidc.NewFromConfig(c.Config) }
 func (c *Center) portal() *sso.Client   { return sso.NewFromConfig(c.Config) }
 
-func refusesToken(err error) bool { return code(err) == "UnauthorizedException" }
+func refusesToken(err error) bool { return awscall.Code(err) == "UnauthorizedException" }

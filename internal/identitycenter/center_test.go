@@ -548,3 +548,17 @@ func TestAuthorizeURL(t *testing.T) {
 		t.Errorf("%v\n got %s\nwant %s", err, got, want)
 	}
 }
+
+// An Identity Center that doesn't take the way by the browser gets a code typed in.
+func TestBrowserRefusedIsSignedInByCode(t *testing.T) {
+	s := startAWS(t)
+	c := newCenter(t, s, t.TempDir(), &someone{visit: func(string) error { return errors.New("the browser opened") }})
+	c.Person.Show = func(_ context.Context, what Prompt) error {
+		if what.Code == "" {
+			return errors.New("no code is shown")
+		}
+		return s.ApproveDevice(what.Code)
+	}
+	s.Fault(standin.Fault{Operation: "RegisterClient", Kind: standin.Refusal, Status: 400, Code: "UnsupportedGrantTypeException", Count: 1})
+	must(t, c)
+}

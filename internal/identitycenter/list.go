@@ -12,6 +12,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sso"
 	"github.com/aws/aws-sdk-go-v2/service/sso/types"
 	"golang.org/x/sync/errgroup"
+
+	"aws-accounts/internal/awscall"
 )
 
 // Assigned is a permission set that the person has in an account.
@@ -106,7 +108,7 @@ func roles(ctx context.Context, portal *sso.Client, token, accountID string) (al
 	in := sso.ListAccountRolesInput{AccessToken: &token, AccountId: &accountID, MaxResults: aws.Int32(largestPage)}
 	for {
 		out, err := portal.ListAccountRoles(ctx, &in)
-		if c := code(err); c == "ForbiddenException" || c == "ResourceNotFoundException" {
+		if c := awscall.Code(err); c == "ForbiddenException" || c == "ResourceNotFoundException" {
 			return nil, nil // the last of them was taken away meanwhile
 		}
 		if err != nil {

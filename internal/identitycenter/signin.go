@@ -16,6 +16,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ssooidc"
 	smithy "github.com/aws/smithy-go"
 
+	"aws-accounts/internal/awscall"
 	"aws-accounts/internal/note"
 )
 
@@ -108,6 +109,9 @@ func (c *Center) byBrowser(ctx, person context.Context) (*token, error) {
 	t, err := c.register(ctx, ssooidc.RegisterClientInput{
 		GrantTypes: []string{grantCode, grantRefresh}, RedirectUris: []string{redirectURI("127.0.0.1")}, IssuerUrl: &c.StartURL,
 	})
+	if Misconfigured(err) && c.Person.Show != nil { // not every Identity Center takes this way; if it's another fault, the other has it too
+		return nil, unseen{err}
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -224,7 +228,7 @@ func (c *Center) byCode(ctx, person context.Context) (*token, error) {
 		if err == nil {
 			return t, t.take(out, asked)
 		}
-		switch code(err) {
+		switch awscall.Code(err) {
 		case "AuthorizationPendingException":
 			lost = 0
 		case "SlowDownException":
@@ -247,17 +251,9 @@ func (c *Center) byCode(ctx, person context.Context) (*token, error) {
 	}
 }
 
-// code is AWS's word for what it has against a call, "" if the call didn't come so far.
-func code(err error) string {
-	if api, ok := errors.AsType[smithy.APIError](err); ok {
-		return api.ErrorCode()
-	}
-	return ""
-}
-
 // refusesGrant reports whether AWS said for good that it doesn't renew a token.
 func refusesGrant(err error) bool {
-	switch code(err) {
+	switch awscall.Code(err) {
 	case "InvalidGrantException", "ExpiredTokenException", "AccessDeniedException", "InvalidClientException", "UnauthorizedClientException",
 		"InvalidRequestException":
 		return true
@@ -274,7 +270,7 @@ func Misconfigured(err error) bool {
 	if !ok || operation.ServiceID != ssooidc.ServiceID {
 		return false
 	}
-	switch code(err) {
+	switch awscall.Code(err) {
 	case "InvalidRequestException", "InvalidScopeException", "InvalidClientMetadataException", "InvalidRedirectUriException",
 		"InvalidClientException", "InvalidGrantException", "UnauthorizedClientException", "UnsupportedGrantTypeException":
 		return true

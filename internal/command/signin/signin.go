@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/url"
 	"strings"
 
 	"aws-accounts/accounts"
@@ -83,15 +84,27 @@ func (c *Login) session(r *process.Resolver) (*accounts.File, *accounts.SSOSessi
 	if err != nil {
 		return nil, nil, err
 	}
+	u, err := url.Parse(c.StartURL) // which writes the scheme in lower case
+	if err != nil {
+		return nil, nil, err
+	}
+	c.StartURL = u.String()
 	for i := range file.SSOSessions {
 		s := &file.SSOSessions[i]
 		if strings.TrimRight(s.StartURL, "/#") == strings.TrimRight(c.StartURL, "/#") && (c.Session == "" || strings.EqualFold(c.Session, s.Name)) {
+			if s.Region != c.Region {
+				return nil, nil, hint.New(fmt.Errorf("%s is in %s, as %s says, not in %s", s.Name, s.Region, tui.ShowPath(file.Path), c.Region),
+					"leave --region and --start-url out, or correct \"region\" of %s there", s.Name)
+			}
 			return file, s, nil
 		}
 	}
 	s := &accounts.SSOSession{Name: c.Session, StartURL: c.StartURL, Region: c.Region}
 	if s.Name == "" {
-		s.Name, _, _ = strings.Cut(strings.TrimPrefix(c.StartURL, "https://"), ".")
+		s.Name, _, _ = strings.Cut(u.Host, ".")
+		if _, directory, ok := strings.Cut(u.Path, "/directory/"); ok { // as in GovCloud, where all are at one host
+			s.Name = strings.Trim(directory, "/")
+		}
 	}
 	return file, s, accounts.CanBeginAtSSO(file.Path, *s)
 }

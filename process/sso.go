@@ -183,7 +183,7 @@ func (r *Resolver) SSOSession(name, command string) (*accounts.File, *accounts.S
 	case name == "" && len(names) == 1:
 		return file, &file.SSOSessions[0], nil
 	case name == "":
-		return nil, nil, hint.New(fmt.Errorf("which SSO session? there are %s", all), "for example `aws-accounts %s %s`", command, names[0])
+		return nil, nil, hint.Usage(fmt.Errorf("which SSO session? there are %s", all), "for example `aws-accounts %s %s`", command, names[0])
 	case session == nil:
 		return nil, nil, hint.New(fmt.Errorf("no SSO session %q in %s", name, file.Path), "the SSO sessions there are %s", all)
 	default:

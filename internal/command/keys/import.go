@@ -116,7 +116,7 @@ func (c *Import) account(ctx context.Context, r *process.Resolver, file *account
 	case 1:
 		return found[0], nil
 	}
-	return nil, hint.New(fmt.Errorf("%d accounts in %s could begin with the key of profile %q", len(found), file.Path, c.Profile),
+	return nil, hint.Usage(fmt.Errorf("%d accounts in %s could begin with the key of profile %q", len(found), file.Path, c.Profile),
 		"say which: --account %s or --account %s", found[0].Name, found[1].Name)
 }
 

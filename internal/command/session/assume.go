@@ -33,7 +33,7 @@ func (c *Assume) Run(r *process.Resolver, program *stanza.Program, stdout io.Wri
 	r.MFA.Code = c.MFACode
 	session := r.Session(a.Name)
 	if c.Duration != 0 && a.SSO != nil {
-		return hint.New(fmt.Errorf("%s: how long a session of Identity Center lasts is a setting of its permission set", a.Name),
+		return hint.Usage(fmt.Errorf("%s: how long a session of Identity Center lasts is a setting of its permission set", a.Name),
 			"leave --duration out, or ask an administrator")
 	}
 	if c.Duration != 0 {

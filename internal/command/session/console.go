@@ -107,14 +107,14 @@ func (c *Console) site(a *accounts.Account) (*consoleSite, error) {
 	if c.Region != "" {
 		if region = c.Region; partitions.Of(region) != partition || !serviceName.MatchString(region) {
 			p, _ := partitions.Called(partition)
-			return nil, hint.New(fmt.Errorf("%q is not a region of the partition %s, in which %s is", c.Region, partition, a.Name), "choose one like %s", p.Region)
+			return nil, hint.Usage(fmt.Errorf("%q is not a region of the partition %s, in which %s is", c.Region, partition, a.Name), "choose one like %s", p.Region)
 		}
 	}
 	if c.Service != "" && !serviceName.MatchString(c.Service) {
-		return nil, hint.New(fmt.Errorf("%q can't be a service", c.Service), "take it from the console's address: https://console.aws.amazon.com/SERVICE/home")
+		return nil, hint.Usage(fmt.Errorf("%q can't be a service", c.Service), "take it from the console's address: https://console.aws.amazon.com/SERVICE/home")
 	}
 	if c.Duration != 0 && (a.IsChained() || hop.BySession) {
-		return nil, hint.New(fmt.Errorf("%s: --duration is not for a role that is assumed with another session, as AWS refuses it", a.Name),
+		return nil, hint.Usage(fmt.Errorf("%s: --duration is not for a role that is assumed with another session, as AWS refuses it", a.Name),
 			"leave --duration out: the console then stays open as long as the session")
 	}
 	return newConsoleSite(partition, region, c.Service, &hop.Settings)

@@ -151,7 +151,7 @@ func (f *Forms) syntax() (*syntax, error) {
 	if f.Shell == "" {
 		from = "$SHELL"
 	}
-	return nil, hint.New(fmt.Errorf("%q is a shell that aws-accounts doesn't know (%s)", base, from),
+	return nil, hint.Usage(fmt.Errorf("%q is a shell that aws-accounts doesn't know (%s)", base, from),
 		"use --shell with bash, zsh, sh, fish, powershell or cmd; or --dotenv or --json")
 }
 

@@ -60,7 +60,7 @@ func (c *Add) Run(r *accounts.Reader, asker *ask.Asker, program *stanza.Program,
 func (c *Add) complete(ctx context.Context, asker *ask.Asker, file *accounts.File) (err error) {
 	if c.Name == "" {
 		if c.Name, err = asker.Line(ctx, "Name of the account, like dev"); err != nil {
-			return hint.New(fmt.Errorf("which account? %w", err), "name it: `aws-accounts add NAME --role-arn=ARN`")
+			return hint.Usage(fmt.Errorf("which account? %w", err), "name it: `aws-accounts add NAME --role-arn=ARN`")
 		}
 	}
 	if a, err := file.Find(c.Name); err == nil && a.From == "" {
@@ -101,7 +101,7 @@ func (c *Add) askSource(ctx context.Context, asker *ask.Asker, file *accounts.Fi
 	}
 	answer, err := asker.Line(ctx, "Account to assume the role from: "+tui.QuoteAll(bases)+", or another")
 	if err != nil {
-		return hint.New(fmt.Errorf("%s: --source is missing, and there is more than one base account, %s", tui.Quote(c.Name), tui.QuoteAll(bases)),
+		return hint.Usage(fmt.Errorf("%s: --source is missing, and there is more than one base account, %s", tui.Quote(c.Name), tui.QuoteAll(bases)),
 			"name the account to assume the role from: --source=%s", bases[0])
 	}
 	c.Source = &answer

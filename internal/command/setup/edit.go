@@ -30,7 +30,7 @@ func (c *Edit) Run(r *accounts.Reader, asker *ask.Asker, stdout io.Writer) error
 		return editInEditor(r, asker, stdout)
 	}
 	if c.Name == "" {
-		return hint.New(errors.New("which account?"), "name it: `aws-accounts edit NAME --description=TEXT`")
+		return hint.Usage(errors.New("which account?"), "name it: `aws-accounts edit NAME --description=TEXT`")
 	}
 	if _, err := r.File(); err != nil { // which Change would make
 		return err

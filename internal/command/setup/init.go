@@ -147,7 +147,7 @@ func (b *beginning) chooseKeychain(ctx context.Context) error {
 		b.keychain = *b.have.Keychain
 	}
 	if b.PassphraseCommand != "" && b.keychain.Backend != "file" {
-		return hint.New(errors.New("--passphrase-command is for the keychain file"), "add --keychain=file")
+		return hint.Usage(errors.New("--passphrase-command is for the keychain file"), "add --keychain=file")
 	}
 	err := b.probe(ctx)
 	if err == nil || b.keychain.Backend != "" {

@@ -93,7 +93,7 @@ func (c *Login) session(r *process.Resolver) (*accounts.File, *accounts.SSOSessi
 		s := &file.SSOSessions[i]
 		if strings.TrimRight(s.StartURL, "/#") == strings.TrimRight(c.StartURL, "/#") && (c.Session == "" || strings.EqualFold(c.Session, s.Name)) {
 			if s.Region != c.Region {
-				return nil, nil, hint.New(fmt.Errorf("%s is in %s, as %s says, not in %s", s.Name, s.Region, tui.ShowPath(file.Path), c.Region),
+				return nil, nil, hint.Usage(fmt.Errorf("%s is in %s, as %s says, not in %s", s.Name, s.Region, tui.ShowPath(file.Path), c.Region),
 					"leave --region and --start-url out, or correct \"region\" of %s there", s.Name)
 			}
 			return file, s, nil

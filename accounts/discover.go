@@ -507,13 +507,3 @@ func (o OneCode) Take() {
 		r.MFASerial, r.MFAProcess = "", ""
 	}
 }
-
-// AddFound puts an account into the file, and keeps the sources of those that are there.
-func AddFound(path string, data []byte, a Account) ([]byte, error) {
-	edits := []func(*tree) error{appending("accounts", a)}
-	if a.IsBase() {
-		edits = append(edits, keepSources)
-	}
-	edited, err := rewrite(path, data, edits...)
-	return edited, withoutLines(err)
-}

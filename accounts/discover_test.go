@@ -164,7 +164,7 @@ func TestDiscover(t *testing.T) {
 			}
 			for _, a := range found.Accounts {
 				if a.New {
-					if data, err = AddFound("f", data, a.Account); err != nil {
+					if data, err = Add("f", data, a.Account); err != nil {
 						t.Fatalf("%v\n%s", err, data)
 					}
 				}

@@ -3,7 +3,6 @@ package accounts
 import (
 	"bytes"
 	"context"
-	"fmt"
 	"io"
 	"os"
 	"path/filepath"
@@ -183,75 +182,28 @@ func namesIn(path, prefix string) []string {
 // names finds the member "name" of the objects in the list "accounts" of the object at the top.
 func names(b []byte, prefix string) (found []string) {
 	depth := 0
-	list, key, awaits := false, []byte(nil), false // in the list; the last member's name; its value comes next
-	for i := 0; i < len(b); i++ {
-		switch c := b[i]; c {
-		case '"':
-			from := i + 1
-			escaped := false
-			if n := bytes.IndexByte(b[from:], '"'); n >= 0 && bytes.IndexByte(b[from:from+n], '\\') < 0 {
-				i = from + n - 1 // most strings, at a fraction of the time
-			}
-			for i++; i < len(b) && b[i] != '"'; i++ {
-				if b[i] == '\\' {
-					escaped = true
-					i++
-				}
-			}
-			text := b[from:min(i, len(b))]
-			if awaits && !(list && depth == 3 && string(key) == "name") { // a value of no use
-				awaits = false
-				continue
-			}
-			if escaped {
-				text = unescape(text)
-			}
-			if !awaits {
-				key = text
-				continue
-			}
-			awaits = false
-			if len(text) >= len(prefix) && strings.EqualFold(string(text[:len(prefix)]), prefix) && awsfiles.IsAccountName(string(text)) {
-				found = append(found, string(text))
-			}
-		case '/':
-			if bytes.HasPrefix(b[i:], []byte("//")) {
-				n := bytes.IndexByte(b[i:], '\n')
-				if n < 0 {
-					return found
-				}
-				i += n
-			} else if bytes.HasPrefix(b[i:], []byte("/*")) {
-				n := bytes.Index(b[i+2:], []byte("*/"))
-				if n < 0 {
-					return found
-				}
-				i += n + 3
-			}
-		case ':':
-			awaits = true
-		case '{', '[':
-			if depth == 1 && c == '[' && string(key) == "accounts" {
-				list = true
+	key, isValue, inAccounts := hujson.Literal(nil), false, false
+	for _, token := range tokens(b) {
+		switch c := token[0]; {
+		case c == ':':
+			isValue = true
+			continue
+		case c == '{' || c == '[':
+			if depth == 1 {
+				inAccounts = c == '[' && isValue && unquote(key) == "accounts"
 			}
 			depth++
-			awaits = false
-		case '}', ']':
-			if depth--; depth == 1 {
-				list = false
+		case c == '}' || c == ']':
+			depth--
+		case c == '"' && !isValue:
+			key = token
+		case c == '"' && inAccounts && depth == 3 && unquote(key) == "name":
+			name := unquote(token)
+			if len(name) >= len(prefix) && strings.EqualFold(name[:len(prefix)], prefix) && awsfiles.IsAccountName(name) {
+				found = append(found, name)
 			}
-			awaits = false
-		case ',':
-			awaits = false
 		}
+		isValue = false
 	}
 	return found
-}
-
-func unescape(text []byte) []byte {
-	lit := hujson.Literal(fmt.Appendf(nil, `"%s"`, text))
-	if !lit.IsValid() {
-		return text
-	}
-	return []byte(lit.String())
 }

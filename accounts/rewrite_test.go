@@ -121,7 +121,11 @@ func FuzzRewrite(f *testing.F) {
 			return
 		}
 		fresh := Account{Name: "fresh", Credentials: &Credentials{Profile: "x"}, Description: "y"}
-		got, err := Add("f", data, fresh)
+		e, err := newEntry(fresh)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := add("f", data, e, false)
 		if err != nil {
 			return // one more base account can leave a role without its source
 		}

@@ -161,17 +161,21 @@ func (d *Difference) Apply(path string, data []byte) ([]byte, error) {
 			if err != nil {
 				return err
 			}
-			if err := t.set(&nodes[r.at], "synced", value, fieldOrder); err != nil {
-				return err
-			}
-			if !r.Describe {
-				continue
-			}
-			if err := t.set(&nodes[r.at], "description", jsonString(r.Called), fieldOrder); err != nil {
-				return err
+			t.set(&nodes[r.at], "synced", value, fieldOrder)
+			if r.Describe {
+				t.set(&nodes[r.at], "description", jsonString(r.Called), fieldOrder)
 			}
 		}
-		return appending("accounts", d.Added...)(t)
+		var added []entry
+		for _, a := range d.Added {
+			e, err := newEntry(a)
+			if err != nil {
+				return err
+			}
+			added = append(added, e)
+		}
+		t.append("accounts", added...)
+		return nil
 	})
 }
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"iter"
 	"strings"
 	"unicode/utf8"
 
@@ -55,36 +56,65 @@ func badUTF8(b []byte) int {
 
 // tooDeep finds where brackets outside strings and comments go too deep.
 func tooDeep(b []byte) (at int, ok bool) {
-	skip := func(i int, end string) int {
-		if n := bytes.Index(b[i:], []byte(end)); n >= 0 {
-			return i + n + len(end) - 1
-		}
-		return len(b)
-	}
 	depth := 0
-	for i := 0; i < len(b); i++ {
-		switch b[i] {
-		case '"':
-			for i++; i < len(b) && b[i] != '"'; i++ {
-				if b[i] == '\\' {
-					i++
-				}
-			}
-		case '/':
-			if bytes.HasPrefix(b[i:], []byte("//")) {
-				i = skip(i, "\n")
-			} else if bytes.HasPrefix(b[i:], []byte("/*")) {
-				i = skip(i+2, "*/")
-			}
+	for at, token := range tokens(b) {
+		switch token[0] {
 		case '{', '[':
 			if depth++; depth > maxDepth {
-				return i, true
+				return at, true
 			}
 		case '}', ']':
 			depth--
 		}
 	}
 	return 0, false
+}
+
+// tokens are the strings, the brackets, the colons and the commas of a JSON text with comments, each with its offset. The
+// text may have mistakes in it.
+func tokens(b []byte) iter.Seq2[int, []byte] {
+	return func(yield func(int, []byte) bool) {
+		for i := 0; i < len(b); {
+			rest := b[i:]
+			n := 1
+			switch {
+			case rest[0] == '"':
+				if n = stringLength(rest); n == 0 {
+					return
+				}
+			case bytes.HasPrefix(rest, []byte("//")):
+				n = through(rest, "\n")
+			case bytes.HasPrefix(rest, []byte("/*")):
+				n = through(rest, "*/")
+			}
+			if strings.IndexByte(`"{}[]:,`, rest[0]) >= 0 && !yield(i, rest[:n]) {
+				return
+			}
+			i += n
+		}
+	}
+}
+
+// through is the length of a comment up to its end, that included.
+func through(comment []byte, end string) int {
+	if n := bytes.Index(comment[2:], []byte(end)); n >= 0 {
+		return 2 + n + len(end)
+	}
+	return len(comment)
+}
+
+// stringLength is that of the string that b begins with, its quotes included, 0 if it has no end.
+func stringLength(b []byte) int {
+	for n := 1; ; {
+		quote := bytes.IndexByte(b[n:], '"')
+		if quote < 0 {
+			return 0
+		}
+		n += quote + 1
+		if slashes := n - 1 - len(bytes.TrimRight(b[:n-1], `\`)); slashes%2 == 0 {
+			return n
+		}
+	}
 }
 
 // errorOffset is where the parser stopped, which it tells only in its text, in lines and bytes.

@@ -9,6 +9,7 @@ import (
 
 	"aws-accounts/accounts"
 	"aws-accounts/internal/ask"
+	"aws-accounts/internal/awsfiles"
 	"aws-accounts/internal/hint"
 	"aws-accounts/internal/stanza"
 	"aws-accounts/internal/tui"
@@ -35,20 +36,15 @@ func (c *Add) Run(r *accounts.Reader, asker *ask.Asker, program *stanza.Program,
 	if err != nil {
 		return err
 	}
-	var added *accounts.Addition
+	var before, after []byte
 	if _, err = r.Change(ctx, func(old []byte) ([]byte, error) {
-		added, err = accounts.AddFields(r.Path, old, c.Name, list)
-		if err != nil {
-			return nil, err
-		}
-		return added.Edited, nil
+		before = old
+		after, err = accounts.AddFields(r.Path, old, c.Name, list)
+		return after, err
 	}); err != nil {
 		return err
 	}
-	fmt.Fprintf(stdout, "added to %s:\n  {\n    %s\n  }\n", tui.ShowPath(r.Path), strings.Join(added.Members, ",\n    "))
-	if len(added.Told) > 0 {
-		fmt.Fprintf(stdout, "wrote \"source\": %s into %s, which had it as the only base account\n", tui.Quote(added.Base), tui.QuoteAll(added.Told))
-	}
+	fmt.Fprint(stdout, awsfiles.Diff(tui.ShowPath(r.Path), before, after))
 	if c.Setup {
 		return (&stanza.Edit{Names: []string{c.Name}}).Run(r.Again(), program, stdout)
 	}

@@ -148,7 +148,7 @@ func (b *beginning) editAccounts(data []byte) ([]byte, error) {
 				aerr = refused[a.SSO.Session]
 			}
 			if aerr == nil {
-				added, aerr = accounts.AddFound(path, data, a)
+				added, aerr = accounts.Add(path, data, a)
 			}
 			if err == nil && aerr != nil { // the file can't hold it
 				b.left[f.From] = ": " + aerr.Error()
@@ -165,7 +165,7 @@ func (b *beginning) editAccounts(data []byte) ([]byte, error) {
 		} else if p != accounts.DefaultProfile {
 			a.Credentials = &accounts.Credentials{Profile: p}
 		}
-		edit(func() ([]byte, error) { return accounts.AddFound(path, data, a) })
+		edit(func() ([]byte, error) { return accounts.Add(path, data, a) })
 	}
 	return data, err
 }

@@ -5,7 +5,6 @@ import (
 	_ "embed"
 	"encoding/json"
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 
@@ -78,60 +77,16 @@ func CloudFormation(want Want) (string, error) {
 //go:embed role.tf
 var module string
 
-// Terraform is a module that makes the role, in HCL as `terraform fmt` has it.
+var jsonName = pattern.New(`(?m)^(\s*"(?:[^"\\]|\\.)*"): `)
+
+// Terraform is a module that makes the role, in HCL. JSON is an expression of HCL, but for what begins one within a string.
 func Terraform(want Want) string {
-	var trust any
-	json.Unmarshal([]byte(want.Trust.Document()), &trust) // our own
-	return fmt.Sprintf(module, hclString(Name(want.ARN)), hclString(Path(want.ARN)), hclString(Description),
-		int(want.MaxSession.Seconds()), hcl(trust, "  "), hclString(TagKey), hclString(TagValue), hcl(want.policies(), "  "))
-}
-
-// hcl writes what JSON can say as an expression of HCL, its lines after the first behind indent.
-func hcl(v any, indent string) string {
-	switch v := v.(type) {
-	case map[string]any:
-		return hclObject(v, indent)
-	case []any:
-		return hclList(v, indent)
-	case []string:
-		return hclList(v, indent)
-	case string:
-		return hclString(v)
+	hcl := func(v any, indent string) string {
+		var b bytes.Buffer
+		json.Indent(&b, []byte(compact(v)), indent, "  ") // our own
+		text := jsonName.ReplaceAllString(b.String(), "$1 : ") // as `terraform fmt` has it
+		return strings.NewReplacer("${", "$${", "%{", "%%{").Replace(text)
 	}
-	return compact(v)
-}
-
-func hclList[T any](list []T, indent string) string {
-	items := make([]string, len(list))
-	for i, item := range list {
-		items[i] = hcl(item, indent)
-	}
-	return "[" + strings.Join(items, ", ") + "]"
-}
-
-// hclObject aligns the values of neighbouring lines, as `terraform fmt` does.
-func hclObject(object map[string]any, indent string) string {
-	keys := slices.Sorted(maps.Keys(object))
-	values := make([]string, len(keys))
-	for i, key := range keys {
-		values[i] = hcl(object[key], indent+"  ")
-	}
-	var b strings.Builder
-	b.WriteString("{\n")
-	for i, key := range keys {
-		width := len(hclString(key))
-		for j := range keys { // those of one run of lines, each with a value of one line
-			if !strings.Contains(strings.Join(values[min(i, j):max(i, j)+1], ""), "\n") {
-				width = max(width, len(hclString(keys[j])))
-			}
-		}
-		fmt.Fprintf(&b, "%s  %-*s = %s\n", indent, width, hclString(key), values[i])
-	}
-	b.WriteString(indent + "}")
-	return b.String()
-}
-
-// hclString quotes text so that neither a quote nor a ${…} or %{…} ends it.
-func hclString(text string) string {
-	return strings.NewReplacer("${", "$${", "%{", "%%{").Replace(compact(text))
+	return fmt.Sprintf(module, hcl(Name(want.ARN), ""), hcl(Path(want.ARN), ""), hcl(Description, ""),
+		int(want.MaxSession.Seconds()), hcl(want.Trust.document(), "  "), hcl(TagKey, ""), hcl(TagValue, ""), hcl(want.policies(), "  "))
 }

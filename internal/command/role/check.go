@@ -5,59 +5,14 @@ import (
 	"errors"
 	"fmt"
 	"strings"
-	"sync"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/iam"
 	smithy "github.com/aws/smithy-go"
 
 	"aws-accounts/internal/awscall"
 	"aws-accounts/internal/hint"
-	"aws-accounts/internal/role"
 	"aws-accounts/process"
 )
-
-// policyCheck finds out whether managed policies exist before a role is made that should have them. One of AWS's own is
-// looked up once, for all accounts.
-type policyCheck struct {
-	mu    sync.Mutex
-	known map[string]func() error
-}
-
-func (p *policyCheck) exist(ctx context.Context, w *roleWork, t *roleTarget) error {
-	for _, policy := range t.changes.Attach {
-		if err := p.once(policy, func() error { return w.policyExists(ctx, t, policy) })(); err != nil {
-			return hint.New(fmt.Errorf("%s: %w", t.Name, err), "%s", hint.Of(err))
-		}
-	}
-	return nil
-}
-
-func (p *policyCheck) once(policy string, check func() error) func() error {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.known == nil {
-		p.known = map[string]func() error{}
-	}
-	if p.known[policy] == nil {
-		p.known[policy] = sync.OnceValue(check)
-	}
-	return p.known[policy]
-}
-
-// policyExists leaves it open whether, if that can't be known: attaching it tells.
-func (w *roleWork) policyExists(ctx context.Context, t *roleTarget, policy string) error {
-	client, err := w.enter(ctx, t)
-	if err != nil {
-		return nil
-	}
-	if _, err = client.GetPolicy(ctx, &iam.GetPolicyInput{PolicyArn: aws.String(policy)}); awscall.IsCode(err, "NoSuchEntity") {
-		return hint.New(fmt.Errorf("there is no policy %s", role.Names([]string{policy})),
-			"correct --policy; `aws iam list-policies --query 'Policies[].Arn'` shows what there is")
-	}
-	return nil
-}
 
 // checkMade assumes each role that was made or changed, as a session of it will be: only that shows that it works. By now
 // the first of them have had their time to become known. A role that takes an MFA code each time isn't tried.
@@ -66,7 +21,7 @@ func (w *roleWork) checkMade(ctx context.Context, made []*roleTarget, ours bool,
 	untried := false
 	for _, t := range made {
 		switch {
-		case t.err != nil || !t.changes.Create && !t.changes.Trust && !t.changes.MaxSession:
+		case !t.done || !t.changes.Create && !t.changes.Trust && !t.changes.MaxSession:
 		case !ours || t.Account.CodeOwner() != nil:
 			untried = true
 		default:

@@ -23,73 +23,59 @@ import (
 
 // Create is `aws-accounts role create NAME… | --all`.
 type Create struct {
-	Targets
+	Change
 	Shape
-	Bootstrap
-	Adopt  bool `help:"Change also roles that role create hasn't made."`
-	DryRun bool `help:"Show what would be done, and do nothing."`
-	Yes    bool `short:"y" help:"Don't ask whether to."`
+	Adopt bool `help:"Change also roles that role create hasn't made."`
 }
 
 // Run looks, shows the plan, asks, and does it.
 func (c *Create) Run(r *process.Resolver, asker *ask.Asker, stdout io.Writer, stderr tui.Stderr) error {
-	ctx, stop := tui.Interruptible()
-	defer stop()
-	w, targets, err := beginRoles(ctx, r, stderr, &c.Targets, &c.Bootstrap)
-	if err != nil {
-		return err
-	}
-	for _, t := range targets {
-		if err := w.describe(ctx, &c.Shape, t); err != nil {
-			return err
-		}
-	}
-	policies := &policyCheck{}
-	if left := w.each(ctx, "looked at", targets, func(ctx context.Context, t *roleTarget) error { return c.plan(ctx, w, t, policies) }); left > 0 {
-		return errStoppedEarly
-	}
-	report := &roleReport{out: stdout, screen: tui.ScreenOf(stdout)}
-	todo, creates := report.plan(targets)
-	if len(todo) == 0 || c.DryRun {
-		return report.err()
-	}
-	if err := ask.Consent(ctx, asker, c.Yes, createQuestion(creates, len(todo)-creates)); err != nil {
-		return err
-	}
-	left := w.each(ctx, "made", todo, w.make)
-	report.made(todo)
-	if left > 0 {
-		return stopped(left, len(todo), "made")
-	}
-	w.checkMade(ctx, todo, len(c.Trust) == 0, report) // else it may be that others alone are trusted
-	return report.err()
-}
-
-func createQuestion(creates, changes int) string {
-	switch {
-	case changes == 0:
-		return fmt.Sprintf("Create %s in AWS?", tui.Count(creates, "role"))
-	case creates == 0:
-		return fmt.Sprintf("Change %s in AWS?", tui.Count(changes, "role"))
-	}
-	return fmt.Sprintf("Create %s and change %d in AWS?", tui.Count(creates, "role"), changes)
+	return c.change(r, asker, stdout, stderr, job{
+		describe: func(ctx context.Context, w *roleWork, t *roleTarget) error { return w.describe(ctx, &c.Shape, t) },
+		plan:     c.plan,
+		do:       (*roleWork).make,
+		done:     "made",
+		after: func(ctx context.Context, w *roleWork, done []*roleTarget, report *roleReport) error {
+			w.checkMade(ctx, done, len(c.Trust) == 0, report) // else it may be that others alone are trusted
+			return nil
+		},
+	})
 }
 
 // plan looks at the role, and says what has to be done. A role that isn't ours is changed only if that is asked for.
-func (c *Create) plan(ctx context.Context, w *roleWork, t *roleTarget, policies *policyCheck) error {
+func (c *Create) plan(ctx context.Context, w *roleWork, t *roleTarget) error {
 	if err := w.look(ctx, t); err != nil {
 		return err
 	}
 	t.changes = role.Compare(t.want, t.have)
-	if t.changes.Tag && !c.Adopt {
-		if len(t.changes.Differences()) == 0 {
-			t.changes = role.Changes{}
-			return nil
-		}
-		return hint.New(fmt.Errorf("%s: the role is there, differs, and isn't ours to change: %s", t.Name, strings.Join(t.changes.Differences(), "; ")),
+	switch differences := t.changes.Differences(); {
+	case t.changes.Create:
+		t.action, t.plan = "create", role.Name(t.RoleARN)+" in "+t.AccountID+": "+t.want.Describe()
+	case t.changes.None() || t.changes.Tag && !c.Adopt && len(differences) == 0:
+		return nil
+	case t.changes.Tag && !c.Adopt:
+		return hint.New(fmt.Errorf("%s: the role is there, differs, and isn't ours to change: %s", t.Name, strings.Join(differences, "; ")),
 			"`aws-accounts role show %s` shows it; --adopt takes it over and changes it", t.Name)
+	default:
+		t.action, t.plan = "change", strings.Join(t.changes.Words, "; ")
 	}
-	return policies.exist(ctx, w, t)
+	return w.policiesExist(ctx, t)
+}
+
+// policiesExist finds out whether there are the managed policies that a role is to have, before it is made. Where that can't
+// be known, attaching them tells.
+func (w *roleWork) policiesExist(ctx context.Context, t *roleTarget) error {
+	client, err := w.enter(ctx, t)
+	if err != nil {
+		return err
+	}
+	for _, policy := range t.changes.Attach {
+		if _, err := client.GetPolicy(ctx, &iam.GetPolicyInput{PolicyArn: aws.String(policy)}); awscall.IsCode(err, "NoSuchEntity") {
+			return hint.New(fmt.Errorf("%s: there is no policy %s", t.Name, role.Names([]string{policy})),
+				"correct --policy; `aws iam list-policies --query 'Policies[].Arn'` shows what there is")
+		}
+	}
+	return nil
 }
 
 // make does what the plan says. What it is in the middle of, it goes on with when it's called again.
@@ -116,7 +102,7 @@ func (w *roleWork) make(ctx context.Context, t *roleTarget) error {
 	if err != nil {
 		return explainRole(err, t)
 	}
-	t.made = time.Now()
+	t.done = true
 	return nil
 }
 

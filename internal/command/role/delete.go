@@ -9,6 +9,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/iam"
 
+	"aws-accounts/accounts"
 	"aws-accounts/internal/ask"
 	"aws-accounts/internal/awscall"
 	"aws-accounts/internal/hint"
@@ -18,74 +19,40 @@ import (
 )
 
 // Delete is `aws-accounts role delete NAME…`.
-type Delete struct {
-	Targets
-	Bootstrap
-	DryRun bool `help:"Show what would be done, and do nothing."`
-	Yes    bool `short:"y" help:"Don't ask whether to."`
-}
+type Delete struct{ Change }
 
 // Run looks, shows the plan, asks, and does it.
 func (c *Delete) Run(r *process.Resolver, asker *ask.Asker, stdout io.Writer, stderr tui.Stderr) error {
-	ctx, stop := tui.Interruptible()
-	defer stop()
-	w, targets, err := beginRoles(ctx, r, stderr, &c.Targets, &c.Bootstrap)
-	if err != nil {
-		return err
-	}
-	if left := w.each(ctx, "looked at", targets, w.planDelete); left > 0 {
-		return errStoppedEarly
-	}
-	report := roleReport{out: stdout, screen: tui.ScreenOf(stdout)}
-	var todo []*roleTarget
-	for _, t := range targets {
-		switch {
-		case t.err != nil:
-			report.failed(t)
-		case t.have == nil:
-			report.line("gone", tui.Faint, t, "there is no such role")
-		default:
-			todo = append(todo, t)
-			with := append([]string{role.Names(t.have.Attached)}, t.have.Inline...)
-			report.line("delete", tui.Red, t, t.RoleARN+" with "+strings.Join(with, ", "))
-		}
-	}
-	if len(todo) == 0 || c.DryRun {
-		return report.err()
-	}
-	if err := ask.Consent(ctx, asker, c.Yes, fmt.Sprintf("Delete %s in AWS?", tui.Count(len(todo), "role"))); err != nil {
-		return err
-	}
-
-	left := w.each(ctx, "deleted", todo, w.delete)
-	var names []string
-	for _, t := range todo {
-		switch {
-		case t.err != nil:
-			report.failed(t)
-		case t.have == nil:
-			for _, entry := range w.sharing[t.RoleARN] {
-				names = append(names, entry.Name)
-			}
-			report.line("deleted", tui.Green, t, t.RoleARN)
-		}
-	}
-	if _, err := r.Sessions.Forget(context.Background(), names); err != nil {
-		return fmt.Errorf("deleted, but the sessions could not be forgotten: %w", err)
-	}
-	if left > 0 {
-		return stopped(left, len(todo), "deleted")
-	}
-	return report.err()
+	return c.change(r, asker, stdout, stderr, job{plan: planDelete, do: (*roleWork).delete, done: "deleted", after: forget})
 }
 
-func (w *roleWork) planDelete(ctx context.Context, t *roleTarget) error {
-	if err := w.look(ctx, t); err != nil || t.have == nil {
+// forget drops the sessions of roles that are no more.
+func forget(_ context.Context, w *roleWork, done []*roleTarget, _ *roleReport) error {
+	var names []string
+	for _, t := range done {
+		if t.done {
+			names = append(names, accounts.NamesOf(w.sharing[t.RoleARN])...)
+		}
+	}
+	if _, err := w.Sessions.Forget(context.Background(), names); err != nil {
+		return fmt.Errorf("deleted, but the sessions could not be forgotten: %w", err)
+	}
+	return nil
+}
+
+func planDelete(ctx context.Context, w *roleWork, t *roleTarget) error {
+	if err := w.look(ctx, t); err != nil {
 		return err
 	}
-	if !t.have.Ours() {
+	switch {
+	case t.have == nil:
+		t.action, t.plan = actionNone, "there is no such role"
+	case !t.have.Ours():
 		return hint.New(fmt.Errorf("%s: the role isn't ours to delete: it has no tag %s", t.Name, role.TagKey),
 			"`aws-accounts role show %s` shows it; `aws-accounts role create %s --adopt` would make it ours", t.Name, t.Name)
+	default:
+		with := append([]string{role.Names(t.have.Attached)}, t.have.Inline...)
+		t.action, t.plan = "delete", t.RoleARN+" with "+strings.Join(with, ", ")
 	}
 	return nil
 }
@@ -119,6 +86,6 @@ func (w *roleWork) delete(ctx context.Context, t *roleTarget) error {
 			return explainRole(err, t)
 		}
 	}
-	t.have = nil
+	t.done = true
 	return nil
 }

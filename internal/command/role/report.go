@@ -1,13 +1,11 @@
 package role
 
 import (
-	"errors"
 	"fmt"
 	"io"
 	"strings"
 
 	"aws-accounts/internal/hint"
-	"aws-accounts/internal/role"
 	"aws-accounts/internal/tui"
 )
 
@@ -17,6 +15,11 @@ type roleReport struct {
 	screen tui.Screen
 	errs   []error
 }
+
+// actionNone is that of a target at which there is nothing to do.
+const actionNone = "gone"
+
+var styles = map[string]tui.Style{"create": tui.Green, "change": tui.Yellow, "delete": tui.Red}
 
 func (p *roleReport) line(action string, style tui.Style, t *roleTarget, what string) {
 	const indent = "         "
@@ -33,22 +36,20 @@ func (p *roleReport) failed(t *roleTarget) {
 	p.line("failed", tui.Red, t, strings.TrimPrefix(t.err.Error(), t.Name+": "))
 }
 
-// plan says what has to be done. It returns those it concerns, and how many of them have no role yet.
-func (p *roleReport) plan(targets []*roleTarget) (todo []*roleTarget, creates int) {
+// plan says what is to be done, and returns the targets that it concerns.
+func (p *roleReport) plan(targets []*roleTarget) (todo []*roleTarget) {
 	right := 0
 	for _, t := range targets {
 		switch {
 		case t.err != nil:
 			p.failed(t)
-		case t.changes.Create:
-			creates++
-			todo = append(todo, t)
-			p.line("create", tui.Green, t, role.Name(t.RoleARN)+" in "+t.AccountID+": "+t.want.Describe())
-		case !t.changes.None():
-			todo = append(todo, t)
-			p.line("change", tui.Yellow, t, strings.Join(t.changes.Words, "; "))
-		default:
+		case t.action == "":
 			right++
+		case t.action == actionNone:
+			p.line(t.action, tui.Faint, t, t.plan)
+		default:
+			todo = append(todo, t)
+			p.line(t.action, styles[t.action], t, t.plan)
 		}
 	}
 	switch {
@@ -57,27 +58,18 @@ func (p *roleReport) plan(targets []*roleTarget) (todo []*roleTarget, creates in
 	case right > 1:
 		fmt.Fprintf(p.out, "%d roles as they should be\n", right)
 	}
-	return todo, creates
+	return todo
 }
 
-func (p *roleReport) made(todo []*roleTarget) {
+func (p *roleReport) done(todo []*roleTarget) {
 	for _, t := range todo {
 		switch {
 		case t.err != nil:
 			p.failed(t)
-		case t.made.IsZero(): // not begun
-		case t.changes.Create:
-			p.line("created", tui.Green, t, t.RoleARN)
-		default:
-			p.line("changed", tui.Green, t, t.RoleARN)
+		case t.done:
+			p.line(t.action+"d", tui.Green, t, t.RoleARN)
 		}
 	}
-}
-
-var errStoppedEarly = hint.New(errors.New("stopped before anything was done"), "the same command begins anew")
-
-func stopped(left, all int, what string) error {
-	return hint.New(fmt.Errorf("stopped: %d of %s are still to be %s", left, tui.Count(all, "role"), what), "the same command goes on with the rest")
 }
 
 // err is nil if nothing failed. Else its hint is the first failure's: mostly they are all of a kind.

@@ -110,7 +110,7 @@ func (w *roleWork) want(ctx context.Context, shape *Shape, a *accounts.Account) 
 		if err != nil {
 			return all, err
 		}
-		want, err := shape.want(w.file, entry, trusted)
+		want, err := shape.want(entry, trusted)
 		if err != nil {
 			return all, err
 		}
@@ -125,14 +125,14 @@ func (w *roleWork) want(ctx context.Context, shape *Shape, a *accounts.Account) 
 }
 
 // want is the role as it should be for a alone. trusted is the account that it's assumed from.
-func (c *Shape) want(file *accounts.File, a *accounts.Account, trusted string) (role.Want, error) {
+func (c *Shape) want(a *accounts.Account, trusted string) (role.Want, error) {
 	w := role.Want{ARN: a.RoleARN, MaxSession: max(time.Hour, a.EffectiveDuration())}
 	w.Trust = role.Trust{ExternalID: a.ExternalID, MFA: withMFA(a)}
 	if c.RequireMFA != nil {
 		if *c.RequireMFA && !w.Trust.MFA {
 			return w, hint.New(fmt.Errorf("%s: the role can't demand MFA: it is assumed without", a.Name),
 				"set \"mfa_serial\" of %s in %s, or leave --require-mfa out",
-				cmp.Or(a.Chain()[0].Name, "the base account"), file.Path)
+				cmp.Or(a.Chain()[0].Name, "the base account"), a.File().Path)
 		}
 		w.Trust.MFA = *c.RequireMFA
 	}

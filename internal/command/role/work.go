@@ -9,7 +9,6 @@ import (
 	"net/url"
 	"slices"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -18,6 +17,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws/retry"
 	"github.com/aws/aws-sdk-go-v2/service/iam"
 	"github.com/aws/aws-sdk-go-v2/service/iam/types"
+	"golang.org/x/sync/errgroup"
 	"golang.org/x/time/rate"
 
 	"aws-accounts/accounts"
@@ -48,7 +48,9 @@ type roleTarget struct {
 	credentials aws.Credentials
 	have        *role.Have // nil where there is no such role
 	changes     role.Changes
-	made        time.Time
+	action      string       // what is to be done: "create", "change", "delete", actionNone, or nothing where all is right
+	plan        string       // the same in words
+	done        bool
 	err         error
 }
 
@@ -66,24 +68,6 @@ func newRoleWork(r *process.Resolver, tell io.Writer) (*roleWork, error) {
 		w.sharing[a.RoleARN] = append(w.sharing[a.RoleARN], a)
 	}
 	return w, nil
-}
-
-// beginRoles is newRoleWork with the targets that a command line names.
-func beginRoles(ctx context.Context, r *process.Resolver, stderr tui.Stderr, named *Targets, bootstrap *Bootstrap) (*roleWork, []*roleTarget, error) {
-	w, err := newRoleWork(r, stderr.Writer)
-	if err != nil {
-		return nil, nil, err
-	}
-	chosen, err := named.roles(w.file)
-	if err != nil {
-		return nil, nil, err
-	}
-	others := slices.DeleteFunc(slices.Clone(chosen), func(a *accounts.Account) bool { return bootstrap.is(a) && !named.names(a) })
-	if len(others) == 0 {
-		return nil, nil, errBootstrap(chosen[0])
-	}
-	targets, err := w.targets(ctx, others, bootstrap)
-	return w, targets, err
 }
 
 // errBootstrap refuses to change the role that we come in by: a slip there would lock the account.
@@ -195,7 +179,7 @@ const (
 // for those that it has begun. It returns how many it hasn't begun.
 func (w *roleWork) each(ctx context.Context, what string, targets []*roleTarget, job func(context.Context, *roleTarget) error) (left int) {
 	targets = slices.DeleteFunc(slices.Clone(targets), func(t *roleTarget) bool { return t.err != nil })
-	var done, failed, next atomic.Int64
+	var done, failed atomic.Int64
 	stop := tui.Progress(w.tell, func() string {
 		text := fmt.Sprintf("%d of %s %s", done.Load(), tui.Count(len(targets), "role"), what)
 		if n := failed.Load(); n > 0 {
@@ -206,22 +190,20 @@ func (w *roleWork) each(ctx context.Context, what string, targets []*roleTarget,
 		}
 		return text + "; " + w.pace.String()
 	})
-	var workers sync.WaitGroup
-	for range min(rolesAtOnce, len(targets)) {
-		workers.Go(func() {
-			for ctx.Err() == nil {
-				i := int(next.Add(1)) - 1
-				if i >= len(targets) {
-					return
-				}
-				t := targets[i]
-				ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), roleTimeout)
-				if t.err = job(ctx, t); t.err != nil {
-					failed.Add(1)
-				}
-				cancel()
-				done.Add(1)
+	var workers errgroup.Group
+	workers.SetLimit(rolesAtOnce)
+	for _, t := range targets {
+		workers.Go(func() error {
+			if ctx.Err() != nil {
+				return nil
 			}
+			ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), roleTimeout)
+			defer cancel()
+			if t.err = job(ctx, t); t.err != nil {
+				failed.Add(1)
+			}
+			done.Add(1)
+			return nil
 		})
 	}
 	workers.Wait()

@@ -69,13 +69,7 @@ func (f *File) Find(name string) (*Account, error) {
 	return nil, hint.New(err, "`aws-accounts list` shows the accounts")
 }
 
-func (f *File) names() []string {
-	names := make([]string, len(f.Accounts))
-	for i := range f.Accounts {
-		names[i] = f.Accounts[i].Name
-	}
-	return names
-}
+func (f *File) names() []string { return NamesOf(slices.Collect(f.All())) }
 
 // File is the file that a is an entry of; an empty one for an account that is in none.
 func (a *Account) File() *File {
@@ -112,18 +106,13 @@ func (a *Account) SourceAccount() *Account {
 
 // Beginnings are the profiles of ~/.aws that credentials begin at, each with its base account: nil for the implicit one.
 func (f *File) Beginnings() map[string]*Account {
-	begins, bases := map[string]*Account{}, 0
-	for i := range f.Accounts {
-		a := &f.Accounts[i]
-		if !a.IsBase() {
-			continue
-		}
-		bases++
+	begins, bases := map[string]*Account{}, f.Bases()
+	for _, a := range bases {
 		if profile := a.Way().Profile; profile != "" {
 			begins[profile] = a
 		}
 	}
-	if bases == 0 {
+	if len(bases) == 0 {
 		begins[DefaultProfile] = nil
 	}
 	return begins

@@ -104,26 +104,24 @@ func (r *Reader) Backend() (string, error) {
 	return n.Backend, err
 }
 
-// Names returns the names of the accounts that begin with prefix, as namesIn does for one file.
+// Names returns the names of the accounts that begin with prefix, as namesIn does for one file. Of a shared file they are those
+// of the verified version.
 func (r *Reader) Names(prefix string) []string {
 	found := namesIn(r.Path, prefix)
 	n, err := r.need()
 	if err != nil || n.Shared == "" {
 		return found
 	}
-	if _, err := os.Stat(n.Shared); err == nil {
-		return append(found, namesIn(n.Shared, prefix)...)
-	}
-	f, err := r.File() // which finds its last good version
+	f, err := r.File()
 	if err != nil {
 		return found
 	}
-	for a := range f.All() {
-		if a.From != "" && len(a.Name) >= len(prefix) && strings.EqualFold(a.Name[:len(prefix)], prefix) {
-			found = append(found, a.Name)
-		}
-	}
-	return found
+	shared := f.Where(func(a *Account) bool { return a.From != "" && hasPrefix(a.Name, prefix) })
+	return append(found, NamesOf(shared)...)
+}
+
+func hasPrefix(name, prefix string) bool {
+	return len(name) >= len(prefix) && strings.EqualFold(name[:len(prefix)], prefix)
 }
 
 // needed is from the note or, where there is none of this version, from the file.
@@ -198,8 +196,7 @@ func names(b []byte, prefix string) (found []string) {
 		case c == '"' && !isValue:
 			key = token
 		case c == '"' && inAccounts && depth == 3 && unquote(key) == "name":
-			name := unquote(token)
-			if len(name) >= len(prefix) && strings.EqualFold(name[:len(prefix)], prefix) && awsfiles.IsAccountName(name) {
+			if name := unquote(token); hasPrefix(name, prefix) && awsfiles.IsAccountName(name) {
 				found = append(found, name)
 			}
 		}

@@ -201,7 +201,7 @@ func (c *check) chain(i int) {
 	if q, ok := parseARN(s.RoleARN); ok && q.partition != p.partition {
 		c.at(v, "source", "the source %s is in partition %s, but the role is in %s: sessions don't pass from one to another", tui.Quote(s.Name), q.partition, p.partition)
 	}
-	chained := !s.IsBase() || s.Way().WebIdentityTokenFile != ""
+	chained := a.IsChained()
 	if chained && a.MFASerial != "" {
 		c.at(v, "mfa_serial", `"mfa_serial" is of no use here, since %s is no user: give it to the base account that the chain begins at`, tui.Quote(s.Name))
 	}
@@ -222,29 +222,17 @@ func (c *check) notes(temporary func(*Account) bool) []Problem {
 			n.at(c.root, "accounts_from", "%s", clash)
 		}
 	}
-	taken := map[string]string{} // profile → the base account that begins there
-	bases := 0
-	for i := range c.f.Accounts {
-		if a := &c.f.Accounts[i]; a.IsBase() {
-			bases++
-			if w := a.Way(); w.Profile != "" {
-				taken[w.Profile] = a.Name
-			}
-		}
-	}
-	if bases == 0 {
-		taken[DefaultProfile] = ""
-	}
+	begins := c.f.Beginnings()
 	for i := range c.f.Accounts {
 		a, v := &c.f.Accounts[i], &c.nodes[i]
-		if base, ok := taken[a.ProfileName()]; ok {
+		if base, ok := begins[a.ProfileName()]; ok {
 			field := "name"
 			if a.Profile != "" {
 				field = "profile"
 			}
 			whose := "credentials begin at"
-			if base != "" {
-				whose = "account " + tui.Quote(base) + " begins at"
+			if base != nil {
+				whose = "account " + tui.Quote(base.Name) + " begins at"
 			}
 			n.at(v, field, `profile %s is the one that %s, so that it can't be set up for this account: give it another "profile"`, tui.Quote(a.ProfileName()), whose)
 		}

@@ -10,27 +10,19 @@ import (
 // nearest returns up to three of known that somebody may have meant by s: with at most two slips of the finger (one, if
 // it's short), nearest first.
 func nearest(s string, known []string) []string {
-	type candidate struct {
-		name     string
-		distance int
-	}
 	s = fold(s)
 	limit := 2
 	if len(s) <= 4 {
 		limit = 1
 	}
-	var found []candidate
+	byDistance := make([][]string, limit+1)
 	for _, k := range known {
-		if d := distance(s, fold(k), limit); d <= limit {
-			found = append(found, candidate{k, d})
+		if d := distance(s, fold(k)); d <= limit {
+			byDistance[d] = append(byDistance[d], k)
 		}
 	}
-	slices.SortStableFunc(found, func(a, b candidate) int { return a.distance - b.distance })
-	var names []string
-	for _, c := range found[:min(len(found), 3)] {
-		names = append(names, c.name)
-	}
-	return names
+	names := slices.Concat(byDistance...)
+	return names[:min(len(names), 3)]
 }
 
 // fold makes roleArn, Role-ARN and role_arn one word.
@@ -51,10 +43,10 @@ func DidYouMean(s string, known []string) string {
 }
 
 // distance counts insertions, deletions, replacements and swaps of neighbours (Damerau and Levenshtein's, restricted) in
-// bytes; beyond limit it says limit+1 early.
-func distance(a, b string, limit int) int {
-	if len(a)-len(b) > limit || len(b)-len(a) > limit {
-		return limit + 1
+// bytes. Lengths that differ by more than anybody asks for are taken as the distance.
+func distance(a, b string) int {
+	if d := max(len(a)-len(b), len(b)-len(a)); d > 2 {
+		return d
 	}
 	before, last, row := make([]int, len(b)+1), make([]int, len(b)+1), make([]int, len(b)+1)
 	for j := range row {
@@ -72,9 +64,6 @@ func distance(a, b string, limit int) int {
 			if i > 1 && j > 1 && a[i-1] == b[j-2] && a[i-2] == b[j-1] {
 				row[j] = min(row[j], before[j-2]+1)
 			}
-		}
-		if slices.Min(row) > limit {
-			return limit + 1
 		}
 	}
 	return row[len(b)]

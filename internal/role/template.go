@@ -83,7 +83,7 @@ var jsonName = pattern.New(`(?m)^(\s*"(?:[^"\\]|\\.)*"): `)
 func Terraform(want Want) string {
 	hcl := func(v any, indent string) string {
 		var b bytes.Buffer
-		json.Indent(&b, []byte(compact(v)), indent, "  ") // our own
+		json.Indent(&b, []byte(compact(v)), indent, "  ")      // our own
 		text := jsonName.ReplaceAllString(b.String(), "$1 : ") // as `terraform fmt` has it
 		return strings.NewReplacer("${", "$${", "%{", "%%{").Replace(text)
 	}

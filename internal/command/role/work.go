@@ -48,8 +48,8 @@ type roleTarget struct {
 	credentials aws.Credentials
 	have        *role.Have // nil where there is no such role
 	changes     role.Changes
-	action      string       // what is to be done: "create", "change", "delete", actionNone, or nothing where all is right
-	plan        string       // the same in words
+	action      string // what is to be done: "create", "change", "delete", actionNone, or nothing where all is right
+	plan        string // the same in words
 	done        bool
 	err         error
 }

@@ -33,36 +33,29 @@ type Organizations struct {
 	Options
 }
 
-// Run lists the whole organization before anything is compared or changed.
-func (c *Organizations) Run(r *process.Resolver, asker *ask.Asker, program *stanza.Program,
-	stdout io.Writer, stderr tui.Stderr) error {
-	s := &syncing{Options: c.Options, Resolver: r, Asker: asker, Program: program, Out: stdout, Err: stderr,
-		what: []any{c.Name, c.Role, c.OU, c.Tag, c.Source}}
-	return s.once(func() error {
-		ctx, stop := tui.Interruptible()
-		defer stop()
-		file, err := r.Accounts.File()
-		if err != nil {
-			return err
-		}
-		with, err := c.with(file)
-		if err != nil {
-			return err
-		}
-		role, err := c.role()
-		if err != nil {
-			return err
-		}
-		source, err := c.source(file, with)
-		if err != nil {
-			return err
-		}
-		listed, err := c.list(ctx, s, file, with)
-		if err != nil {
-			return err
-		}
-		return s.merge(ctx, file, c.listing(file, listed, role, source))
-	})
+// Run lists the whole organization.
+func (c *Organizations) Run(r *process.Resolver, asker *ask.Asker, program *stanza.Program, stdout io.Writer, stderr tui.Stderr) error {
+	return c.run(r, asker, program, stdout, stderr, []any{c.Name, c.Role, c.OU, c.Tag, c.Source}, c.listing)
+}
+
+func (c *Organizations) listing(ctx context.Context, s *syncing) (l accounts.Listing, err error) {
+	with, err := c.with(s.file)
+	if err != nil {
+		return l, err
+	}
+	role, err := c.role()
+	if err != nil {
+		return l, err
+	}
+	source, err := c.source(s.file, with)
+	if err != nil {
+		return l, err
+	}
+	listed, err := c.list(ctx, s, with)
+	if err != nil {
+		return l, err
+	}
+	return c.offers(s.file, listed, role, source), nil
 }
 
 func (c *Organizations) with(file *accounts.File) (*accounts.Account, error) {
@@ -112,7 +105,7 @@ func (c *Organizations) source(file *accounts.File, with *accounts.Account) (str
 	return source.Name, nil
 }
 
-func (c *Organizations) list(ctx context.Context, s *syncing, file *accounts.File, with *accounts.Account) ([]organization.Account, error) {
+func (c *Organizations) list(ctx context.Context, s *syncing, with *accounts.Account) ([]organization.Account, error) {
 	credentials, err := s.Session(with.Name).Retrieve(ctx)
 	if err != nil {
 		return nil, err
@@ -126,9 +119,9 @@ func (c *Organizations) list(ctx context.Context, s *syncing, file *accounts.Fil
 	defer s.progress(func() string { return "listing the organization: " + tui.Count(org.Seen(), "account") })()
 	var listed []organization.Account
 	if c.OU != "" {
-		listed, err = org.Below(ctx, c.OU, c.made(file))
+		listed, err = org.Below(ctx, c.OU, c.made(s.file))
 	} else {
-		listed, err = org.Accounts(ctx, c.made(file))
+		listed, err = org.Accounts(ctx, c.made(s.file))
 	}
 	if err != nil {
 		return nil, unchanged(c.explain(err, with), org.Seen())
@@ -198,9 +191,9 @@ func (c *Organizations) tags() string {
 	return strings.Join(tags, "&")
 }
 
-// listing is what the accounts file is held against. Its name has what was asked for, so that one run of the command says
+// offers are what the accounts file is held against. Its name has what was asked for, so that one run of the command says
 // nothing about the entries of another one.
-func (c *Organizations) listing(file *accounts.File, listed []organization.Account, role, source string) accounts.Listing {
+func (c *Organizations) offers(file *accounts.File, listed []organization.Account, role, source string) accounts.Listing {
 	_, _, from := listed[0].Place()
 	if c.OU != "" {
 		from += "/" + c.OU

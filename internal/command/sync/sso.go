@@ -1,6 +1,7 @@
 package sync
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"path"
@@ -22,53 +23,49 @@ type SSO struct {
 	Options
 }
 
-// Run lists all that the person has before anything is compared or changed.
-func (c *SSO) Run(r *process.Resolver, asker *ask.Asker, program *stanza.Program,
-	stdout io.Writer, stderr tui.Stderr) error {
+// Run lists all that the person has.
+func (c *SSO) Run(r *process.Resolver, asker *ask.Asker, program *stanza.Program, stdout io.Writer, stderr tui.Stderr) error {
 	for _, p := range c.RoleName {
 		if _, err := path.Match(p, ""); err != nil {
 			return hint.Usage(fmt.Errorf("--role-name=%s is no pattern", p), "write one like 'Read*'")
 		}
 	}
-	s := &syncing{Options: c.Options, Resolver: r, Asker: asker, Program: program, Out: stdout, Err: stderr,
-		what: []any{"sso", c.Session, c.RoleName}}
-	return s.once(func() error {
-		ctx, stop := tui.Interruptible()
-		defer stop()
-		file, session, err := r.SSOSession(c.Session, "sync sso")
-		if err != nil {
-			return err
-		}
-		center, err := r.Center(session)
-		if err != nil {
-			return err
-		}
-		center.Config = s.patient(center.Config)
-		var done, all atomic.Int64
-		end := s.progress(func() string {
-			return fmt.Sprintf("listing %s: %d of %s", session.Name, done.Load(), tui.Count(int(all.Load()), "account"))
-		})
-		assigned, err := center.Assigned(ctx, func(n, of int) { done.Store(int64(n)); all.Store(int64(of)) })
-		end()
-		if err != nil {
-			return unchanged(process.ExplainSSO(err, session, file.Entry(accounts.Account{})), int(done.Load()))
-		}
+	return c.run(r, asker, program, stdout, stderr, []any{"sso", c.Session, c.RoleName}, c.listing)
+}
 
-		l := accounts.Listing{From: session.Name, Covers: c.chosen}
-		for _, a := range assigned {
-			if c.chosen(a.Role) {
-				l.Listed = append(l.Listed, accounts.Listed{Called: a.AccountName, Account: accounts.Account{
-					AccountID: a.AccountID, SSO: &accounts.SSO{Session: session.Name, RoleName: a.Role},
-					Synced: &accounts.Synced{From: session.Name, Role: a.Role},
-				}})
-			}
-		}
-		if len(l.Listed) == 0 {
-			return hint.New(fmt.Errorf("%s: you have no such permission set in any account; nothing was changed", session.Name),
-				"check --role-name, or ask an administrator to assign you to accounts")
-		}
-		return s.merge(ctx, file, l)
+func (c *SSO) listing(ctx context.Context, s *syncing) (l accounts.Listing, err error) {
+	file, session, err := s.SSOSession(c.Session, "sync sso")
+	if err != nil {
+		return l, err
+	}
+	center, err := s.Center(session)
+	if err != nil {
+		return l, err
+	}
+	center.Config = s.patient(center.Config)
+	var done, all atomic.Int64
+	end := s.progress(func() string {
+		return fmt.Sprintf("listing %s: %d of %s", session.Name, done.Load(), tui.Count(int(all.Load()), "account"))
 	})
+	assigned, err := center.Assigned(ctx, func(n, of int) { done.Store(int64(n)); all.Store(int64(of)) })
+	end()
+	if err != nil {
+		return l, unchanged(process.ExplainSSO(err, session, file.Entry(accounts.Account{})), int(done.Load()))
+	}
+	l = accounts.Listing{From: session.Name, Covers: c.chosen}
+	for _, a := range assigned {
+		if c.chosen(a.Role) {
+			l.Listed = append(l.Listed, accounts.Listed{Called: a.AccountName, Account: accounts.Account{
+				AccountID: a.AccountID, SSO: &accounts.SSO{Session: session.Name, RoleName: a.Role},
+				Synced: &accounts.Synced{From: session.Name, Role: a.Role},
+			}})
+		}
+	}
+	if len(l.Listed) == 0 {
+		return l, hint.New(fmt.Errorf("%s: you have no such permission set in any account; nothing was changed", session.Name),
+			"check --role-name, or ask an administrator to assign you to accounts")
+	}
+	return l, nil
 }
 
 func (c *SSO) chosen(role string) bool {

@@ -60,6 +60,7 @@ type syncing struct {
 	Program   *stanza.Program
 	Out       io.Writer
 	Err       tui.Stderr
+	file      *accounts.File
 	what      any // the command with its flags: what --if-older-than is about
 	throttled atomic.Int64
 }
@@ -67,15 +68,28 @@ type syncing struct {
 // enoughMemory is what 10,000 accounts need, which are taken apart several times. Then rubbish is collected more often.
 const enoughMemory = 64 << 20
 
-func (s *syncing) once(do func() error) error {
+// run lists all before anything is compared or changed. what is the command with its flags.
+func (o *Options) run(r *process.Resolver, asker *ask.Asker, program *stanza.Program, stdout io.Writer, stderr tui.Stderr, what any,
+	list func(context.Context, *syncing) (accounts.Listing, error)) error {
 	debug.SetMemoryLimit(enoughMemory)
+	s := &syncing{Options: *o, Resolver: r, Asker: asker, Program: program, Out: stdout, Err: stderr, what: what}
 	var last time.Time
 	if s.IfOlderThan > 0 && note.Read(s.Sessions.Dir, s.note(), &last) {
 		if age := s.Sessions.Now().Sub(last); 0 <= age && age < time.Duration(s.IfOlderThan) {
 			return nil
 		}
 	}
-	if err := do(); err != nil {
+	ctx, stop := tui.Interruptible()
+	defer stop()
+	var err error
+	if s.file, err = r.Accounts.File(); err != nil {
+		return err
+	}
+	listing, err := list(ctx, s)
+	if err != nil {
+		return err
+	}
+	if err := s.merge(ctx, listing); err != nil {
 		return err
 	}
 	if !s.DryRun {
@@ -94,7 +108,8 @@ func (s *syncing) note() string {
 }
 
 // merge brings the accounts file in line with the listing: shows what changes, asks, writes.
-func (s *syncing) merge(ctx context.Context, file *accounts.File, listing accounts.Listing) error {
+func (s *syncing) merge(ctx context.Context, listing accounts.Listing) error {
+	file := s.file
 	d := file.Compare(listing)
 	gone := d.Prunable()
 	if err := s.show(listing.From, d); err != nil {

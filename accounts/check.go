@@ -184,7 +184,7 @@ func (c *check) account(a *Account, v *hujson.Value) {
 	if a.Session != "" && a.Session != SessionToken && a.Session != SessionNone {
 		c.at(v, "session", `session %s can be "token" (a session, the keys stay in the keychain) or "none" (the keys as they are)`, tui.Quote(a.Session))
 	}
-	c.word(v, "external_id", a.ExternalID, 2, 1224, isExternalID, `_ + = , . @ : / \ -`)
+	c.word(v, "external_id", a.ExternalID, 2, 1224, isExternalID, "_ + = , . @ : / -")
 	c.word(v, "session_name", a.SessionName, 2, 64, isSessionName, "_ + = , . @ -")
 	c.word(v, "source_identity", a.SourceIdentity, 2, 64, isSessionName, "_ + = , . @ -")
 	c.synced(a, v)
@@ -438,7 +438,7 @@ func (c *check) mfa(a *Account, v *hujson.Value) {
 	kind, name, _ := strings.Cut(p.resource, "/")
 	switch {
 	case !strings.HasPrefix(s, "arn:"):
-		c.word(v, "mfa_serial", s, 9, 256, func(r rune) bool { return isWord(r, "+=/:,.@-") }, "_ + = / : , . @ -")
+		c.word(v, "mfa_serial", s, 9, 256, isMFASerial, "_ + = / : , . @ -")
 	case isARN && p.service == "iam" && kind == "u2f":
 		c.at(v, "mfa_serial", `"mfa_serial" is a security key (u2f), which AWS takes in the console only: name a device that shows codes`)
 	case isARN && p.service == "iam" && kind == "user" && IsAccountID(p.account):
@@ -450,7 +450,7 @@ func (c *check) mfa(a *Account, v *hujson.Value) {
 	case a.IsBase() && IsAccountID(a.AccountID) && p.account != a.AccountID && !c.broken[v]:
 		c.at(v, "mfa_serial", `"mfa_serial" is in account %s, but "account_id" says %s: a device is in the account of its user`, p.account, a.AccountID)
 	default:
-		if _, odd := firstNot(s, func(r rune) bool { return isWord(r, "+=/:,.@-") }); odd {
+		if _, odd := firstNot(s, isMFASerial); odd {
 			c.at(v, "mfa_serial", `mfa_serial %s has characters that no ARN of a device has`, tui.Quote(s))
 		}
 	}
@@ -489,6 +489,8 @@ func (c *check) tags(a *Account, v *hujson.Value) {
 		case key == "":
 		case seen[lower]:
 			c.add(at, `"transitive_tag_keys" names %s twice`, tui.Quote(key))
+		case keys[lower] != "" && keys[lower] != key:
+			c.add(at, `"transitive_tag_keys" names %s, and the tag is called %s: STS takes them for two`, tui.Quote(key), tui.Quote(keys[lower]))
 		case keys[lower] == "" && !c.broken[v]:
 			var known []string
 			for _, k := range keys {
@@ -510,7 +512,7 @@ func (c *check) policies(a *Account, v *hujson.Value) {
 	if n := utf8.RuneCountInString(string(a.Policy)); n > mostCharacters {
 		c.at(v, "policy", `"policy" has %d characters without its white space: %d at most`, n, mostCharacters)
 	}
-	if r, odd := firstNot(string(a.Policy), func(r rune) bool { return r >= ' ' }); odd {
+	if r, odd := firstNot(string(a.Policy), isPolicy); odd {
 		c.at(v, "policy", `"policy" has a control character in it (%U)`, r)
 	}
 	nodes := elements(member(v, "policy_arns"))

@@ -363,7 +363,7 @@ func TestProblems(t *testing.T) {
 			`1:92: "external_id" must have 2 to 1224 characters, not 1`,
 		}},
 		{"external_id: characters", `{"accounts": [{"name": "r", "role_arn": "arn:aws:iam::111111111111:role/R", "external_id": "secret value"}]}`, []string{
-			`1:92: "external_id" has " " in it: it takes letters, digits and _ + = , . @ : / \ -`,
+			`1:92: "external_id" has " " in it: it takes letters, digits and _ + = , . @ : / -`,
 		}},
 		{"session_name", `{"accounts": [{"name": "r", "role_arn": "arn:aws:iam::111111111111:role/R", "session_name": "me and you"}]}`, []string{
 			`1:93: "session_name" has " " in it: it takes letters, digits and _ + = , . @ -`,
@@ -378,6 +378,7 @@ func TestProblems(t *testing.T) {
 			`1:144: the key of a tag has "*" in it: it takes letters, digits, blanks and _ . : / = + - @`,
 			`1:150: the value of a tag has "*" in it: it takes letters, digits, blanks and _ . : / = + - @`,
 			`1:181: "tema" in "transitive_tag_keys" is not one of the "session_tags": did you mean "Team"?`,
+			`1:189: "transitive_tag_keys" names "team", and the tag is called "Team": STS takes them for two`,
 			`1:197: "transitive_tag_keys" names "TEAM" twice`,
 			`1:205: "other" in "transitive_tag_keys" is not one of the "session_tags": only those can be passed on`,
 		}},

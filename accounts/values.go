@@ -97,7 +97,9 @@ func isWord(r rune, more string) bool {
 }
 
 func isSessionName(r rune) bool { return isWord(r, "+=,.@-") } // and of names of roles, source identities
-func isExternalID(r rune) bool  { return isWord(r, `+=,.@:\/-`) }
+func isExternalID(r rune) bool  { return isWord(r, "+=,.@:/-") }
+func isMFASerial(r rune) bool   { return isWord(r, "+=/:,.@-") }
+func isPolicy(r rune) bool      { return ' ' <= r && r <= 0xff } // as it is sent: compacted
 func isTag(r rune) bool {
 	return unicode.In(r, unicode.L, unicode.Z, unicode.N) || strings.ContainsRune("_.:/=+-@", r)
 }

@@ -1,7 +1,7 @@
 // Package atomicfile replaces a file as a whole: a reader, or a crash, finds the old content or the new, never a mix. It reads
 // files that somebody else names, too.
 //
-// A symbolic link stays a link and its target is replaced; an existing file keeps its mode.
+// A symbolic link stays a link and its target is replaced; an existing file keeps its mode and, if root writes it, its owner.
 package atomicfile
 
 import (

@@ -7,12 +7,31 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"syscall"
 
 	"github.com/google/renameio/v2"
 )
 
 func replace(path string, data []byte, mode fs.FileMode) error {
-	return place(path, data, mode, os.Rename)
+	return replaceBy(os.Rename, path, data, mode)
+}
+
+func replaceBy(rename func(made, path string) error, path string, data []byte, mode fs.FileMode) error {
+	err := place(path, data, mode, rename)
+	if errors.Is(err, syscall.EBUSY) { // the file itself is mounted, as into a container: nothing can take its place
+		return inPlace(path, data)
+	}
+	return err
+}
+
+// inPlace overwrites a file. A reader may see a mix, and so may whoever comes after a crash.
+func inPlace(path string, data []byte) error {
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_TRUNC, 0)
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(data)
+	return errors.Join(err, f.Sync(), f.Close())
 }
 
 // create puts a whole file where none is: unlike a rename, a link replaces nothing.
@@ -34,7 +53,14 @@ func place(path string, data []byte, mode fs.FileMode, put func(made, path strin
 	if err != nil {
 		return err
 	}
-	defer made.Cleanup() // of what is still there by then
+	defer made.Cleanup()                                             // of what is still there by then
+	if info, err := os.Stat(path); err == nil && os.Geteuid() == 0 { // root leaves a file to whom it belongs
+		if was, ok := info.Sys().(*syscall.Stat_t); ok {
+			if err := made.Chown(int(was.Uid), int(was.Gid)); err != nil {
+				return err
+			}
+		}
+	}
 	if _, err := made.Write(data); err != nil {
 		return err
 	}

@@ -199,13 +199,15 @@ func accountOf(command string) (string, bool) {
 	return "", false
 }
 
-var (
-	assignment  = pattern.New(`^[A-Za-z_][A-Za-z0-9_]*=`)
-	accountName = pattern.New(`^[A-Za-z0-9][A-Za-z0-9._@+-]{0,63}$`)
-)
+var assignment = pattern.New(`^[A-Za-z_][A-Za-z0-9_]*=`)
 
 // IsAccountName reports whether s can be an account's name: one word of a command that means nothing to any shell.
-func IsAccountName(s string) bool { return accountName.MatchString(s) }
+func IsAccountName(s string) bool {
+	odd := func(r rune) bool {
+		return !('a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || '0' <= r && r <= '9' || strings.ContainsRune("_.@+-", r))
+	}
+	return s != "" && len(s) <= 64 && !strings.ContainsFunc(s, odd) && !strings.ContainsRune("_.@+-", rune(s[0]))
+}
 
 // ourCommand: [env [-flags]] [VAR=value…] aws-accounts [flags] process [flags] NAME
 func ourCommand(words []string) (account string, ok bool) {

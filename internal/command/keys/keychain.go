@@ -178,7 +178,7 @@ func (c *Move) lockKeys(ctx context.Context, source *process.Resolver) (release 
 func (c *Move) notMoved(err error) error {
 	if errors.Is(err, cache.ErrOtherKey) {
 		return hint.New(fmt.Errorf("%s has an access key of its own, which is not overwritten: %w", c.To, err),
-			"look at both with `AWS_ACCOUNTS_KEYCHAIN=%s aws-accounts keys list`; `keys remove` forgets one", c.To)
+			"look at both with `AWS_ACCOUNTS_KEYCHAIN=%s aws-accounts keys list`; `aws-accounts keys remove NAME` forgets one", c.To)
 	}
 	next := hint.Of(err)
 	if next == "" || errors.Is(err, cache.ErrUnavailable) {

@@ -219,8 +219,14 @@ func (h *Home) Run(name string, args ...string) (stdout, stderr string, status i
 	if err := cmd.Run(); err != nil && cmd.ProcessState == nil {
 		h.t.Fatalf("%s: %v", name, err)
 	}
+	if seen != nil {
+		seen(h.t, out.String(), errs.String())
+	}
 	return out.String(), errs.String(), cmd.ProcessState.ExitCode()
 }
+
+// seen is told what each command has written, nil for nobody.
+var seen func(t testing.TB, outputs ...string)
 
 // MustRun is Run for what has to succeed.
 func (h *Home) MustRun(name string, args ...string) string {

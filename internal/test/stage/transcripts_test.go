@@ -53,6 +53,9 @@ func TestTranscripts(t *testing.T) {
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
 			"aws-accounts": func(ts *testscript.TestScript, neg bool, args []string) {
 				err := ts.Exec(Binary(t), args...)
+				if wrong := typeBack(t, ts.ReadFile("stdout"), ts.ReadFile("stderr")); wrong != "" {
+					ts.Fatalf("%s", wrong)
+				}
 				switch {
 				case err != nil && !neg:
 					ts.Fatalf("unexpected failure: %v", err)

@@ -46,6 +46,19 @@ func (k *Keys) Credentials(key AccessKey) aws.Credentials {
 	return aws.Credentials{AccessKeyID: key.ID, SecretAccessKey: key.Secret, AccountID: k.AccountID, Source: "aws-accounts keychain"}
 }
 
+// Rotating says which key is in use and what else there is.
+func (k *Keys) Rotating() string {
+	switch rot := k.Rotation; {
+	case rot == nil:
+		return k.Current.ID + " stays in use"
+	case rot.Next != nil:
+		return fmt.Sprintf("%s stays in use, and %s is stored beside it", k.Current.ID, rot.Next.ID)
+	case rot.Old != nil:
+		return fmt.Sprintf("%s is in use, and %s is still to be deleted", k.Current.ID, rot.Old.ID)
+	}
+	return k.Current.ID + " stays in use, and AWS may have made another that is still to be deleted"
+}
+
 // LoadKeys returns the keys of the account called name: ErrNotFound if there are none, ErrCorrupt if the item isn't whole.
 func (k *Keychain) LoadKeys(ctx context.Context, name string) (*Keys, error) {
 	data, err := k.Get(ctx, keysKey(name))

@@ -210,6 +210,13 @@ func (d *checkup) checkSignIn(ctx context.Context, a *finding.Area, session *acc
 }
 
 func (d *checkup) checkBase(ctx context.Context, a *finding.Area, base *accounts.Account) {
+	if base.Way().Keychain {
+		keys, err := d.resolver.Sessions.Keychain.LoadKeys(ctx, base.Name)
+		if err == nil && keys.Rotation != nil { // else it is said below what is wrong
+			a.Add(finding.Warn, "rotation", base.Name, fmt.Sprintf("`aws-accounts keys rotate %s` goes on with it", base.Name),
+				"a rotation of its key isn't finished: %s", keys.Rotating())
+		}
+	}
 	const check = "base"
 	name := base.Name
 	if name == "" {

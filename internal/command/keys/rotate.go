@@ -31,6 +31,8 @@ import (
 type Rotate struct {
 	Name    string `arg:"" optional:"" help:"The account; without it, the only one that begins in the keychain."`
 	MFACode string `name:"mfa-code" help:"The six digits of the MFA device, instead of asking for them." placeholder:"123456"`
+	KeepOld bool   `help:"Leave the old key at AWS until the same command is run again without this: for others who still use it."`
+	Yes     bool   `help:"Rotate without asking, although the key is written down elsewhere, or in use by something else."`
 }
 
 // Run rotates, or goes on with a rotation that was interrupted. However it ends, the keychain holds a key that works, and
@@ -40,26 +42,39 @@ func (c *Rotate) Run(r *process.Resolver, stdout io.Writer, stderr tui.Stderr) e
 	defer cancel()
 	ctx, stop := signal.NotifyContext(ctx, syscall.SIGINT, syscall.SIGTERM) // to say where it stopped; SIGKILL does no harm either
 	defer stop()
+	asked := r.Sessions.Now()
 	a, release, err := holdKeys(ctx, r, c.Name)
 	if err != nil {
 		return err
 	}
 	defer release()
+	if !a.Way().Keychain {
+		return hint.New(fmt.Errorf("%s doesn't begin in the keychain, so nobody would have its new key", a.Name),
+			"`aws-accounts keys import --remove` moves its key there; a key in the keychain that nobody uses goes with `aws-accounts keys remove %s`", a.Name)
+	}
 	keys, err := r.Sessions.Keychain.LoadKeys(ctx, a.Name)
 	if err != nil {
 		return process.ExplainItem(err, a)
 	}
 	r.MFA.Code = c.MFACode
-	t := &rotation{Resolver: r, account: a, keys: keys, stdout: stdout, stderr: stderr.Writer}
-	if keys.Rotation != nil {
+	t := &rotation{Resolver: r, account: a, keys: keys, keepOld: c.KeepOld, yes: c.Yes, stdout: stdout, stderr: stderr.Writer}
+	switch {
+	case keys.Rotation != nil:
 		t.say("going on with the rotation that began %s", keys.Rotation.Began.Local().Format(time.DateTime))
+	case keys.Current.Stored.After(asked): // while this process waited for its turn
+		t.say("another process has just rotated it: %s is in use", keys.Current.ID)
+		return nil
+	default:
+		if err := holdersOf(ctx, r, a, keys.Current.ID).mayStop(ctx, r, a, keys.Current.ID, c.Yes || c.KeepOld); err != nil {
+			return err
+		}
 	}
 	attempt := r.Log.Begin(a)
 	attempt.Entry.Action = process.ActionRotate
 	err = t.run(ctx)
 	attempt.End(aws.Credentials{}, err)
 	if err != nil {
-		return hint.New(fmt.Errorf("%w; %s", err, t.state()), "%s", t.next(err))
+		return hint.New(fmt.Errorf("%w; %s", err, t.keys.Rotating()), "%s", t.next(err))
 	}
 	return nil
 }
@@ -69,6 +84,8 @@ type rotation struct {
 	*process.Resolver
 	account *accounts.Account
 	keys    *cache.Keys
+	keepOld bool
+	yes     bool
 	stdout  io.Writer
 	stderr  io.Writer // for what is shown while it waits
 }
@@ -280,11 +297,21 @@ func (t *rotation) listed(ctx context.Context, id string) (bool, error) {
 // retire deactivates and deletes the old key. It asks with the new one: by that IAM, too, has to know it.
 func (t *rotation) retire(ctx context.Context) error {
 	old := *t.keys.Rotation.Old
+	if err := t.pass(ctx, old.ID); err != nil {
+		return err
+	}
+	if t.keepOld {
+		t.say("%s stays at AWS until `aws-accounts keys rotate %s` is run again", old.ID, t.account.Name)
+		return nil
+	}
 	if err := awscall.Pause(ctx, grace); err != nil {
 		return fmt.Errorf("%s: stopped", t.account.Name)
 	}
 	client, err := t.iam(ctx)
 	if err != nil {
+		return err
+	}
+	if err := t.unused(ctx, client, old.ID); err != nil {
 		return err
 	}
 	err = t.known(ctx, func() error {
@@ -294,7 +321,7 @@ func (t *rotation) retire(ctx context.Context) error {
 	if awscall.IsCode(err, "InvalidClientTokenId") {
 		return t.goBack(ctx, err)
 	}
-	if err != nil && !awscall.IsCode(err, "NoSuchEntity") {
+	if err != nil && !awscall.IsCode(err, "NoSuchEntity") && !awscall.IsCode(err, "AccessDenied") { // deleting may be allowed
 		return t.explain(err, "iam:UpdateAccessKey")
 	}
 	err = t.known(ctx, func() error {
@@ -309,6 +336,22 @@ func (t *rotation) retire(ctx context.Context) error {
 	}
 	t.say("deleted %s; %s is the only access key of %s", old.ID, t.keys.Current.ID, t.user())
 	return nil
+}
+
+// unused refuses to delete a key that something else than this program has used since it was replaced: this program calls
+// STS and IAM with it. AWS knows of a use only after a while, and not everybody may ask.
+func (t *rotation) unused(ctx context.Context, client *iam.Client, id string) error {
+	out, err := client.GetAccessKeyLastUsed(ctx, &iam.GetAccessKeyLastUsedInput{AccessKeyId: &id})
+	if err != nil || t.yes || out.AccessKeyLastUsed == nil {
+		return nil
+	}
+	used := out.AccessKeyLastUsed
+	service := aws.ToString(used.ServiceName)
+	if service == "sts" || service == "iam" || !aws.ToTime(used.LastUsedDate).After(t.keys.Rotation.Began) {
+		return nil
+	}
+	return hint.New(fmt.Errorf("%s: something else has used %s for %s in %s at %s", t.account.Name, id, service, aws.ToString(used.Region),
+		used.LastUsedDate.Local().Format("15:04")), "give it the new key or a profile; `aws-accounts keys rotate %s --yes` deletes the old key all the same", t.account.Name)
 }
 
 // goBack is for a new key that somebody deleted while the old one is still there.
@@ -373,20 +416,6 @@ func (t *rotation) say(format string, args ...any) {
 
 func (t *rotation) user() string {
 	return t.keys.User[strings.LastIndexByte(t.keys.User, ':')+1:]
-}
-
-// state says which key is in use and what else there is, for whoever reads an error.
-func (t *rotation) state() string {
-	current := t.keys.Current.ID
-	switch rot := t.keys.Rotation; {
-	case rot == nil:
-		return current + " stays in use"
-	case rot.Next != nil:
-		return fmt.Sprintf("%s stays in use, and %s is stored beside it", current, rot.Next.ID)
-	case rot.Old != nil:
-		return fmt.Sprintf("%s is in use, and %s is still to be deleted", current, rot.Old.ID)
-	}
-	return current + " stays in use, and AWS may have made another that is still to be deleted"
 }
 
 func (t *rotation) next(err error) string {

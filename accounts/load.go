@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"reflect"
+	"runtime"
 	"time"
 
 	"aws-accounts/accounts/version"
@@ -179,8 +180,11 @@ func notFound(path string, err error) error {
 		return err // is complete
 	}
 	err = fmt.Errorf("reading %s: %w", tui.ShowPath(path), hint.FileError(err))
-	if errors.Is(err, fs.ErrNotExist) {
-		return hint.New(err, "`aws-accounts init` makes an accounts file")
+	switch {
+	case !errors.Is(err, fs.ErrNotExist):
+		return err
+	case os.Getenv("HOME") == "" && runtime.GOOS != "windows": // as in a service, which looks elsewhere than its user does
+		return hint.New(err, "HOME isn't set here: set it where this is started, or run `aws-accounts --accounts-file=FILE setup` once, which has the profiles name the file")
 	}
-	return err
+	return hint.New(err, "`aws-accounts init` makes an accounts file")
 }

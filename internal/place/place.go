@@ -32,6 +32,17 @@ func AccountsFile(given string) (string, error) {
 	return Join(dir, program, "accounts.json"), err
 }
 
+// AccountsFileElsewhere returns where the accounts file is if XDG_CONFIG_HOME leads there, which callers may be started without; ""
+// if it is in its default place. On Windows nobody has that variable by chance.
+func AccountsFileElsewhere() string {
+	path, err := AccountsFile("")
+	home, noHome := home()
+	if err != nil || noHome != nil || runtime.GOOS == "windows" || path == Join(home, ".config", program, "accounts.json") {
+		return ""
+	}
+	return path
+}
+
 // StateFolder returns the folder of the access log, the locks and the file keychain, whosever it is.
 func StateFolder() (string, error) {
 	dir, err := base("XDG_STATE_HOME", "LocalAppData", ".local", "state")

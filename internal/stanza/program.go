@@ -1,6 +1,7 @@
 package stanza
 
 import (
+	"cmp"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -31,7 +32,7 @@ func ThisProgram(called, accountsFile string) (*Program, error) {
 		}
 	}
 	program := &Program{Path: sayable(path), Args: []string{"process"}, flags: hint.AccountsFile(accountsFile)}
-	if accountsFile != "" {
+	if accountsFile = cmp.Or(accountsFile, place.AccountsFileElsewhere()); accountsFile != "" {
 		file, err := filepath.Abs(place.Expand(accountsFile))
 		if err != nil {
 			return nil, err

@@ -167,8 +167,8 @@ var fish = &syntax{
 	set: func(name, value string) (string, error) {
 		return "set -gx " + name + " '" + strings.NewReplacer(`\`, `\\`, `'`, `\'`).Replace(value) + "'", nil
 	},
-	// Without the guard, fish's status says that one wasn't there.
-	unset: func(names []string) string { return "set -e " + strings.Join(names, " ") + "; or true\n" },
+	// A global variable that isn't exported hides a universal one, which `set -e` would erase for every session, and for good.
+	unset: func(names []string) string { return "set -gu " + strings.Join(names, "; set -gu ") + "\n" },
 	usage: `%s | source`,
 }
 

@@ -20,7 +20,7 @@ func TestForms(t *testing.T) {
 	}{
 		{forms: Forms{Shell: "bash"}, value: "a'b", want: "unset X Y\nexport V='a'\\''b'\n"},
 		{forms: Forms{Shell: "/usr/bin/zsh"}, value: "$x", want: "unset X Y\nexport V='$x'\n"},
-		{forms: Forms{Shell: "fish"}, value: `a'b\c`, want: "set -e X Y; or true\nset -gx V 'a\\'b\\\\c'\n"},
+		{forms: Forms{Shell: "fish"}, value: `a'b\c`, want: "set -gu X; set -gu Y\nset -gx V 'a\\'b\\\\c'\n"},
 		{forms: Forms{Shell: "pwsh"}, value: "a'b’c$d`e", want: "Remove-Item -ErrorAction Ignore -Path Env:X,Env:Y\n$Env:V = 'a''b’’c$d`e'\n"},
 		{forms: Forms{Shell: "PowerShell.exe"}, value: "v", want: "Remove-Item -ErrorAction Ignore -Path Env:X,Env:Y\n$Env:V = 'v'\n"},
 		{forms: Forms{Shell: "cmd"}, value: "a b&c", want: "set \"X=\"\nset \"Y=\"\nset \"V=a b&c\"\n"},

@@ -96,6 +96,9 @@ func failed(what string, file awsfiles.File, path string, err error) error {
 		"`unset %s`, or have it name an ordinary file", variable)
 }
 
+// BackupEnd is at the end of a backup's name.
+const BackupEnd = ".aws-accounts.bak"
+
 // Change replaces one of the files by what edit makes of it, nil if there is none, while no other process of ours changes it.
 // What the config file was is kept in the file backup, without secrets, which is "" if there was nothing to keep; of the
 // credentials file a backup would hold the key that was to go.
@@ -120,7 +123,7 @@ func Change(ctx context.Context, file awsfiles.File, edit func(old []byte) ([]by
 		return "", err
 	}
 	if old != nil && file == awsfiles.Config {
-		backup = path + ".aws-accounts.bak"
+		backup = path + BackupEnd
 		if err := atomicfile.Write(backup, withoutSecrets(old), 0o600); err != nil {
 			return "", fmt.Errorf("keeping a backup of %s: %w", path, hint.FileError(err))
 		}

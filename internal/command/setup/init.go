@@ -211,6 +211,8 @@ func (b *beginning) discover(ctx context.Context) error {
 	}
 	if len(b.found.Accounts) > 0 {
 		b.showFound()
+	} else if len(b.found.Left) == 0 {
+		fmt.Fprintln(b.out, "There is nothing in ~/.aws to take over.")
 	}
 	for _, l := range b.found.Left {
 		b.left[l.Profile] = ": " + l.Reason

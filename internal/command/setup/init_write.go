@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 
@@ -14,6 +15,7 @@ import (
 	"aws-accounts/internal/accesskey"
 	"aws-accounts/internal/awsfiles"
 	"aws-accounts/internal/dotaws"
+	"aws-accounts/internal/finding"
 	"aws-accounts/internal/hint"
 	"aws-accounts/internal/stanza"
 	"aws-accounts/internal/tui"
@@ -282,7 +284,8 @@ func (b *beginning) write(ctx context.Context) error {
 	} else if !bytes.Equal(b.oldAccounts, b.newAccounts) {
 		fmt.Fprintf(b.out, "changed  %s\n", tui.Tilde(b.resolver.Accounts.Path))
 	}
-	if err := b.writeConfig(ctx); err != nil {
+	backup, err := b.writeConfig(ctx)
+	if err != nil {
 		return err
 	}
 	for i, f := range b.imports {
@@ -290,8 +293,39 @@ func (b *beginning) write(ctx context.Context) error {
 			return err
 		}
 	}
+	b.tellDone(backup)
 	b.tellNext(ctx)
 	return nil
+}
+
+// tellDone says in short what has been done and left, and how to undo it.
+func (b *beginning) tellDone(backup string) {
+	var taken, moved []string
+	for _, c := range b.report.Changes {
+		if c.Action == awsfiles.TakenOver {
+			taken = append(taken, c.Profile)
+		}
+	}
+	undo := "`aws-accounts setup --remove` takes the profiles out again"
+	if backup != "" {
+		undo = tui.Tilde(fmt.Sprintf("`cp %s %s` brings the profiles back", hint.Word(backup), hint.Word(strings.TrimSuffix(backup, dotaws.BackupEnd))))
+	}
+	for _, f := range b.imports {
+		moved = append(moved, f.KeyID+" of "+f.From)
+	}
+	if len(moved) > 0 {
+		undo += "; `aws configure` writes a key into ~/.aws again"
+	}
+	fmt.Fprintln(b.out)
+	for _, line := range []struct {
+		what  string
+		names []string
+	}{{"taken over", taken}, {"moved", moved}, {"left", slices.Sorted(maps.Keys(b.left))}} {
+		if n := len(line.names); n > 0 {
+			fmt.Fprintf(b.out, "%-10s %d: %s\n", line.what, n, tui.Harmless(tui.Some(line.names, finding.Most)))
+		}
+	}
+	fmt.Fprintf(b.out, "%-10s %s\n", "undo", undo)
 }
 
 // storeKey puts a key into the keychain, as `keys import` does, and proves it there.
@@ -299,12 +333,6 @@ func (b *beginning) storeKey(ctx context.Context, file *accounts.File, f account
 	in := accesskey.InFile{Profile: f.From}
 	key, err := in.Read()
 	if err != nil {
-		return key, err
-	}
-	if err := in.Alone(file.Entry(accounts.Account{Name: f.Name})); err != nil {
-		return key, err
-	}
-	if err := in.Check(key); err != nil {
 		return key, err
 	}
 	a, err := file.Find(f.Name)
@@ -327,21 +355,21 @@ func (b *beginning) storeKey(ctx context.Context, file *accounts.File, f account
 	return key, nil
 }
 
-func (b *beginning) writeConfig(ctx context.Context) error {
-	backup, err := dotaws.Change(ctx, awsfiles.Config, func(now []byte) ([]byte, error) {
+func (b *beginning) writeConfig(ctx context.Context) (backup string, err error) {
+	backup, err = dotaws.Change(ctx, awsfiles.Config, func(now []byte) ([]byte, error) {
 		if !bytes.Equal(now, b.oldConfig) {
 			return nil, hint.ChangedMeanwhile(dotaws.Path(awsfiles.Config), "init")
 		}
 		return b.newConfig, nil
 	})
 	if err != nil || bytes.Equal(b.newConfig, b.oldConfig) {
-		return err
+		return "", err
 	}
 	fmt.Fprintf(b.out, "changed  %s\n", dotaws.Path(awsfiles.Config))
 	if backup != "" {
 		fmt.Fprintf(b.out, "backup   %s\n", tui.Tilde(backup))
 	}
-	return nil
+	return backup, nil
 }
 
 func (b *beginning) dropKey(ctx context.Context, f accounts.FoundAccount, key aws.Credentials) error {

@@ -172,7 +172,7 @@ func TestInitLeavesWhatItCantImprove(t *testing.T) {
 			}
 			out := h.MustRun("aws-accounts", "init", "--yes")
 			lines := func(text string) []string {
-				return slices.DeleteFunc(strings.Split(text, "\n"), func(l string) bool { return !strings.HasPrefix(l, "left ") })
+				return slices.DeleteFunc(strings.Split(text, "\n"), func(l string) bool { return !strings.HasPrefix(l, "left     [") })
 			}
 			if !slices.Equal(lines(dry), lines(out)) {
 				t.Errorf("a dry run says %q, and not %q", lines(dry), lines(out))

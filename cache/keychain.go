@@ -29,7 +29,7 @@ func init() { nodbus.Restore() }
 var (
 	ErrNotFound    = item.ErrNotFound
 	ErrLocked      = errors.New("locked")
-	errDenied      = errors.New("access refused")
+	ErrDenied      = errors.New("access refused")
 	ErrUnavailable = item.ErrUnavailable
 	errTooLarge    = errors.New("item too large")
 	ErrCorrupt     = item.ErrCorrupt
@@ -60,9 +60,9 @@ type KeychainConfig struct {
 	Dir string
 	// Notes is the folder of the notes of where sessions lie in the Secret Service, with which a warm call needs no search.
 	Notes string
-	// Passphrase is the file backend's. It is called once at most, and only when there is something to decrypt or encrypt.
-	// The time it takes is limited by the caller's context alone.
-	Passphrase func(context.Context) (string, error)
+	// Passphrase opens the file backend. It is called when there is something to decrypt or encrypt, and nothing has opened it
+	// yet. The time it takes is limited by the caller's context alone.
+	Passphrase func(context.Context, Safe) error
 	// Unlock lets a call wait for the user to unlock the keychain in its own dialog. Without it a locked keychain is ErrLocked at once.
 	Unlock bool
 	// Timeout limits each call, besides its context. 0 is nodbus.Patience, or 60 s with Unlock.
@@ -122,7 +122,7 @@ func (k *Keychain) OwnedBy(owner string) *Keychain {
 }
 
 // In returns the same owner's keychain in another store. passphrase is the file backend's.
-func (k *Keychain) In(backend string, passphrase func(context.Context) (string, error)) *Keychain {
+func (k *Keychain) In(backend string, passphrase func(context.Context, Safe) error) *Keychain {
 	cfg := k.cfg
 	cfg.Backend, cfg.Choose, cfg.Passphrase = backend, nil, passphrase
 	return OpenKeychain(cfg)
@@ -135,6 +135,13 @@ func (k *Keychain) Backend() string {
 		return ""
 	}
 	return backend
+}
+
+// Lock has the next use of the file backend ask for its passphrase again. What else keeps a store open is the system's to lock.
+func (k *Keychain) Lock() {
+	if wrapped, err := item.ReadWrappedKey(k.cfg.Dir); err == nil && k.Backend() == string(keyring.FileBackend) {
+		item.Forget(wrapped.ID)
+	}
 }
 
 // Get returns the item's data; ErrNotFound if there is none.

@@ -2,7 +2,6 @@ package cache
 
 import (
 	"bytes"
-	"context"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -18,7 +17,7 @@ func BenchmarkKeychain(b *testing.B) {
 	item := bytes.Repeat([]byte("x"), 1500)
 	bench := func(name, backend, dir string, env ...string) {
 		b.Run(name, func(b *testing.B) {
-			c := remoteConfig{Backend: backend, Dir: dir, Passphrase: "x", Timeout: time.Minute}
+			c := remoteConfig{Backend: backend, Dir: dir, Passphrase: testPassphrase, Timeout: time.Minute}
 			if backend != "" {
 				startRemote(b, c, env...).set("benchmark/item", item).want(b, "", time.Minute)
 			}
@@ -49,7 +48,7 @@ func TestKeychainOnce(t *testing.T) {
 	backend, given := os.LookupEnv("KEYCHAIN_ONCE")
 	if backend != "" {
 		k := OpenKeychain(KeychainConfig{Backend: backend, Dir: os.Getenv("KEYCHAIN_DIR"), Timeout: time.Minute,
-			Passphrase: func(context.Context) (string, error) { return "x", nil }})
+			Passphrase: by(testPassphrase)})
 		if _, err := k.Get(t.Context(), "benchmark/item"); err != nil {
 			t.Fatal(err)
 		}

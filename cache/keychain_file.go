@@ -2,88 +2,92 @@ package cache
 
 import (
 	"context"
+	"crypto/rand"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
-	"strings"
 	"sync"
 	"time"
 
-	"github.com/99designs/keyring"
+	"golang.org/x/crypto/scrypt"
 
 	"aws-accounts/cache/item"
 	"aws-accounts/internal/atomicfile"
 	"aws-accounts/internal/hint"
 	"aws-accounts/internal/lock"
-	"aws-accounts/internal/nodbus"
 	"aws-accounts/internal/pattern"
 )
 
-// fileStore is the library's file backend made safe to share. Each item is a file in the library's own format (a JWE under
-// the passphrase), and what the library does badly is done around it:
-//
-//   - It writes in place, so that readers see half a file: here it writes into a folder of its own beside, and the file is
-//     renamed into place. Neither readers nor writers need a lock.
-//   - It writes under whatever passphrase it is given: here an item that is always there, the canary, must open first.
-//   - It names files after their keys: here a name is item.FileName, and the key itself the encrypted item's label.
-//     Listing the keys has to decrypt every item for it.
-//
-// Reading is package item's.
+// fileStore is the file keychain, whose format and reading are package item's. The keyring library has one, too, but it encrypts
+// each item under the passphrase itself, by 8,192 rounds of PBKDF2; it writes in place, so that readers see half a file; and it
+// writes under whatever passphrase it is given. Here a file is replaced as a whole, so that neither readers nor writers need a
+// lock, and a store has one passphrase.
 type fileStore struct {
 	dir string
-	ask func(context.Context) (string, error)
+	ask func(context.Context, Safe) error
 
-	mu         sync.Mutex
-	passphrase string
+	mu  sync.Mutex
+	key *item.StoreKey // nil until it is opened
 }
 
-const (
-	fileCanary = "canary" // no slash and no prefix: no key of ours can be it
-	fileTemp   = ".new-"
-)
+// Safe is a file keychain that has to be opened.
+type Safe struct {
+	// New means that there is none yet: the passphrase that opens it is its passphrase from now on.
+	New bool
+	// Open tries a passphrase. The error is ErrDenied for a wrong one, and for a new one that is too easy to guess. With keep,
+	// and wherever the passphrase is one that a person has chosen, the keychain stays open for the user's programs: for how
+	// long is what it returns.
+	Open func(passphrase string, keep bool) (stays time.Duration, err error)
+}
 
 var fileItemName = pattern.New(`^[0-9a-f]{64}$`)
 
-func (s *fileStore) get(ctx context.Context, key string) (data []byte, err error) {
+func (s *fileStore) get(ctx context.Context, key string) ([]byte, error) {
 	if err := item.CheckFolder(s.dir); err != nil {
 		return nil, err
 	}
-	if err := item.CheckFile(s.dir, item.FileName(key)); err != nil { // then nobody is asked
+	name := item.FileName(key)
+	if err := item.CheckFile(s.dir, name); err != nil { // then nobody is asked
 		return nil, err
 	}
-	passphrase, err := s.secret(ctx)
+	store, err := s.open(ctx)
 	if err != nil {
 		return nil, err
 	}
-	err = atomicfile.Patiently(func() error { data, err = item.FromFile(s.dir, key, passphrase); return err })
-	if errors.Is(err, ErrCorrupt) {
-		if denied := s.checkCanary(); errors.Is(denied, errDenied) {
-			err = denied
-		}
-	}
-	return data, err
+	i, err := s.read(store, name)
+	return i.Data, err
+}
+
+func (s *fileStore) read(store *item.StoreKey, name string) (i item.Item, err error) {
+	err = atomicfile.Patiently(func() error { i, err = store.ReadItem(s.dir, name); return err })
+	return i, err
 }
 
 func (s *fileStore) set(ctx context.Context, key string, data []byte) error {
 	if err := item.CheckFolder(s.dir); err != nil && !errors.Is(err, ErrNotFound) {
 		return err
 	}
-	if _, err := s.secret(ctx); err != nil {
-		return err
-	}
 	if err := makePrivateDir(s.dir); err != nil {
 		return fmt.Errorf("%w: %w", ErrUnavailable, err)
 	}
-	err := s.checkCanary()
-	if errors.Is(err, ErrNotFound) {
-		err = s.plantCanary(ctx)
-	}
+	store, err := s.open(ctx)
 	if err != nil {
 		return err
 	}
-	return s.write(keyring.Item{Key: item.FileName(key), Label: key, Data: data})
+	sealed, err := store.SealItem(item.Item{Key: key, Data: data})
+	if err != nil {
+		return err
+	}
+	to := filepath.Join(s.dir, item.FileName(key))
+	if info, err := os.Lstat(to); err == nil && !info.Mode().IsRegular() {
+		if err := os.Remove(to); err != nil { // a link would be followed; a folder with something in it isn't ours to remove
+			return err
+		}
+	}
+	return atomicfile.Write(to, sealed, 0o600)
 }
 
 func (s *fileStore) remove(_ context.Context, key string) error {
@@ -97,7 +101,8 @@ func (s *fileStore) remove(_ context.Context, key string) error {
 	return err
 }
 
-func (s *fileStore) keys(ctx context.Context) ([]string, error) {
+// keys has to decrypt every item. A damaged one has no key to be listed under; reading or replacing it by its key says so.
+func (s *fileStore) keys(ctx context.Context) (keys []string, err error) {
 	if err := item.CheckFolder(s.dir); errors.Is(err, ErrNotFound) {
 		return nil, nil
 	} else if err != nil {
@@ -107,75 +112,146 @@ func (s *fileStore) keys(ctx context.Context) ([]string, error) {
 	if err != nil || len(names) == 0 {
 		return nil, err
 	}
-	if _, err := s.secret(ctx); err != nil {
+	store, err := s.open(ctx)
+	if err != nil {
 		return nil, err
 	}
-	if err := s.checkCanary(); err != nil && !errors.Is(err, ErrNotFound) {
-		return nil, err
-	}
-	var keys []string
 	for _, name := range names {
 		if ctx.Err() != nil {
 			return nil, ctx.Err()
 		}
-		if item.CheckFile(s.dir, name) != nil {
-			continue
-		}
-		// A damaged item has no name to be listed under; reading or replacing it by its key says so.
-		if i, err := s.openFile(name); err == nil && item.FileName(i.Label) == name {
-			keys = append(keys, i.Label)
+		if i, err := s.read(store, name); err == nil {
+			keys = append(keys, i.Key)
 		}
 	}
 	return keys, nil
 }
 
-// openFile opens also what is just being replaced, with the passphrase that secret has returned.
-func (s *fileStore) openFile(name string) (i item.Item, err error) {
-	err = atomicfile.Patiently(func() error { i, err = item.OpenFile(s.dir, name, s.passphrase); return err })
-	return i, err
-}
-
 func (s *fileStore) itemNames() ([]string, error) {
 	entries, err := os.ReadDir(s.dir)
-	if err != nil {
-		return nil, err
-	}
 	var names []string
 	for _, e := range entries {
 		if fileItemName.MatchString(e.Name()) {
 			names = append(names, e.Name())
 		}
 	}
-	return names, nil
+	return names, err
 }
 
-// secret returns the passphrase, after asking for it if it has not been asked for.
-func (s *fileStore) secret(ctx context.Context) (string, error) {
+// open returns the store key: the one that the kernel keeps, or else by a passphrase. Of several processes one asks for it.
+func (s *fileStore) open(ctx context.Context) (*item.StoreKey, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if err := ctx.Err(); err != nil {
-		return "", err // while another call was asking
+		return nil, err // while another call was asking
 	}
-	if s.passphrase == "" {
-		if s.ask == nil {
-			return "", fmt.Errorf("%w: it needs a passphrase", ErrLocked)
+	if s.key != nil || s.kept() {
+		return s.key, nil
+	}
+	if s.ask == nil {
+		return nil, fmt.Errorf("%w: it needs a passphrase", ErrLocked)
+	}
+	asking, cancel := answerTime(ctx)
+	defer cancel()
+	release, err := lock.Acquire(asking, s.dir, "opening")
+	if err == nil {
+		defer release()
+		if s.kept() {
+			return s.key, nil
 		}
-		asking, cancel := answerTime(ctx)
-		defer cancel()
-		passphrase, err := s.ask(asking)
-		if err != nil && asking.Err() != nil && ctx.Err() == nil {
-			return "", hint.New(fmt.Errorf("%w: no passphrase within %s", ErrUnavailable, passphraseTime),
-				"set AWS_ACCOUNTS_KEYCHAIN_PASSPHRASE, or see what keeps the \"passphrase_command\" of the accounts file")
+	}
+	wrapped, err := s.wrapped()
+	if err != nil {
+		return nil, err
+	}
+	err = s.ask(asking, Safe{New: wrapped == nil, Open: func(passphrase string, keep bool) (time.Duration, error) {
+		return s.openBy(wrapped, passphrase, keep)
+	}})
+	switch {
+	case s.key != nil:
+		return s.key, nil
+	case errors.Is(err, ErrDenied), errors.Is(err, ErrUnavailable):
+		return nil, err
+	case asking.Err() != nil && ctx.Err() == nil:
+		return nil, hint.New(fmt.Errorf("%w: no passphrase within %s", ErrUnavailable, passphraseTime),
+			"set AWS_ACCOUNTS_KEYCHAIN_PASSPHRASE, or see what keeps the \"passphrase_command\" of the accounts file")
+	}
+	return nil, fmt.Errorf("%w: asking for the passphrase: %w", ErrLocked, err)
+}
+
+func (s *fileStore) kept() bool {
+	if wrapped, err := item.ReadWrappedKey(s.dir); err == nil {
+		s.key, _ = item.Kept(wrapped.ID)
+	}
+	return s.key != nil
+}
+
+// wrapped returns the store key as it is stored, nil if there is none yet.
+func (s *fileStore) wrapped() (wrapped *item.WrappedKey, err error) {
+	err = atomicfile.Patiently(func() error { wrapped, err = item.ReadWrappedKey(s.dir); return err })
+	if !errors.Is(err, ErrNotFound) {
+		return wrapped, err
+	}
+	if names, err := s.itemNames(); err != nil || len(names) > 0 {
+		return nil, hint.New(fmt.Errorf("%w: %s has items, but not the file %s, without which nothing opens them", ErrUnavailable, s.dir, item.KeyFile),
+			"bring that file back from a backup of the folder")
+	}
+	return nil, nil
+}
+
+// scryptCost is the binary logarithm of scrypt's N: each guess takes 32 MB and, as measured, 70 ms.
+const scryptCost = 15
+
+func (s *fileStore) openBy(wrapped *item.WrappedKey, passphrase string, keep bool) (time.Duration, error) {
+	if passphrase == "" {
+		return 0, fmt.Errorf("%w: the passphrase is empty", ErrDenied)
+	}
+	isNew := wrapped == nil
+	if isNew {
+		if err := tooWeak(passphrase); err != nil {
+			return 0, err
+		}
+		wrapped = &item.WrappedKey{ID: rand.Text(), Salt: []byte(rand.Text())}
+		if !isRandom(passphrase) {
+			wrapped.Scrypt = scryptCost
+		}
+	}
+	by := wrapped.FromRandom(passphrase)
+	if wrapped.Scrypt > 0 {
+		derived, err := scrypt.Key([]byte(passphrase), wrapped.Salt, 1<<wrapped.Scrypt, 8, 1, len(by))
+		if err != nil {
+			return 0, err
+		}
+		by = (*item.StoreKey)(derived)
+	}
+	key := item.NewStoreKey()
+	if isNew {
+		wrapped.Wrap(by, key)
+		data, err := json.Marshal(wrapped)
+		if err != nil {
+			return 0, err
+		}
+		err = atomicfile.Create(filepath.Join(s.dir, item.KeyFile), data, 0o600)
+		if errors.Is(err, fs.ErrExist) { // another process was faster, where there are no locks
+			if wrapped, err = s.wrapped(); err == nil {
+				return s.openBy(wrapped, passphrase, keep)
+			}
 		}
 		if err != nil {
-			return "", fmt.Errorf("%w: asking for the passphrase: %w", ErrLocked, err)
+			return 0, fmt.Errorf("%w: %w", ErrUnavailable, err)
 		}
-		if passphrase == "" {
-			return "", fmt.Errorf("%w: the passphrase is empty", errDenied)
+	} else {
+		var err error
+		if key, err = wrapped.Unwrap(by); err != nil {
+			return 0, hint.New(fmt.Errorf("%w: the passphrase does not open %s", ErrDenied, s.dir),
+				"give the passphrase that it was made with: nothing else opens it")
 		}
-		s.passphrase = passphrase
 	}
-	return s.passphrase, nil
+	s.key = key
+	if (keep || wrapped.Scrypt > 0) && item.Keep(wrapped.ID, key) {
+		return item.KeptFor, nil
+	}
+	return 0, nil
 }
 
 // passphraseTime is how long who has to come to an end within a minute waits for a passphrase, be it a person's or a command's:
@@ -187,109 +263,6 @@ func answerTime(ctx context.Context) (context.Context, context.CancelFunc) {
 		return context.WithTimeout(ctx, passphraseTime)
 	}
 	return context.WithCancel(ctx)
-}
-
-func (s *fileStore) config(dir string) keyring.Config {
-	return keyring.Config{
-		AllowedBackends:  []keyring.BackendType{keyring.FileBackend},
-		ServiceName:      item.Service,
-		FileDir:          dir,
-		FilePasswordFunc: keyring.FixedStringPrompt(s.passphrase),
-	}
-}
-
-// checkCanary opens the canary: errDenied if the passphrase is another one, ErrNotFound if there is no canary yet.
-func (s *fileStore) checkCanary() error {
-	if err := item.CheckFile(s.dir, fileCanary); err != nil {
-		return err
-	}
-	i, err := s.openFile(fileCanary)
-	if err != nil || i.Label != fileCanary {
-		return errWrongPassphrase(s.dir)
-	}
-	return nil
-}
-
-func errWrongPassphrase(dir string) error {
-	return hint.New(fmt.Errorf("%w: the passphrase does not open %s", errDenied, dir),
-		"give the passphrase that it was made with; whoever has lost it deletes that folder and starts anew")
-}
-
-// plantCanary writes the canary of a new store, of which two first writers must not have one each: it is done under a lock.
-// Where items are there already but their canary is not, one of them has to open.
-func (s *fileStore) plantCanary(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, lock.Patience+nodbus.Patience) // outlasts one writer that was stopped
-	defer cancel()
-	release, err := lock.Acquire(ctx, s.dir, "canary")
-	if err != nil {
-		return fmt.Errorf("locking %s: %w", s.dir, err)
-	}
-	defer release()
-	if err := s.checkCanary(); !errors.Is(err, ErrNotFound) {
-		return err // somebody was faster
-	}
-	names, err := s.itemNames()
-	if err != nil {
-		return err
-	}
-	opens := len(names) == 0
-	for _, name := range names {
-		if item.CheckFile(s.dir, name) == nil {
-			if _, err := s.openFile(name); err == nil {
-				opens = true
-				break
-			}
-		}
-	}
-	if !opens {
-		return errWrongPassphrase(s.dir)
-	}
-	return s.write(keyring.Item{Key: fileCanary, Label: fileCanary})
-}
-
-// write puts an item in place in one step: of two writers one wins, and readers see either. The library writes to a folder
-// of its own, where nobody reads.
-func (s *fileStore) write(i keyring.Item) error {
-	s.clearLeftovers()
-	temp, err := os.MkdirTemp(s.dir, fileTemp)
-	if err != nil {
-		return err
-	}
-	defer os.RemoveAll(temp)
-	if err := os.Chmod(temp, 0o700); err != nil { // the umask may have taken too much
-		return err
-	}
-	ring, err := openRing(s.config(temp))
-	if err != nil {
-		return err
-	}
-	if err := ring.Set(i); err != nil {
-		return err
-	}
-	written, err := os.ReadFile(filepath.Join(temp, i.Key))
-	if err != nil {
-		return err
-	}
-	to := filepath.Join(s.dir, i.Key)
-	if info, err := os.Lstat(to); err == nil && !info.Mode().IsRegular() {
-		if err := os.Remove(to); err != nil { // a link would be followed; a folder with something in it isn't ours to remove
-			return err
-		}
-	}
-	return atomicfile.Write(to, written, 0o600)
-}
-
-// clearLeftovers removes what killed writers left, which is encrypted like everything here. No writer takes an hour.
-func (s *fileStore) clearLeftovers() {
-	entries, err := os.ReadDir(s.dir)
-	if err != nil {
-		return
-	}
-	for _, e := range entries {
-		if info, err := e.Info(); err == nil && strings.HasPrefix(e.Name(), fileTemp) && time.Since(info.ModTime()) > time.Hour {
-			os.RemoveAll(filepath.Join(s.dir, e.Name()))
-		}
-	}
 }
 
 // makePrivateDir is os.MkdirAll, but the last folder is 0700 even under a umask that takes the owner's bits away.

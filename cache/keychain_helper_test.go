@@ -17,6 +17,14 @@ import (
 // A keychain of the session bus, or of another environment, can only be had in a process of its own: the library dials the bus
 // before main. TestKeychainProcess is that process; it makes the calls that it reads from its standard input.
 
+// testPassphrase is one that a machine might have made, so that nothing slow is derived from it.
+const testPassphrase = "CORRECTHORSEBATTERYSTAPLEZ"
+
+// by opens a file keychain by the passphrase.
+func by(passphrase string) func(context.Context, Safe) error {
+	return func(_ context.Context, s Safe) error { _, err := s.Open(passphrase, false); return err }
+}
+
 type remoteConfig struct {
 	Backend, Dir, Passphrase string
 	Unlock                   bool
@@ -39,7 +47,7 @@ type response struct {
 }
 
 var kinds = map[string]error{
-	"not found": ErrNotFound, "locked": ErrLocked, "denied": errDenied, "unavailable": ErrUnavailable,
+	"not found": ErrNotFound, "locked": ErrLocked, "denied": ErrDenied, "unavailable": ErrUnavailable,
 	"too large": errTooLarge, "corrupt": ErrCorrupt,
 }
 
@@ -54,7 +62,7 @@ func TestKeychainProcess(t *testing.T) {
 	}
 	prepareProcess(t)
 	k := OpenKeychain(KeychainConfig{Backend: c.Backend, Dir: c.Dir, Unlock: c.Unlock, Timeout: c.Timeout,
-		Passphrase: func(context.Context) (string, error) { return c.Passphrase, nil }})
+		Passphrase: by(c.Passphrase)})
 	in, out := json.NewDecoder(os.Stdin), json.NewEncoder(os.Stdout)
 	for {
 		var r request

@@ -105,7 +105,7 @@ func TestKeyctlFailure(t *testing.T) {
 	for err, want := range map[error]error{
 		syscall.EDQUOT: errTooLarge,
 		errors.New("adding key to session failed: disk quota exceeded"): errTooLarge,
-		syscall.EACCES: errDenied,
+		syscall.EACCES: ErrDenied,
 	} {
 		if got := keyctlFailure(err); !errors.Is(got, want) {
 			t.Errorf("%v: %v", err, got)

@@ -94,7 +94,7 @@ func keyctlFailure(err error) error {
 		return hint.New(fmt.Errorf("%w: the kernel's keyring of this user is full (/proc/key-users)", errTooLarge),
 			"`aws-accounts clear --expired` makes room; /proc/sys/kernel/keys has the limits")
 	case is(syscall.EACCES), is(syscall.EPERM):
-		return fmt.Errorf("%w: %w", errDenied, err)
+		return fmt.Errorf("%w: %w", ErrDenied, err)
 	}
 	return err
 }

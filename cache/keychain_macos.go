@@ -25,7 +25,7 @@ func openMacOS() store {
 			case strings.Contains(text, "-25308"), strings.Contains(text, "interaction is not allowed"):
 				return fmt.Errorf("%w: macOS may not ask for it here, as over ssh", ErrLocked)
 			case strings.Contains(text, "-25293"), strings.Contains(text, "-128"), strings.Contains(text, "canceled"):
-				return fmt.Errorf("%w: %w", errDenied, err)
+				return fmt.Errorf("%w: %w", ErrDenied, err)
 			}
 			return err
 		},
@@ -50,7 +50,7 @@ func (r macOSRing) Get(key string) (keyring.Item, error) {
 	if !attributes.ModificationTime.Before(began) { // it has been made in between
 		return r.Keyring.Get(key)
 	}
-	return keyring.Item{}, hint.New(fmt.Errorf("%w: macOS does not give the item out: it is locked, or this program was denied it", errDenied),
+	return keyring.Item{}, hint.New(fmt.Errorf("%w: macOS does not give the item out: it is locked, or this program was denied it", ErrDenied),
 		"`security unlock-keychain` unlocks it; `Always Allow` in its dialog lets this program read it")
 }
 

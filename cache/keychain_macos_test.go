@@ -65,7 +65,7 @@ func TestMacOSRing(t *testing.T) {
 	library.locked = true
 	for _, i := range []keyring.Item{keys, session} {
 		_, err := ring.Get(i.Key)
-		if !errors.Is(err, errDenied) || !strings.Contains(hint.Of(err), "security unlock-keychain") {
+		if !errors.Is(err, ErrDenied) || !strings.Contains(hint.Of(err), "security unlock-keychain") {
 			t.Errorf("%s, locked: %v (%s)", i.Key, err, hint.Of(err))
 		}
 		i.Data = []byte("new")

@@ -132,7 +132,7 @@ func passFailure(stderr string, err error) error {
 		return hint.New(fmt.Errorf("%w: gpg needs the passphrase of its key, or does not have that key", ErrLocked),
 			"unlock the key with `pass show` of any entry, and try again")
 	case has("INV_RECP"):
-		return fmt.Errorf("%w: gpg does not have the key of the password store", errDenied)
+		return fmt.Errorf("%w: gpg does not have the key of the password store", ErrDenied)
 	}
 	return fmt.Errorf("pass failed: %w", err)
 }

@@ -189,7 +189,7 @@ func TestKeychainPanics(t *testing.T) {
 
 func TestKeychainOnlyUnavailableIsRemembered(t *testing.T) {
 	t.Parallel()
-	for _, kind := range []error{ErrNotFound, ErrLocked, errDenied, errTooLarge, ErrCorrupt} {
+	for _, kind := range []error{ErrNotFound, ErrLocked, ErrDenied, errTooLarge, ErrCorrupt} {
 		f := &fakeStore{answer: func(context.Context) ([]byte, error) { return nil, kind }}
 		k := openFake(f, KeychainConfig{})
 		for range 2 {

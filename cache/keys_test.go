@@ -23,7 +23,7 @@ var testKeys = Keys{
 func TestKeysRoundTrip(t *testing.T) {
 	t.Parallel()
 	ctx := context.Background()
-	k := OpenKeychain(KeychainConfig{Backend: "file", Dir: t.TempDir(), Passphrase: func(context.Context) (string, error) { return "pass", nil }})
+	k := OpenKeychain(KeychainConfig{Backend: "file", Dir: t.TempDir(), Passphrase: by(testPassphrase)})
 	if _, err := k.LoadKeys(ctx, "main"); !errors.Is(err, ErrNotFound) {
 		t.Errorf("nothing stored: %v", err)
 	}
@@ -127,7 +127,7 @@ func TestForget(t *testing.T) {
 	t.Parallel()
 	ctx := context.Background()
 	dir := t.TempDir()
-	s := &Sessions{Dir: dir, Keychain: OpenKeychain(KeychainConfig{Backend: "file", Dir: t.TempDir(), Passphrase: func(context.Context) (string, error) { return "pass", nil }})}
+	s := &Sessions{Dir: dir, Keychain: OpenKeychain(KeychainConfig{Backend: "file", Dir: t.TempDir(), Passphrase: by(testPassphrase)})}
 	for _, name := range []string{"main", "dev", "other"} {
 		if err := s.Keychain.Set(ctx, item.SessionKey(name, ""), []byte("x")); err != nil {
 			t.Fatal(err)

@@ -34,7 +34,7 @@ func newScene(t *testing.T) *scene {
 	s := &scene{now: time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC), lifetime: time.Hour}
 	dir := t.TempDir()
 	s.Sessions = &Sessions{
-		Keychain: OpenKeychain(KeychainConfig{Backend: "file", Dir: filepath.Join(dir, "keychain"), Passphrase: func(context.Context) (string, error) { return "p", nil }}),
+		Keychain: OpenKeychain(KeychainConfig{Backend: "file", Dir: filepath.Join(dir, "keychain"), Passphrase: by(testPassphrase)}),
 		Dir:      filepath.Join(dir, "locks"),
 		Now:      func() time.Time { s.mu.Lock(); defer s.mu.Unlock(); return s.now },
 		Report:   func(_ string, err error) { s.mu.Lock(); defer s.mu.Unlock(); s.troubles = append(s.troubles, err) },
@@ -284,7 +284,7 @@ func TestTroubleWithTheKeychainIsReportedAndCredentialsCome(t *testing.T) {
 		})
 	}
 
-	s.Keychain = OpenKeychain(KeychainConfig{Backend: "file", Dir: filepath.Join(t.TempDir(), "k"), Passphrase: func(context.Context) (string, error) { return "", errors.New("nobody knows") }})
+	s.Keychain = OpenKeychain(KeychainConfig{Backend: "file", Dir: filepath.Join(t.TempDir(), "k"), Passphrase: func(context.Context, Safe) error { return errors.New("nobody knows") }})
 	s.troubles = nil
 	s.want(t, s.provider("g", ""), s.fetches.Load()+1, time.Hour)
 	if len(s.troubles) == 0 {

@@ -529,7 +529,7 @@ func secretsFailure(err error) error {
 		return hint.New(fmt.Errorf("%w: no Secret Service is running (GNOME Keyring, KWallet and KeePassXC are such services)", ErrUnavailable),
 			"install and start one, or set AWS_ACCOUNTS_KEYCHAIN=file")
 	case name == "org.freedesktop.DBus.Error.AccessDenied":
-		return fmt.Errorf("%w: the session bus refused (%s)", errDenied, name)
+		return fmt.Errorf("%w: the session bus refused (%s)", ErrDenied, name)
 	case name != "":
 		return fmt.Errorf("%w: the Secret Service failed (%s)", ErrUnavailable, name)
 	case errors.Is(err, dbus.ErrClosed), errors.Is(err, io.EOF):

@@ -171,7 +171,10 @@ func (d *desk) resolver() *Resolver {
 		Accounts: accounts.NewReader(d.file, d.locks()),
 		Sessions: &cache.Sessions{
 			Keychain: cache.OpenKeychain(cache.KeychainConfig{Backend: "file", Dir: keychain, Owner: place.Owner(d.file),
-				Passphrase: func(context.Context) (string, error) { return "correct horse", nil }}),
+				Passphrase: func(_ context.Context, s cache.Safe) error {
+					_, err := s.Open("CORRECTHORSEBATTERYSTAPLEZ", false)
+					return err
+				}}),
 			Variant: protocol.Variant(), Dir: d.locks(), Now: d.now,
 			Report: func(account string, err error) {
 				d.mu.Lock()

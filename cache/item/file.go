@@ -1,14 +1,11 @@
 package item
 
 import (
-	"bytes"
 	"crypto/aes"
 	"crypto/cipher"
-	"crypto/pbkdf2"
+	"crypto/hkdf"
+	"crypto/rand"
 	"crypto/sha256"
-	"crypto/subtle"
-	"encoding/base64"
-	"encoding/binary"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
@@ -16,39 +13,52 @@ import (
 	"io/fs"
 	"os"
 	"runtime"
-	"strings"
+	"time"
 
 	"aws-accounts/internal/hint"
 	"aws-accounts/internal/place"
 )
 
-// maxFile is far above anything we store and far below what would hurt to read.
-const maxFile = 32 << 20
+// The file keychain is a folder. Each item is a file of its own, encrypted by AES-256-GCM under the store key, which is random.
+// The store key lies in KeyFile beside the items, encrypted under what is derived from the passphrase.
+//
+// A passphrase that a person has chosen goes through scrypt, which is to be slow (see package cache), and a warm call has no time
+// for it: once opened, the kernel keeps the store key for KeptFor. Where no kernel does, a passphrase that a machine has made
+// needs nothing slow, as nobody guesses it: a warm call derives from that by itself.
+const (
+	KeyFile = "store-key.json"
+	KeptFor = 8 * time.Hour
 
-// FileName returns the name of the file that holds the item of key. The keyring library would name it after its key, and ':'
-// or case are trouble on some systems; of this one neither a listing nor a backup tells account names.
+	maxFile = 32 << 20 // bytes: far above anything we store and far below what would hurt to read
+)
+
+// FileName returns the name of the file that holds the item of key. Case or ':' in a name are trouble on some systems, and of
+// this one neither a listing nor a backup tells account names.
 func FileName(key string) string {
 	sum := sha256.Sum256([]byte(key))
 	return hex.EncodeToString(sum[:])
 }
 
-// FromFile returns the data of the item of key in the file keychain's folder. ErrCorrupt is also what another passphrase gives.
+// FromFile returns the data of the item of key in the file keychain's folder, if that is open, or the passphrase opens it at once.
 func FromFile(dir, key, passphrase string) ([]byte, error) {
-	name := FileName(key)
 	if err := CheckFolder(dir); err != nil {
 		return nil, err
 	}
-	if err := CheckFile(dir, name); err != nil {
+	wrapped, err := ReadWrappedKey(dir)
+	if err != nil {
 		return nil, err
 	}
-	i, err := OpenFile(dir, name, passphrase)
-	switch {
-	case err != nil:
-		return nil, err
-	case i.Label != key: // a file that was copied over another
-		return nil, fmt.Errorf("%w: %s belongs to another key", ErrCorrupt, name)
+	var store *StoreKey
+	if passphrase != "" && wrapped.Scrypt == 0 {
+		store, err = wrapped.Unwrap(wrapped.FromRandom(passphrase))
+	} else {
+		store, err = Kept(wrapped.ID)
 	}
-	return i.Data, nil
+	if err != nil {
+		return nil, err
+	}
+	i, err := store.ReadItem(dir, FileName(key))
+	return i.Data, err
 }
 
 // CheckFolder refuses a folder that somebody else could put items into; ErrNotFound if there is none.
@@ -84,104 +94,110 @@ func CheckFile(dir, name string) error {
 	return nil
 }
 
-// OpenFile reads and decrypts a file that CheckFile has passed.
-func OpenFile(dir, name, passphrase string) (Item, error) {
-	sealed, err := os.ReadFile(place.Join(dir, name))
-	if errors.Is(err, fs.ErrNotExist) {
-		return Item{}, ErrNotFound
+func readFile(dir, name string) ([]byte, error) {
+	if err := CheckFile(dir, name); err != nil {
+		return nil, err
 	}
+	data, err := os.ReadFile(place.Join(dir, name))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, ErrNotFound
+	}
+	return data, err
+}
+
+// WrappedKey is the store key as it lies on the disk.
+type WrappedKey struct {
+	ID     string `json:"id"`               // of the store; nothing secret
+	Scrypt int    `json:"scrypt,omitempty"` // the binary logarithm of scrypt's N; 0 where the passphrase is random
+	Salt   []byte `json:"salt"`
+	Key    []byte `json:"key"`
+}
+
+// ReadWrappedKey reads it from the folder: ErrNotFound if nothing has been stored there yet.
+func ReadWrappedKey(dir string) (*WrappedKey, error) {
+	data, err := readFile(dir, KeyFile)
+	if err != nil {
+		return nil, err
+	}
+	var w WrappedKey
+	if json.Unmarshal(data, &w) != nil || w.ID == "" || w.Scrypt < 0 || w.Scrypt > 20 {
+		return nil, fmt.Errorf("%w: %s", ErrCorrupt, KeyFile)
+	}
+	return &w, nil
+}
+
+// FromRandom derives the key that the store key is wrapped in from a passphrase that is random.
+func (w *WrappedKey) FromRandom(passphrase string) *StoreKey {
+	derived, err := hkdf.Key(sha256.New, []byte(passphrase), w.Salt, "aws-accounts file keychain", keySize)
+	if err != nil {
+		panic(err) // only a longer key is one too long
+	}
+	return (*StoreKey)(derived)
+}
+
+// Wrap encrypts the store key.
+func (w *WrappedKey) Wrap(by, store *StoreKey) { w.Key = by.seal(w.ID, store[:]) }
+
+// Unwrap decrypts the store key: ErrCorrupt by another key than that which Wrap was given.
+func (w *WrappedKey) Unwrap(by *StoreKey) (*StoreKey, error) {
+	key, err := by.open(w.ID, w.Key)
+	if err != nil || len(key) != keySize {
+		return nil, fmt.Errorf("%w: %s", ErrCorrupt, KeyFile)
+	}
+	return (*StoreKey)(key), nil
+}
+
+const keySize = 32
+
+// StoreKey encrypts all items of a file keychain.
+type StoreKey [keySize]byte
+
+// NewStoreKey returns a random one.
+func NewStoreKey() *StoreKey {
+	var k StoreKey
+	rand.Read(k[:])
+	return &k
+}
+
+func (k *StoreKey) aead() cipher.AEAD {
+	block, err := aes.NewCipher(k[:])
+	if err == nil {
+		var aead cipher.AEAD
+		if aead, err = cipher.NewGCMWithRandomNonce(block); err == nil {
+			return aead
+		}
+	}
+	panic(err) // only a key of another size isn't one
+}
+
+// seal encrypts what is to be found under the name alone.
+func (k *StoreKey) seal(name string, plain []byte) []byte {
+	return k.aead().Seal(nil, nil, plain, []byte(name))
+}
+
+func (k *StoreKey) open(name string, sealed []byte) ([]byte, error) {
+	return k.aead().Open(nil, nil, sealed, []byte(name))
+}
+
+// SealItem returns what the file of the item is to hold.
+func (k *StoreKey) SealItem(i Item) ([]byte, error) {
+	plain, err := json.Marshal(i)
+	if err != nil {
+		return nil, err
+	}
+	return k.seal(FileName(i.Key), plain), nil
+}
+
+// ReadItem reads and decrypts an item's file. ErrCorrupt is also what another store's key gives, and a file that was copied over
+// another one.
+func (k *StoreKey) ReadItem(dir, name string) (Item, error) {
+	sealed, err := readFile(dir, name)
 	if err != nil {
 		return Item{}, err
 	}
-	value, err := open(string(sealed), passphrase)
+	plain, err := k.open(name, sealed)
 	if err != nil {
 		return Item{}, fmt.Errorf("%w: %s", ErrCorrupt, name)
 	}
-	i, err := Parse(value)
-	if err != nil {
-		return Item{}, fmt.Errorf("%w: %s", err, name)
-	}
-	return i, nil
-}
-
-// The one way in which the keyring library encrypts: a JWE in its compact form (RFC 7516), under a key that PBKDF2 makes of
-// the passphrase (RFC 7518, 4.8).
-const (
-	keyAlgorithm     = "PBES2-HS256+A128KW"
-	contentAlgorithm = "A256GCM"
-	maxRounds        = 1_300_000 // of the library, too: what says more only wants to keep us busy
-)
-
-var errSealed = errors.New("does not open")
-
-// open decrypts what the keyring library has encrypted. The library behind it would do the same by way of everything that
-// JOSE knows, which has to be initialised first, and with a PBKDF2 that allocates twice a round.
-func open(sealed, passphrase string) ([]byte, error) {
-	parts := strings.Split(sealed, ".")
-	if len(parts) != 5 {
-		return nil, errSealed
-	}
-	var decoded [5][]byte // header, encrypted key, nonce, ciphertext, tag
-	for i, part := range parts {
-		var err error
-		if decoded[i], err = base64.RawURLEncoding.DecodeString(part); err != nil {
-			return nil, errSealed
-		}
-	}
-	var header struct {
-		Algorithm  string `json:"alg"`
-		Encryption string `json:"enc"`
-		Rounds     int    `json:"p2c"`
-		Salt       string `json:"p2s"`
-	}
-	if err := json.Unmarshal(decoded[0], &header); err != nil {
-		return nil, errSealed
-	}
-	salt, err := base64.RawURLEncoding.DecodeString(header.Salt)
-	if err != nil || header.Algorithm != keyAlgorithm || header.Encryption != contentAlgorithm || header.Rounds < 1 || header.Rounds > maxRounds {
-		return nil, errSealed
-	}
-	derived, err := pbkdf2.Key(sha256.New, passphrase, append([]byte(keyAlgorithm+"\x00"), salt...), header.Rounds, 16)
-	if err != nil {
-		return nil, err
-	}
-	wrapping, err := aes.NewCipher(derived)
-	if err != nil {
-		return nil, err
-	}
-	key, err := unwrap(wrapping, decoded[1])
-	if err != nil {
-		return nil, err
-	}
-	block, err := aes.NewCipher(key)
-	if err != nil {
-		return nil, errSealed
-	}
-	gcm, err := cipher.NewGCM(block)
-	if err != nil || len(decoded[2]) != gcm.NonceSize() || len(decoded[4]) != gcm.Overhead() {
-		return nil, errSealed
-	}
-	return gcm.Open(nil, decoded[2], append(decoded[3], decoded[4]...), []byte(parts[0]))
-}
-
-// unwrap takes the AES Key Wrap (RFC 3394, 2.2.2) off a key of 256 bits.
-func unwrap(block cipher.Block, wrapped []byte) ([]byte, error) {
-	const half = 8 // bytes of a block, and so what the key is counted in
-	if len(wrapped) != 32+half {
-		return nil, errSealed
-	}
-	var b [2 * half]byte
-	copy(b[:half], wrapped)
-	key := bytes.Clone(wrapped[half:])
-	for n, t := len(key)/half, 6*(len(key)/half); t > 0; t-- {
-		part := key[(t-1)%n*half:][:half]
-		copy(b[half:], part)
-		binary.BigEndian.PutUint64(b[:], binary.BigEndian.Uint64(b[:])^uint64(t))
-		block.Decrypt(b[:], b[:])
-		copy(part, b[half:])
-	}
-	if subtle.ConstantTimeCompare(b[:half], bytes.Repeat([]byte{0xA6}, half)) != 1 {
-		return nil, errSealed
-	}
-	return key, nil
+	return Parse(plain)
 }

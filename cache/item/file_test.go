@@ -2,122 +2,104 @@ package item
 
 import (
 	"bytes"
-	"crypto/aes"
-	"encoding/hex"
+	"encoding/json"
 	"errors"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
-
-	"github.com/99designs/keyring"
 )
 
-// sealed is what the keyring library writes for an item.
-func sealed(t testing.TB, i keyring.Item) (dir string) {
+const passphrase = "CORRECTHORSEBATTERYSTAPLEZ"
+
+// stored is a file keychain's folder with one item.
+func stored(t testing.TB, i Item) (dir string, key *StoreKey) {
 	t.Helper()
-	dir = t.TempDir()
-	ring, err := keyring.Open(keyring.Config{AllowedBackends: []keyring.BackendType{keyring.FileBackend}, FileDir: dir,
-		FilePasswordFunc: keyring.FixedStringPrompt("correct horse")})
-	if err == nil {
-		err = ring.Set(i)
-	}
-	if err != nil {
+	dir, key = t.TempDir(), NewStoreKey()
+	w := &WrappedKey{ID: "id", Salt: []byte("salt")}
+	w.Wrap(w.FromRandom(passphrase), key)
+	wrapped, err := json.Marshal(w)
+	sealed, sealErr := key.SealItem(i)
+	if err := errors.Join(err, sealErr, os.WriteFile(filepath.Join(dir, KeyFile), wrapped, 0o600),
+		os.WriteFile(filepath.Join(dir, FileName(i.Key)), sealed, 0o600)); err != nil {
 		t.Fatal(err)
 	}
-	return dir
+	return dir, key
 }
 
-func TestOpensWhatTheLibraryWrites(t *testing.T) {
+func TestFromFile(t *testing.T) {
 	t.Parallel()
 	for _, size := range []int{0, 1, 15, 16, 1000, 200_000} {
 		want := bytes.Repeat([]byte{0xA5}, size)
-		dir := sealed(t, keyring.Item{Key: "name", Label: "label", Data: want})
-		if got, err := OpenFile(dir, "name", "correct horse"); err != nil || got.Key != "name" || got.Label != "label" || !bytes.Equal(got.Data, want) {
-			t.Errorf("%d bytes: key %q, label %q, %d bytes, %v", size, got.Key, got.Label, len(got.Data), err)
+		dir, _ := stored(t, Item{Key: "name", Data: want})
+		if got, err := FromFile(dir, "name", passphrase); err != nil || !bytes.Equal(got, want) {
+			t.Errorf("%d bytes: %d bytes, %v", size, len(got), err)
 		}
-		if _, err := OpenFile(dir, "name", "correct horse "); !errors.Is(err, ErrCorrupt) {
-			t.Errorf("%d bytes, another passphrase: %v", size, err)
+		if _, err := FromFile(dir, "name", passphrase+" "); !errors.Is(err, ErrCorrupt) {
+			t.Errorf("another passphrase: %v", err)
+		}
+		for _, err := range []error{errorOf(FromFile(dir, "other", passphrase)), errorOf(FromFile(dir, "name", "")), errorOf(FromFile(dir+"/none", "name", passphrase))} {
+			if !errors.Is(err, ErrNotFound) {
+				t.Error(err)
+			}
+		}
+		// A file that was copied over another, and one of another store.
+		whole, err := os.ReadFile(filepath.Join(dir, FileName("name")))
+		if err := errors.Join(err, os.WriteFile(filepath.Join(dir, FileName("other")), whole, 0o600)); err != nil {
+			t.Fatal(err)
+		}
+		elsewhere, _ := stored(t, Item{Key: "name", Data: want})
+		if err := os.WriteFile(filepath.Join(elsewhere, FileName("name")), whole, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		for _, err := range []error{errorOf(FromFile(dir, "other", passphrase)), errorOf(FromFile(elsewhere, "name", passphrase))} {
+			if !errors.Is(err, ErrCorrupt) {
+				t.Error(err)
+			}
 		}
 	}
 }
+
+func errorOf(_ []byte, err error) error { return err }
 
 // Wherever a bit of the file is flipped, it opens as what it was or not at all.
 func TestDamagedFiles(t *testing.T) {
 	t.Parallel()
-	dir := sealed(t, keyring.Item{Key: "name", Label: "label", Data: []byte("SECRET")})
-	whole, err := os.ReadFile(filepath.Join(dir, "name"))
+	dir, key := stored(t, Item{Key: "name", Data: []byte("SECRET")})
+	name := FileName("name")
+	whole, err := os.ReadFile(filepath.Join(dir, name))
 	if err != nil {
 		t.Fatal(err)
 	}
 	for i := range whole {
 		damaged := bytes.Clone(whole)
 		damaged[i] ^= 1 << (i % 7)
-		if err := os.WriteFile(filepath.Join(dir, "damaged"), damaged, 0o600); err != nil {
+		if err := os.WriteFile(filepath.Join(dir, name), damaged, 0o600); err != nil {
 			t.Fatal(err)
 		}
-		got, err := OpenFile(dir, "damaged", "correct horse")
-		if err == nil && string(got.Data) != "SECRET" || err != nil && (!errors.Is(err, ErrCorrupt) || strings.Contains(err.Error(), "SECRET")) {
+		if got, err := key.ReadItem(dir, name); !errors.Is(err, ErrCorrupt) || strings.Contains(err.Error(), "SECRET") {
 			t.Errorf("byte %d: %q, %v", i, got.Data, err)
 		}
 	}
 }
 
-// The example of RFC 3394, 4.6; that of 4.1 has a shorter key, which A256GCM doesn't take.
-func TestUnwrap(t *testing.T) {
-	t.Parallel()
-	decode := func(s string) []byte {
-		b, err := hex.DecodeString(s)
-		if err != nil {
+func FuzzFromFile(f *testing.F) {
+	dir, _ := stored(f, Item{Key: "name", Data: []byte("SECRET")})
+	item, wrapped := filepath.Join(dir, FileName("name")), filepath.Join(dir, KeyFile)
+	sealed, err := os.ReadFile(item)
+	key, keyErr := os.ReadFile(wrapped)
+	if err := errors.Join(err, keyErr); err != nil {
+		f.Fatal(err)
+	}
+	f.Add(sealed, key)
+	f.Add([]byte{}, []byte(`{"id":"x","scrypt":99}`))
+	f.Fuzz(func(t *testing.T, s, k []byte) {
+		if err := errors.Join(os.WriteFile(item, s, 0o600), os.WriteFile(wrapped, k, 0o600)); err != nil {
 			t.Fatal(err)
 		}
-		return b
-	}
-	const count = "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f"
-	wrapped, key := "28c9f404c4b810f4cbccb35cfb87f8263f5786e2d80ed326cbc7f0e71a99f43bfb988b9b7a02dd21", "00112233445566778899aabbccddeeff"+count[:32]
-	block, err := aes.NewCipher(decode(count))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if got, err := unwrap(block, decode(wrapped)); err != nil || hex.EncodeToString(got) != key {
-		t.Errorf("%x, %v", got, err)
-	}
-	short, err := aes.NewCipher(decode(count[:32]))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if got, err := unwrap(short, decode("1fa68b0a8112b447aef34bd8fb5a7b829d3e862371d2cfe5")); err == nil {
-		t.Errorf("a key of 128 bits opens: %x", got)
-	}
-	wrong := decode(wrapped)
-	wrong[3] ^= 1
-	for _, w := range [][]byte{nil, wrong, wrong[:16], wrong[:23], append(wrong, wrong...)} {
-		if got, err := unwrap(block, w); err == nil {
-			t.Errorf("%x opens: %x", w, got)
-		}
-	}
-}
-
-func FuzzOpen(f *testing.F) {
-	dir := sealed(f, keyring.Item{Key: "name", Label: "label", Data: []byte("SECRET")})
-	whole, err := os.ReadFile(filepath.Join(dir, "name"))
-	if err != nil {
-		f.Fatal(err)
-	}
-	want, err := open(string(whole), "correct horse")
-	if err != nil {
-		f.Fatal(err)
-	}
-	f.Add(string(whole))
-	f.Add("....")
-	f.Add("eyJhbGciOiJQQkVTMi1IUzI1NitBMTI4S1ciLCJlbmMiOiJBMjU2R0NNIiwicDJjIjoxLCJwMnMiOiJBQUFBIn0.AAAA.AAAA.AAAA.AAAA")
-	f.Fuzz(func(t *testing.T, s string) {
-		got, err := open(s, "correct horse")
-		if err == nil && !bytes.Equal(got, want) {
-			t.Errorf("%q is what nobody has encrypted", got)
-		}
-		if err != nil && strings.Contains(err.Error(), "SECRET") {
-			t.Error(err)
+		got, err := FromFile(dir, "name", passphrase)
+		if err == nil && string(got) != "SECRET" || err != nil && strings.Contains(err.Error(), "SECRET") {
+			t.Errorf("%q, %v", got, err)
 		}
 	})
 }

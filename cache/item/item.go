@@ -51,14 +51,13 @@ func PlatformKeychain(goos string) string {
 	return SecretService
 }
 
-// Item is what the keyring library stores, as JSON, for a key.
+// Item is what a keychain holds for a key, as JSON: what the keyring library stores, and the file keychain.
 type Item struct {
-	Key   string
-	Label string
-	Data  []byte
+	Key  string
+	Data []byte
 }
 
-// Parse reads what the library stored: ErrCorrupt if that is something else.
+// Parse reads an item: ErrCorrupt if that is something else.
 func Parse(value []byte) (Item, error) {
 	var i Item
 	if json.Unmarshal(value, &i) != nil {

@@ -77,15 +77,19 @@ func comesBack(t *testing.T, page string, answer url.Values) string {
 	return u.Query().Get("redirect_uri") + "?" + answer.Encode()
 }
 
-func inFile(dir string, passphrase func(context.Context) (string, error)) *cache.Keychain {
+func inFile(dir string, passphrase func(context.Context, cache.Safe) error) *cache.Keychain {
 	return cache.OpenKeychain(cache.KeychainConfig{Backend: "file", Dir: filepath.Join(dir, "keychain"), Passphrase: passphrase})
+}
+
+func by(passphrase string) func(context.Context, cache.Safe) error {
+	return func(_ context.Context, s cache.Safe) error { _, err := s.Open(passphrase, false); return err }
 }
 
 func newCenter(t *testing.T, s *standin.Server, dir string, who *someone) *Center {
 	c := &Center{
 		Session: Session{Name: "corp", StartURL: startURL, Region: "eu-west-1"},
 		Config:  aws.Config{Region: "eu-west-1", BaseEndpoint: aws.String(s.URL()), Retryer: func() aws.Retryer { return aws.NopRetryer{} }},
-		Store:   inFile(dir, func(context.Context) (string, error) { return "pass", nil }),
+		Store:   inFile(dir, by("CORRECTHORSEBATTERYSTAPLEZ")),
 		Locks:   filepath.Join(dir, "locks"),
 		Now:     s.Now,
 		Report: func(err error) {
@@ -311,7 +315,7 @@ func TestSignedIn(t *testing.T) {
 	_, _, err = c.SignedIn(t.Context())
 	wantNeedsSignIn(t, err, "not signed in to corp")
 	wantCalls(t, s, "*", asked)
-	c.Store = inFile(dir, func(context.Context) (string, error) { return "wrong", nil })
+	c.Store = inFile(dir, by("wrong"))
 	if _, _, err := c.SignedIn(t.Context()); err == nil || errors.As(err, new(*NeedsSignIn)) {
 		t.Errorf("a keychain that doesn't open: %v", err)
 	}

@@ -17,6 +17,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws/retry"
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 
+	"aws-accounts/cache"
 	"aws-accounts/internal/lock"
 	"aws-accounts/internal/test/standin"
 )
@@ -180,10 +181,10 @@ func TestNobodyTypesThePassphrase(t *testing.T) {
 		c := &Center{
 			Session: Session{Name: "corp"}, Locks: filepath.Join(dir, "locks"), Now: time.Now,
 			Report: func(err error) { reports = append(reports, err.Error()) },
-			Store: inFile(dir, func(ctx context.Context) (string, error) {
+			Store: inFile(dir, func(ctx context.Context, _ cache.Safe) error {
 				asked++
 				<-ctx.Done()
-				return "", ctx.Err()
+				return ctx.Err()
 			}),
 		}
 		began := time.Now()

@@ -1,65 +1,97 @@
-// Package passphrase finds the passphrase of the file keychain: in the environment, by the command that the user chose, or by
+// Package passphrase opens the file keychain: by the passphrase in the environment, by the command that the user chose, or by
 // asking.
 //
-// Invariant: it is in no argument, message or file.
+// Invariant: the passphrase is in no argument, message or file.
 package passphrase
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"os"
+	"time"
 
+	"aws-accounts/cache"
 	"aws-accounts/internal/ask"
 	"aws-accounts/internal/hint"
-	"aws-accounts/internal/place"
 	"aws-accounts/internal/private"
+	"aws-accounts/internal/tui"
 )
 
-// Of returns the passphrase of the keychain in use. command returns the accounts file's passphrase_command, "" for none.
-func Of(asker *ask.Asker, command func() string) func(context.Context) (string, error) {
-	return func(ctx context.Context) (string, error) {
-		if p, err := given(ctx, asker, command()); p != "" || err != nil {
-			return p, err
-		}
-		p, err := asker.Secret(ctx, "Passphrase of the keychain")
-		return p, hint.New(err, "set AWS_ACCOUNTS_KEYCHAIN_PASSPHRASE, or \"passphrase_command\" in the accounts file")
-	}
-}
+const tries = 3
 
-// Chosen is Of for a keychain that no accounts file chooses yet. A new one's passphrase is typed twice: nothing could open it
-// again after a slip.
-func Chosen(asker *ask.Asker, command string) func(context.Context) (string, error) {
-	return func(ctx context.Context) (string, error) {
-		if p, err := given(ctx, asker, command); p != "" || err != nil {
-			return p, err
+// Of opens the keychain whose passphrase the command prints; "" is no command. how says what to do where nobody can be asked.
+func Of(asker *ask.Asker, command func() string, how string) func(context.Context, cache.Safe) error {
+	return func(ctx context.Context, safe cache.Safe) error {
+		if p := os.Getenv(private.Passphrase); p != "" {
+			_, err := safe.Open(p, false)
+			return err
 		}
-		const how = "set AWS_ACCOUNTS_KEYCHAIN_PASSPHRASE, or use --passphrase-command"
-		p, err := asker.Secret(ctx, "Passphrase of the keychain")
-		if err != nil {
-			return "", hint.New(err, how)
-		}
-		if dir, err := place.FileKeychain(); err == nil {
-			if items, _ := os.ReadDir(dir); len(items) > 0 {
-				return p, nil
+		if command := command(); command != "" {
+			p, err := asker.Command(ctx, command)
+			if err != nil {
+				return fmt.Errorf("the passphrase_command failed: %w", err)
 			}
+			_, err = safe.Open(p, true)
+			return err
 		}
-		again, err := asker.Secret(ctx, "The same passphrase again, since the keychain is new")
-		if err == nil && again != p {
-			err = errors.New("the two passphrases differ")
+		err := asked(ctx, asker, safe)
+		if hint.Of(err) == "" {
+			err = hint.New(err, "%s", how)
 		}
-		return p, hint.New(err, how)
+		return err
 	}
 }
 
-// given is what nobody has to be asked for, "" if there is nothing.
-func given(ctx context.Context, asker *ask.Asker, command string) (string, error) {
-	if p := os.Getenv(private.Passphrase); p != "" || command == "" {
-		return p, nil
+// asked has the person type it, a new one twice: nothing could open the keychain after a slip.
+func asked(ctx context.Context, asker *ask.Asker, safe cache.Safe) error {
+	made := ""
+	if safe.New {
+		asker.Tell(ctx, "the new keychain needs a passphrase: nothing opens it for whoever loses that\n")
+		if yes, err := asker.Confirm(ctx, "Make one for you, to be kept in a password manager?", true); err == nil && yes {
+			made = rand.Text()
+			asker.Tell(ctx, "the passphrase is "+made+"\n")
+		} else if err != nil && !errors.Is(err, ask.ErrNobody) {
+			return err
+		}
 	}
-	p, err := asker.Command(ctx, command)
-	if err != nil {
-		err = fmt.Errorf("the passphrase_command failed: %w", err)
+	for try := 1; ; try++ {
+		p, err := made, error(nil)
+		if made == "" {
+			p, err = typed(ctx, asker, safe.New)
+		}
+		var stays time.Duration
+		if err == nil {
+			stays, err = safe.Open(p, true)
+		}
+		switch {
+		case err == nil && stays > 0:
+			asker.Tell(ctx, fmt.Sprintf("the keychain stays open to your programs for %d hours\n", int(stays.Hours())))
+		case err == nil:
+			asker.Tell(ctx, "nothing can keep the keychain open here: each command asks for the passphrase, unless \"passphrase_command\" prints it\n")
+		case errors.Is(err, cache.ErrDenied) && try < tries:
+			asker.Tell(ctx, tui.Harmless(err.Error()+": "+hint.Of(err))+"\n")
+			continue
+		}
+		return err
+	}
+}
+
+func typed(ctx context.Context, asker *ask.Asker, isNew bool) (string, error) {
+	p, err := asker.Secret(ctx, "Passphrase of the keychain")
+	if err != nil || !isNew {
+		return p, err
+	}
+	again, err := asker.Secret(ctx, "The same passphrase again, since the keychain is new")
+	if err == nil && again != p {
+		err = hint.New(fmt.Errorf("%w: the two passphrases differ", cache.ErrDenied), "type the same one twice")
 	}
 	return p, err
 }
+
+// What to do where nobody can be asked.
+const (
+	InUse  = "set AWS_ACCOUNTS_KEYCHAIN_PASSPHRASE, or \"passphrase_command\" in the accounts file"
+	Chosen = "set AWS_ACCOUNTS_KEYCHAIN_PASSPHRASE, or use --passphrase-command"
+)

@@ -143,7 +143,7 @@ func (d *Dependencies) sessions(reader *accounts.Reader, asker *ask.Asker, log *
 		Owner:      place.Owner(reader.Path),
 		Dir:        pathOrEmpty(place.FileKeychain()),
 		Notes:      own,
-		Passphrase: passphrase.Of(asker, reader.PassphraseCommand),
+		Passphrase: passphrase.Of(asker, reader.PassphraseCommand, passphrase.InUse),
 		Unlock:     d.flags.Person && !d.flags.NoInput,
 	})
 	return s
@@ -159,7 +159,7 @@ func (d *Dependencies) follow(reader *accounts.Reader, s *cache.Sessions, backen
 	ctx, cancel := context.WithTimeout(context.Background(), followTime)
 	defer cancel()
 	asker, _ := d.Asker()
-	moved, err := s.Keychain.In(backend, passphrase.Of(asker, reader.PassphraseCommand)).Adopt(ctx, place.Owner(old))
+	moved, err := s.Keychain.In(backend, passphrase.Of(asker, reader.PassphraseCommand, passphrase.InUse)).Adopt(ctx, place.Owner(old))
 	if errors.Is(err, cache.ErrOtherKey) { // and that stays so
 		version.Moved(old)
 	}

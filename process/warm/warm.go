@@ -97,7 +97,10 @@ func stored(name, accountsFile string) *item.Session {
 		nodbus.Watch()
 		data, err = item.FromSecretService(nodbus.Address(), notes, key)
 	case item.File:
-		data, err = fromFile(key)
+		var dir string
+		if dir, err = place.FileKeychain(); err == nil {
+			data, err = item.FromFile(dir, key, os.Getenv(private.Passphrase))
+		}
 	default:
 		return nil
 	}
@@ -109,16 +112,6 @@ func stored(name, accountsFile string) *item.Session {
 		return nil
 	}
 	return session
-}
-
-// fromFile reads the file keychain where nothing has to be run or asked for its passphrase.
-func fromFile(key string) ([]byte, error) {
-	passphrase := os.Getenv(private.Passphrase)
-	dir, err := place.FileKeychain()
-	if err != nil || passphrase == "" {
-		return nil, cmp.Or(err, item.ErrUnavailable)
-	}
-	return item.FromFile(dir, key, passphrase)
 }
 
 func answer(s *item.Session) protocol.Document {

@@ -89,7 +89,7 @@ func newDesk(t *testing.T) *desk {
 		),
 		"AWS_REGION=eu-west-1",
 		"AWS_ACCOUNTS_KEYCHAIN=file",
-		private.Passphrase+"=correct horse",
+		private.Passphrase+"=CORRECTHORSEBATTERYSTAPLEZ",
 	)
 	d.set(d.aws.Env()...)
 	key := d.aws.Key("me")
@@ -244,7 +244,10 @@ func (d *desk) keep(change func(*item.Session)) {
 		d.t.Fatal(err)
 	}
 	k := cache.OpenKeychain(cache.KeychainConfig{Backend: "file", Dir: dir, Owner: place.Owner(d.file),
-		Passphrase: func(context.Context) (string, error) { return "correct horse", nil }})
+		Passphrase: func(_ context.Context, s cache.Safe) error {
+			_, err := s.Open("CORRECTHORSEBATTERYSTAPLEZ", false)
+			return err
+		}})
 	if err := k.Keep(d.t.Context(), item.SessionKey("dev", protocol.Variant()), data); err != nil {
 		d.t.Fatal(err)
 	}

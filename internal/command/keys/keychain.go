@@ -61,7 +61,7 @@ func (c *Move) Run(r *process.Resolver, stdout io.Writer) error {
 		choice = used
 	}
 	in := func(k accounts.Keychain) *cache.Keychain {
-		return r.Sessions.Keychain.In(k.Backend, passphrase.Chosen(r.MFA.Asker, k.PassphraseCommand))
+		return r.Sessions.Keychain.In(k.Backend, passphrase.Of(r.MFA.Asker, func() string { return k.PassphraseCommand }, passphrase.Chosen))
 	}
 	from, to := in(c.source(used)), in(choice)
 	source := r.In(from)

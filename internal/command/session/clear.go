@@ -20,7 +20,7 @@ import (
 type Clear struct {
 	Names   []string `arg:"" optional:"" name:"name" help:"The accounts whose sessions to forget."`
 	Expired bool     `help:"Forget the sessions that have expired."`
-	All     bool     `help:"Forget every session, also of accounts that are no longer in the accounts file."`
+	All     bool     `help:"Forget every session, also of accounts that are no longer in the accounts file, and lock the keychain file."`
 }
 
 // Run removes the items and says which. An account without a session is as good as cleared; what is neither an account's
@@ -42,6 +42,9 @@ func (c *Clear) Run(r *process.Resolver, stdout io.Writer) error {
 			return err
 		}
 		names = slices.Sorted(maps.Keys(items))
+	}
+	if c.All {
+		defer s.Keychain.Lock()
 	}
 	cleared := 0
 	var unknown []error

@@ -185,8 +185,8 @@ func plainReason(err error) string { return tui.Harmless(err.Error()) }
 
 // probe stores something, reads it back and removes it.
 func (b *beginning) probe(ctx context.Context) error {
-	asker := b.resolver.MFA.Asker
-	b.resolver = b.resolver.In(b.resolver.Sessions.Keychain.In(b.keychain.Backend, passphrase.Chosen(asker, b.keychain.PassphraseCommand)))
+	asker, command := b.resolver.MFA.Asker, b.keychain.PassphraseCommand
+	b.resolver = b.resolver.In(b.resolver.Sessions.Keychain.In(b.keychain.Backend, passphrase.Of(asker, func() string { return command }, passphrase.Chosen)))
 	k := b.resolver.Sessions.Keychain
 	if b.DryRun { // writes nothing, not even there
 		return k.ProbeReading(ctx)

@@ -58,7 +58,10 @@ func (h *Home) process(name string, env ...string) given {
 // fileKeychain is the home's file keychain, opened by the test itself.
 func (h *Home) fileKeychain() *cache.Keychain {
 	return cache.OpenKeychain(cache.KeychainConfig{Backend: "file", Owner: h.owner(), Dir: filepath.Join(h.Dir, ".local/state/aws-accounts/keychain"),
-		Passphrase: func(context.Context) (string, error) { return "correct horse", nil }})
+		Passphrase: func(_ context.Context, s cache.Safe) error {
+			_, err := s.Open("CORRECTHORSEBATTERYSTAPLEZ", false)
+			return err
+		}})
 }
 
 // age makes the stored session of an account one that was issued an hour before its end, with so much of it left.

@@ -18,7 +18,7 @@ import (
 func TestHeadless(t *testing.T) {
 	t.Parallel()
 	for backend, prepare := range map[string]func(*testing.T, *headless){
-		"file":   func(t *testing.T, h *headless) { h.Write("passphrase", "correct horse\n") },
+		"file":   func(t *testing.T, h *headless) { h.Write("passphrase", "correct horse battery staple\n") },
 		"keyctl": asSomebodyElse,
 		"pass": func(t *testing.T, h *headless) {
 			for _, program := range []string{"pass", "gpg"} {

@@ -272,7 +272,7 @@ func TestAnotherPassphrase(t *testing.T) {
 	h := NewHome(t, aws, FileKeychain()...)
 	h.Accounts(stageAccounts)
 	before, _ := h.process("dev").credentials()
-	for _, passphrase := range []string{"incorrect horse", "correct horse ", "CORRECT HORSE"} {
+	for _, passphrase := range []string{"incorrect horse", "CORRECTHORSEBATTERYSTAPLEZ ", "correcthorsebatterystaplez"} {
 		g := h.process("dev", "AWS_ACCOUNTS_KEYCHAIN_PASSPHRASE="+passphrase)
 		got, ok := g.credentials()
 		if !ok || got.AccessKeyId == before.AccessKeyId || g.took() > keychainTime {
@@ -297,7 +297,7 @@ func TestNeverAnotherKeychain(t *testing.T) {
 		t.Run(backend, func(t *testing.T) {
 			t.Parallel()
 			aws := standin.Start(t, World())
-			h := NewHome(t, aws, "AWS_ACCOUNTS_KEYCHAIN="+backend, "AWS_ACCOUNTS_KEYCHAIN_PASSPHRASE=correct horse",
+			h := NewHome(t, aws, "AWS_ACCOUNTS_KEYCHAIN="+backend, "AWS_ACCOUNTS_KEYCHAIN_PASSPHRASE=CORRECTHORSEBATTERYSTAPLEZ",
 				"DBUS_SESSION_BUS_ADDRESS=unix:path=/nonexistent", "PASSWORD_STORE_DIR=/nonexistent")
 			h.Accounts(stageAccounts)
 			g := h.process("dev")

@@ -20,7 +20,7 @@ func TestKeychainMove(t *testing.T) {
 	h.MustRun("aws-accounts", "keys", "import", "--remove")
 	first := h.MustRun("aws-accounts", "process", "dev")
 	for _, move := range [][]string{
-		{"--to=file", "--passphrase-command=echo correct horse"},
+		{"--to=file", "--passphrase-command=echo CORRECTHORSEBATTERYSTAPLEZ"},
 		{"--to=secret-service"},
 	} {
 		out := h.MustRun("aws-accounts", append([]string{"keychain", "move"}, move...)...)

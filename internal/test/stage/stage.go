@@ -151,7 +151,7 @@ func NewHome(t testing.TB, aws *standin.Server, extra ...string) *Home {
 
 // FileKeychain is the environment that chooses the file keychain, for tests that are about something else.
 func FileKeychain() []string {
-	return []string{"AWS_ACCOUNTS_KEYCHAIN=file", "AWS_ACCOUNTS_KEYCHAIN_PASSPHRASE=correct horse"}
+	return []string{"AWS_ACCOUNTS_KEYCHAIN=file", "AWS_ACCOUNTS_KEYCHAIN_PASSPHRASE=CORRECTHORSEBATTERYSTAPLEZ"}
 }
 
 // Write puts a file into the home.

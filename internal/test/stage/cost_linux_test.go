@@ -114,7 +114,7 @@ func TestWarmCallCosts(t *testing.T) {
 	const note, place = "/.local/state/aws-accounts/locks/#/accounts-file.json", "/.local/state/aws-accounts/locks/#/dev=#.item"
 	for keychain, want := range map[string]costs{
 		"secret-service": {systemCalls: 49, connections: 1, opened: []string{accounts, note, credentials, place}, asked: []string{"Hello", "Ping", "OpenSession", "GetSecrets"}},
-		"file":           {systemCalls: 43, opened: []string{accounts, note, credentials, "/.local/state/aws-accounts/keychain/#"}},
+		"file":           {systemCalls: 50, opened: []string{accounts, note, credentials, "/.local/state/aws-accounts/keychain/store-key.json", "/.local/state/aws-accounts/keychain/#"}},
 	} {
 		t.Run(keychain, func(t *testing.T) {
 			t.Parallel()

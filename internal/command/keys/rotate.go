@@ -50,7 +50,7 @@ func (c *Rotate) Run(r *process.Resolver, stdout io.Writer, stderr tui.Stderr) e
 	defer release()
 	if !a.Way().Keychain {
 		return hint.New(fmt.Errorf("%s doesn't begin in the keychain, so nobody would have its new key", a.Name),
-			"`aws-accounts keys import --remove` moves its key there; a key in the keychain that nobody uses goes with `aws-accounts keys remove %s`", a.Name)
+			"`aws-accounts keys add %s` puts one there, or `aws-accounts keys import --remove` moves that of its profile", a.Name)
 	}
 	keys, err := r.Sessions.Keychain.LoadKeys(ctx, a.Name)
 	if err != nil {

@@ -248,8 +248,8 @@ func TestCircle(t *testing.T) {
 		says                  string
 	}{
 		{"a stanza of ours", "dev", "", 1, "calls aws-accounts itself"},
-		// What the second of us says goes to the script, of which nothing is shown: it could be a secret.
-		{"through a script", "wrapped", "[profile wrapped]\ncredential_process = sh HOME/wrapper\n", 2, `the credential_process of profile "wrapped"`},
+		// What the second of us says goes to the script, of which nothing is shown: it could be a secret. It leaves word.
+		{"through a script", "wrapped", "[profile wrapped]\ncredential_process = sh HOME/wrapper\n", 2, `the profile "wrapped" it begins with calls aws-accounts itself`},
 		{"through a source_profile", "above", "[profile above]\nrole_arn = " + DevRole + "\nsource_profile = dev\n", 1, "calls aws-accounts itself"},
 	} {
 		t.Run(test.name, func(t *testing.T) {

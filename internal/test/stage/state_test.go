@@ -63,7 +63,7 @@ func TestStateFolderOfOthers(t *testing.T) {
 			if status != 0 || !strings.HasPrefix(out, `{"Version":1,`) || errs != "" {
 				t.Errorf("process: exit %d, %d bytes, stderr %q", status, len(out), errs)
 			}
-			if _, errs, status = h.Run("aws-accounts", "assume", "dev"); status != 0 || !strings.Contains(errs, "refusing "+state+": others can change it") {
+			if _, errs, status = h.Run("aws-accounts", "assume", "dev"); status != 0 || !strings.Contains(errs, "refusing ~/.local/state/aws-accounts: others can change it") {
 				t.Errorf("assume: exit %d, stderr %q", status, errs)
 			}
 			if after := tree(t, state); after != before {
@@ -73,7 +73,7 @@ func TestStateFolderOfOthers(t *testing.T) {
 				t.Error("the log was written through a link")
 			}
 			out, _, status = h.Run("aws-accounts", "doctor")
-			if status != 1 || !strings.Contains(out, "refusing "+state+": others can change it") {
+			if status != 1 || !strings.Contains(out, "refusing ~/.local/state/aws-accounts: others can change it") {
 				t.Errorf("doctor: exit %d\n%s", status, out)
 			}
 		})

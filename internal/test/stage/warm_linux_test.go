@@ -193,7 +193,7 @@ func TestEndsByItself(t *testing.T) {
 			began := time.Now()
 			stdout, stderr, status := h.Run("aws-accounts", args...)
 			took := time.Since(began)
-			want := "aws-accounts: dev: not finished within 55s\nhint: `aws-accounts --accounts-file=" + file + " doctor dev` shows what doesn't answer\n"
+			want := "aws-accounts: dev: not finished within 55s\nhint: `aws-accounts --accounts-file=~/.config/aws-accounts/accounts.json doctor dev` shows what doesn't answer\n"
 			if status != 1 || stdout != "" || stderr != want || took < 50*time.Second || took > 70*time.Second {
 				t.Errorf("exit %d after %v\n%s%s", status, took, stdout, stderr)
 			}

@@ -490,7 +490,8 @@ func (c *check) tags(a *Account, v *hujson.Value) {
 		case seen[lower]:
 			c.add(at, `"transitive_tag_keys" names %s twice`, tui.Quote(key))
 		case keys[lower] != "" && keys[lower] != key:
-			c.add(at, `"transitive_tag_keys" names %s, and the tag is called %s: STS takes them for two`, tui.Quote(key), tui.Quote(keys[lower]))
+			c.add(at, `"transitive_tag_keys" names %s, and the tag is called %s: STS takes them for two`,
+				tui.Quote(key), tui.Quote(keys[lower]))
 		case keys[lower] == "" && !c.broken[v]:
 			var known []string
 			for _, k := range keys {

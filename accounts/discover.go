@@ -150,8 +150,8 @@ func (d *discovery) account(profile string) (string, error) {
 		return "", err
 	}
 	role := d.get(profile, "role_arn")
-	ways := slices.DeleteFunc([]string{"source_profile", "credential_source", "web_identity_token_file", "credential_process"},
-		func(way string) bool { return d.get(profile, way) == "" })
+	ways := []string{"source_profile", "credential_source", "web_identity_token_file", "credential_process"}
+	ways = slices.DeleteFunc(ways, func(way string) bool { return d.get(profile, way) == "" })
 	switch {
 	case role != "" && len(ways) > 1:
 		return "", fmt.Errorf("it has both %s and %s, which the SDKs refuse", ways[0], ways[1])
@@ -307,7 +307,8 @@ func (d *discovery) sso(profile string) (string, error) {
 			return "", fmt.Errorf("there is no [sso-session %s]", s.Name)
 		}
 		for _, st := range section.Settings {
-			into := map[string]*string{"sso_start_url": &s.StartURL, "sso_region": &s.Region, "sso_registration_scopes": &scopes}[st.Key]
+			into := map[string]*string{"sso_start_url": &s.StartURL, "sso_region": &s.Region,
+				"sso_registration_scopes": &scopes}[st.Key]
 			switch {
 			case into == nil:
 			case st.By != awsfiles.Both:
@@ -436,8 +437,8 @@ func (d *discovery) lookup(name string) *Account {
 	return nil
 }
 
-// Without are the accounts but for those of the profiles in left, which maps each to why. It adds those that begin with one of them,
-// and leaves out what needs no saying: the only base account is everybody's source.
+// Without are the accounts but for those of the profiles in left, which maps each to why. It adds those that begin with one
+// of them, and leaves out what needs no saying: the only base account is everybody's source.
 func (f *Found) Without(left map[string]string, have *File) []FoundAccount {
 	var kept []FoundAccount
 	gone := map[string]string{} // account → its profile

@@ -184,7 +184,8 @@ func notFound(path string, err error) error {
 	case !errors.Is(err, fs.ErrNotExist):
 		return err
 	case os.Getenv("HOME") == "" && runtime.GOOS != "windows": // as in a service, which looks elsewhere than its user does
-		return hint.New(err, "HOME isn't set here: set it where this is started, or run `aws-accounts --accounts-file=FILE setup` once, which has the profiles name the file")
+		return hint.New(err, "HOME isn't set here: set it where this is started, "+
+			"or run `aws-accounts --accounts-file=FILE setup` once, which has the profiles name the file")
 	}
 	return hint.New(err, "`aws-accounts init` makes an accounts file")
 }

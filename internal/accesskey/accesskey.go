@@ -235,7 +235,8 @@ func (k InFile) Check(key aws.Credentials) error {
 func (k InFile) Take(ctx context.Context, key aws.Credentials) error {
 	_, err := dotaws.Change(ctx, awsfiles.Credentials, func(now []byte) ([]byte, error) { return k.without(now, key) })
 	if err != nil && hint.Of(err) == "" {
-		err = hint.New(fmt.Errorf("the key is stored, but couldn't be taken out of the credentials file: %w", err), "take the lines of [%s] out by hand", k.Profile)
+		err = hint.New(fmt.Errorf("the key is stored, but couldn't be taken out of the credentials file: %w", err),
+			"take the lines of [%s] out by hand", k.Profile)
 	}
 	return err
 }

@@ -55,9 +55,9 @@ func (r *Report) changed() bool {
 
 // Edit is a change of one of the files.
 //
-// It is made line by line and then proved by both readers: each profile that it is about must say what is wanted, and keep
-// whatever else it said, and all other sections must say what they did. A profile for which that fails is left as it is. So
-// is, unless its owner has agreed to have it taken over, one that isn't ours.
+// It is made line by line and then proved by both readers: each profile that it is about must say what is wanted, and
+// keep whatever else it said, and all other sections must say what they did. A profile for which that fails is left as it
+// is. So is, unless its owner has agreed to have it taken over, one that isn't ours.
 type Edit struct {
 	File     File
 	Want     []Stanza
@@ -78,13 +78,14 @@ var deciding = []string{
 
 // Apply returns the file as it should be.
 //
-// In a stanza that is there already only credential_process and region change, in one that is taken over all settings that
-// decide about credentials go too; other settings, nested blocks and comments stay, and so do indentation and spacing. A
-// comment behind a value that changes moves to a line of its own, as botocore takes it for a part of the value. New stanzas
-// come at the end, each after a blank line. Of several equal stanzas of ours, which botocore refuses the file for, one stays.
+// In a stanza that is there already only credential_process and region change, in one that is taken over all settings
+// that decide about credentials go too; other settings, nested blocks and comments stay, and so do indentation and
+// spacing. A comment behind a value that changes moves to a line of its own, as botocore takes it for a part of the value.
+// New stanzas come at the end, each after a blank line. Of several equal stanzas of ours, which botocore refuses the file
+// for, one stays.
 //
-// A name, a region or a command that couldn't be written so that it's read back as it is leaves that profile as it is. An error
-// means that the file is no text; then nothing is returned.
+// A name, a region or a command that couldn't be written so that it's read back as it is leaves that profile as it is.
+// An error means that the file is no text; then nothing is returned.
 func (e Edit) Apply(old []byte) ([]byte, Report, error) {
 	d, err := parse(old, e.File)
 	if err != nil {
@@ -399,7 +400,8 @@ func (e *editor) rewrite(s *Section, sets []set) {
 				continue
 			}
 			e.out[i] = ""
-			for j := i + 1; j <= s.last && (e.passed(j) || indent(e.text(j)) > indent(e.text(i)) && keyOf(e.text(j)) == ""); j++ {
+			level := indent(e.text(i))
+			for j := i + 1; j <= s.last && (e.passed(j) || indent(e.text(j)) > level && keyOf(e.text(j)) == ""); j++ {
 				if !e.passed(j) { // the value goes on there
 					e.out[j] = ""
 				}
@@ -415,7 +417,8 @@ func (e *editor) rewrite(s *Section, sets []set) {
 		}
 		if at < 0 && set.key != "" {
 			at = last
-			e.out[at] = strings.TrimSuffix(e.out[at], e.eolAt(at)) + e.eolAt(at) + e.margin(at) + set.key + " = " + set.value + e.eolAt(at)
+			eol := e.eolAt(at)
+			e.out[at] = strings.TrimSuffix(e.out[at], eol) + eol + e.margin(at) + set.key + " = " + set.value + eol
 		}
 		last = at
 	}

@@ -28,7 +28,8 @@ func (p *Profile) Keys() (id, secret, token string, err error) {
 				case st.Key != key:
 					continue
 				case s.goProfile != s.botoPr:
-					return "", "", "", fmt.Errorf("line %d: the AWS tools disagree whether [%s] is profile %s", s.Line, s.Header, p.Name)
+					return "", "", "", fmt.Errorf("line %d: the AWS tools disagree whether [%s] is profile %s",
+						s.Line, s.Header, p.Name)
 				case st.By != Both || st.Nested || line > 0 && st.Value != values[i]:
 					return "", "", "", fmt.Errorf("line %d: the AWS tools disagree about the value of %s", st.Line, key)
 				case strings.Contains(st.Value, "\n"):

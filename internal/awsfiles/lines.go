@@ -16,7 +16,7 @@ const utf8BOM = "\xef\xbb\xbf"
 type document struct {
 	file     File
 	bom      string   // the byte order mark, "" where there is none
-	lines    []string // with what ends each: "\n" or "\r\n". A lone "\r", a line end for Python only, stays part of the text.
+	lines    []string // with what ends each: "\n" or "\r\n". A lone "\r", a line end for Python only, stays in the text.
 	sections []*Section
 	at       map[int]*Section      // by index of the header's line
 	named    map[string][]*Section // by the profile that either reader takes it for

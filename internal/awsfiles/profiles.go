@@ -60,10 +60,10 @@ func (f *Files) Profile(name string) (*Profile, bool) {
 func (f *Files) SSOSession(r Reader, name string) *Section {
 	for _, s := range f.config.sections {
 		rest, ok := strings.CutPrefix(s.goName, "sso-session ")
-		if r&Go != 0 && (!ok || strings.TrimSpace(rest) != name) || r&Botocore != 0 && botoNamed("sso-session", s.botoName) != name {
-			continue
+		toGo, toBotocore := ok && strings.TrimSpace(rest) == name, botoNamed("sso-session", s.botoName) == name
+		if (toGo || r&Go == 0) && (toBotocore || r&Botocore == 0) {
+			return s
 		}
-		return s
 	}
 	return nil
 }
@@ -172,8 +172,8 @@ func (p *Profile) effective(r Reader) []*Section {
 	return out
 }
 
-// Disagreement is an error that names what the readers differ about of where the profile's credentials come from, nil if they
-// agree.
+// Disagreement is an error that names what the readers differ about of where the profile's credentials come from, nil if
+// they agree.
 func (p *Profile) Disagreement() error {
 	for _, key := range deciding {
 		for _, f := range p.all(key) {

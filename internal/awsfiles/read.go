@@ -329,7 +329,8 @@ func botoProfile(name string, file File) string {
 	return botoNamed("profile", name)
 }
 
-// botoNamed is what a section of that kind is called: configloader takes any header that begins so and is two words to a shell.
+// botoNamed is what a section of that kind is called: configloader takes any header that begins so and is two words to a
+// shell.
 func botoNamed(kind, header string) string {
 	if words, err := splitPOSIX(header); err == nil && len(words) == 2 && strings.HasPrefix(header, kind) {
 		return words[1]

@@ -146,7 +146,8 @@ func (p *Provider) renew(ctx context.Context, f *file) error {
 		f.RefreshToken = refresh
 	}
 	if err := f.write(); err != nil { // the refresh token is spent: what it gave is all there is
-		p.Report(fmt.Errorf("the renewed sign-in can't be kept, and ends with these credentials: writing %s: %w", f.path, hint.WithoutPath(err)))
+		p.Report(fmt.Errorf("the renewed sign-in can't be kept, and ends with these credentials: writing %s: %w",
+			f.path, hint.WithoutPath(err)))
 	}
 	return nil
 }

@@ -35,7 +35,8 @@ type Edit struct {
 // others are written.
 func (c *Edit) Run(r *accounts.Reader, program *Program, stdout io.Writer) error {
 	if p := c.Prefix; p != nil && *p != "" && !accounts.IsProfileName(*p) {
-		return hint.Usage(fmt.Errorf("--profile-prefix: no profile's name can begin with %s", tui.Quote(*p)), "it must be %s, as in --profile-prefix=aa-", accounts.ProfileNames)
+		return hint.Usage(fmt.Errorf("--profile-prefix: no profile's name can begin with %s", tui.Quote(*p)),
+			"it must be %s, as in --profile-prefix=aa-", accounts.ProfileNames)
 	}
 	file, err := r.File()
 	if err != nil {
@@ -49,6 +50,7 @@ func (c *Edit) Run(r *accounts.Reader, program *Program, stdout io.Writer) error
 		return err
 	}
 	var conflicts []awsfiles.Conflict
+	path := "" // of the first of them
 	now := map[awsfiles.File][]byte{}
 	for _, which := range []awsfiles.File{awsfiles.Config, awsfiles.Credentials} {
 		var report awsfiles.Report
@@ -72,6 +74,9 @@ func (c *Edit) Run(r *accounts.Reader, program *Program, stdout io.Writer) error
 			}
 		}
 		tell(stdout, dotaws.Path(which), report, c.DryRun)
+		if len(conflicts) == 0 {
+			path = dotaws.Path(which)
+		}
 		conflicts = append(conflicts, report.Conflicts...)
 	}
 	files, err := awsfiles.Profiles(now[awsfiles.Config], now[awsfiles.Credentials])
@@ -88,7 +93,7 @@ func (c *Edit) Run(r *accounts.Reader, program *Program, stdout io.Writer) error
 		if first := conflicts[0]; first.Line > 0 {
 			step = fmt.Sprintf("rename [profile %s] in line %d, or %s", first.Profile, first.Line, step)
 		}
-		return hint.New(fmt.Errorf("%d of the profiles in %s are not ours and were left as they are", n, dotaws.Path(awsfiles.Config)), "%s", step)
+		return hint.New(fmt.Errorf("%d of the profiles in %s are not ours and were left as they are", n, path), "%s", step)
 	}
 	return Unreadable(files)
 }

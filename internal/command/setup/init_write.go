@@ -22,8 +22,8 @@ import (
 	"aws-accounts/process"
 )
 
-// draft works out both files as they will be. A profile with which that doesn't come out well is left as it is, and all is worked
-// out again without it.
+// draft works out both files as they will be. A profile with which that doesn't come out well is left as it is, and all is
+// worked out again without it.
 func (b *beginning) draft(context.Context) error {
 	for {
 		old := b.oldAccounts
@@ -51,8 +51,8 @@ func (b *beginning) draft(context.Context) error {
 	}
 }
 
-// judge leaves each profile whose credentials wouldn't come from us alone, to all AWS tools alike: whoever uses it is better off
-// with what it was.
+// judge leaves each profile whose credentials wouldn't come from us alone, to all AWS tools alike: whoever uses it is better
+// off with what it was.
 func (b *beginning) judge() error {
 	files, err := awsfiles.Profiles(b.newConfig, b.theirs.Data[awsfiles.Credentials])
 	if err != nil {
@@ -66,7 +66,9 @@ func (b *beginning) judge() error {
 	for _, c := range b.report.Changes {
 		p, _ := files.Profile(c.Profile)
 		moves := slices.ContainsFunc(b.imports, func(f accounts.FoundAccount) bool { return f.From == c.Profile })
-		shadows := slices.DeleteFunc(p.Shadows(), func(s awsfiles.Shadow) bool { return moves && s.IsKey() && s.File == awsfiles.Credentials })
+		shadows := slices.DeleteFunc(p.Shadows(), func(s awsfiles.Shadow) bool {
+			return moves && s.IsKey() && s.File == awsfiles.Credentials
+		})
 		if c.Action != awsfiles.Unchanged && len(shadows) > 0 {
 			s := shadows[0]
 			b.left[c.Profile] = fmt.Sprintf(": %s in line %d of the %s would still count", s.Key, s.Line, s.File)
@@ -95,7 +97,8 @@ func (b *beginning) editAccounts(data []byte) ([]byte, error) {
 	kept := b.found.Without(b.left, b.have)
 	if b.take {
 		for _, s := range b.found.SSOSessions {
-			if !slices.ContainsFunc(kept, func(f accounts.FoundAccount) bool { return f.SSO != nil && f.SSO.Session == s.Name }) {
+			uses := func(f accounts.FoundAccount) bool { return f.SSO != nil && f.SSO.Session == s.Name }
+			if !slices.ContainsFunc(kept, uses) {
 				continue
 			}
 			if added, serr := accounts.AddSSOSession(path, data, s); serr != nil {
@@ -220,7 +223,8 @@ func (b *beginning) keyless(a *accounts.Account) bool {
 
 // confirm shows what would be written.
 func (b *beginning) confirm(ctx context.Context) error {
-	diff := awsfiles.Diff(tui.Tilde(b.resolver.Accounts.Path), b.oldAccounts, b.newAccounts) + awsfiles.Diff(dotaws.Path(awsfiles.Config), b.oldConfig, b.newConfig)
+	diff := awsfiles.Diff(tui.Tilde(b.resolver.Accounts.Path), b.oldAccounts, b.newAccounts) +
+		awsfiles.Diff(dotaws.Path(awsfiles.Config), b.oldConfig, b.newConfig)
 	for _, f := range b.imports {
 		diff += fmt.Sprintf("%s: access key %s goes from [%s] into the keychain\n", dotaws.Path(awsfiles.Credentials), f.KeyID, f.From)
 	}
@@ -308,7 +312,8 @@ func (b *beginning) tellDone(backup string) {
 	}
 	undo := "`aws-accounts setup --remove` takes the profiles out again"
 	if backup != "" {
-		undo = tui.Tilde(fmt.Sprintf("`cp %s %s` brings the profiles back", hint.Word(backup), hint.Word(strings.TrimSuffix(backup, dotaws.BackupEnd))))
+		config := strings.TrimSuffix(backup, dotaws.BackupEnd)
+		undo = tui.Tilde(fmt.Sprintf("`cp %s %s` brings the profiles back", hint.Word(backup), hint.Word(config)))
 	}
 	for _, f := range b.imports {
 		moved = append(moved, f.KeyID+" of "+f.From)

@@ -22,5 +22,6 @@ type Setup struct {
 
 // Run edits ~/.aws/config.
 func (c *Setup) Run(r *accounts.Reader, program *stanza.Program, stdout io.Writer) error {
-	return (&stanza.Edit{Names: c.Names, DryRun: c.DryRun, Remove: c.Remove, Prefix: c.ProfilePrefix, CredentialsFile: c.CredentialsFile}).Run(r, program, stdout)
+	edit := stanza.Edit{Names: c.Names, DryRun: c.DryRun, Remove: c.Remove, Prefix: c.ProfilePrefix, CredentialsFile: c.CredentialsFile}
+	return edit.Run(r, program, stdout)
 }

@@ -134,6 +134,9 @@ func TestShadows(t *testing.T) {
 		{ours + "aws_access_key_id = a\naws_secret_access_key = b\n", "", "aws_access_key_id config file 3: wins/, aws_secret_access_key config file 4: wins/"},
 		{ours, "[dev]\ncredential_process = other\n", "credential_process credentials file 2: wins/wins"},
 		{ours + "[DEFAULT]\nrole_arn = x\n", "", "role_arn config file 4: /refuses"},
+		{ours, "[DEFAULT]\naws_access_key_id = a\naws_secret_access_key = b\n", ""}, // counts in the sections of its own file
+		{ours, "[DEFAULT]\naws_access_key_id = a\naws_secret_access_key = b\n[dev]\nregion = x\n",
+			"aws_access_key_id credentials file 2: /wins, aws_secret_access_key credentials file 3: /wins"},
 		{ours + "  role_arn = x\n", "", "role_arn config file 3: on top/"},
 	} {
 		files, err := Profiles([]byte(c.config), []byte(c.credentials))

@@ -51,8 +51,8 @@ type grammar struct {
 	Serve      session.Serve       `cmd:"" help:"Serve an account's credentials to IDEs and containers, on this machine alone."`
 	Add        setup.Add           `cmd:"" firstuse:"named" help:"Add an account to the accounts file."`
 	Edit       setup.Edit          `cmd:"" firstuse:"" help:"Change an account, or the accounts file in an editor."`
-	Remove     setup.Remove        `cmd:"" help:"Take accounts out, with their stanzas and sessions."`
-	Setup      setup.Setup         `cmd:"" firstuse:"" help:"Write the [profile …] stanzas into ~/.aws/config."`
+	Remove     setup.Remove        `cmd:"" help:"Take accounts out, with their profiles and sessions."`
+	Setup      setup.Setup         `cmd:"" firstuse:"" help:"Write the accounts' profiles into ~/.aws/config."`
 	Sync       sync.Command        `cmd:"" help:"Fill the accounts file from AWS Organizations or Identity Center, or fetch a team's."`
 	Validate   setup.Validate      `cmd:"" help:"Check the accounts file."`
 	Schema     setup.Schema        `cmd:"" help:"Show the JSON Schema of the accounts file, for editors."`

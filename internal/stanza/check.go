@@ -108,7 +108,7 @@ func (d *Check) Shadows(a *finding.Area, files *dotaws.Files) {
 			"profile %s: %s in line %d of %s%s: %s", p.Name, s.Key, s.Line, dotaws.Path(s.File), more, effect(s))
 	}
 	if n := shadowed - finding.Most; n > 0 {
-		a.Add(finding.Fail, "shadow", "", "", "%d more profiles have settings that win over the stanza", n)
+		a.Add(finding.Fail, "shadow", "", "", "%d more profiles have settings that win over the credential_process", n)
 	}
 	if shadowed == 0 && len(ours) > 0 {
 		what := "them"
@@ -198,41 +198,41 @@ func (s *State) Tell(a *finding.Area) {
 	switch {
 	case s.current == 0:
 	case s.only:
-		a.OK("stanza", "", "its stanza in %s is as setup writes it", s.Config)
+		a.OK("profile", "", "its profile in %s is as setup writes it", s.Config)
 	default:
-		a.OK("stanza", "", "%s in %s as setup writes them", tui.Count(s.current, "stanza"), s.Config)
+		a.OK("profile", "", "%s in %s as setup writes them", tui.Count(s.current, "profile"), s.Config)
 	}
 	if s.only && s.none > 0 {
-		a.OK("stanza", "", "it begins with the profile of its own name, which needs no stanza")
+		a.OK("profile", "", "it begins with the profile of its own name, and needs no other")
 	}
 	if len(s.Missing) > 0 {
 		status := finding.Fail
 		if !s.only && s.current+len(s.Outdated)+len(s.Elsewhere) > 0 { // some are enough for who set up only those
 			status = finding.Warn
 		}
-		a.Add(status, "stanza", "", setup(s.Missing), "no stanza in %s for %s", s.Config, some(s.Missing))
+		a.Add(status, "profile", "", setup(s.Missing), "no profile in %s for %s", s.Config, some(s.Missing))
 	}
 	if len(s.Outdated) > 0 {
-		a.Add(finding.Warn, "stanza", "", setup(s.Outdated), "not as setup writes it: the stanza of %s", some(s.Outdated))
+		a.Add(finding.Warn, "profile", "", setup(s.Outdated), "not as setup writes it: the profile of %s", some(s.Outdated))
 	}
 	for i, e := range s.Elsewhere {
 		if i == finding.Most {
-			a.Add(finding.Note, "stanza", "", "", "%d more have other profiles than the accounts file says", len(s.Elsewhere)-i)
+			a.Add(finding.Note, "profile", "", "", "%d more have other profiles than the accounts file says", len(s.Elsewhere)-i)
 			break
 		}
-		a.Add(finding.Note, "stanza", "", "", "%s has the profile %s, not the one that the accounts file says", e[0], e[1])
+		a.Add(finding.Note, "profile", "", "", "%s has the profile %s, not the one that the accounts file says", e[0], e[1])
 	}
 	for i, t := range s.Taken {
 		if i == finding.Most {
-			a.Add(finding.Fail, "stanza", "", "", "%d more profiles aren't ours", len(s.Taken)-i)
+			a.Add(finding.Fail, "profile", "", "", "%d more profiles aren't ours", len(s.Taken)-i)
 			break
 		}
-		a.Add(finding.Fail, "stanza", "", fmt.Sprintf("rename [profile %s], or give the account another \"profile\", then `aws-accounts setup`", t.Profile),
+		a.Add(finding.Fail, "profile", "", fmt.Sprintf("rename [profile %s], or give the account another \"profile\", then `aws-accounts setup`", t.Profile),
 			"[profile %s] in line %d of %s: %s", t.Profile, t.Line, s.Config, t.Reason)
 	}
 	if len(s.gone) > 0 && !s.only {
-		a.Add(finding.Warn, "stanza", "", fmt.Sprintf("`aws-accounts setup --remove %s`", strings.Join(s.gone[:min(len(s.gone), finding.Most)], " ")),
-			"a stanza, but no account in the accounts file: %s", some(s.gone))
+		a.Add(finding.Warn, "profile", "", fmt.Sprintf("`aws-accounts setup --remove %s`", strings.Join(s.gone[:min(len(s.gone), finding.Most)], " ")),
+			"a profile, but no account in the accounts file: %s", some(s.gone))
 	}
 }
 
@@ -244,8 +244,8 @@ func effect(s awsfiles.Shadow) string {
 		if plural {
 			one = ""
 		}
-		does := map[awsfiles.Outcome]string{awsfiles.Wins: "use%s it instead of the stanza",
-			awsfiles.OnTop: "take%s it on top of the stanza", awsfiles.Refuses: "refuse%s the profile"}[o]
+		does := map[awsfiles.Outcome]string{awsfiles.Wins: "use%s it instead of the credential_process",
+			awsfiles.OnTop: "take%s it on top of the credential_process", awsfiles.Refuses: "refuse%s the profile"}[o]
 		if does == "" {
 			return ""
 		}

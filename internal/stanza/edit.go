@@ -172,11 +172,11 @@ func For(file *accounts.File, program *Program, chosen []*accounts.Account) ([]a
 		}
 		command, err := awsfiles.Command(program.Path, append(slices.Clone(program.Args), a.Name), runtime.GOOS)
 		if err != nil {
-			return nil, hint.New(fmt.Errorf("no stanza can start %s: %w", program.Path, err), "install aws-accounts at another path")
+			return nil, hint.New(fmt.Errorf("no profile can start %s: %w", program.Path, err), "install aws-accounts at another path")
 		}
 		stanza := awsfiles.Stanza{Profile: a.ProfileName(), Command: command, Region: a.EffectiveRegion()}
 		if stanza.Account() == "" {
-			return nil, hint.New(fmt.Errorf("no stanza can start %s: ours are known by a program called aws-accounts", program.Path),
+			return nil, hint.New(fmt.Errorf("no profile can start %s: ours are known by a program called aws-accounts", program.Path),
 				"install it as aws-accounts, or run a link of that name: `ln -s %s ~/.local/bin/aws-accounts`", hint.Word(program.Path))
 		}
 		want = append(want, stanza)
@@ -244,7 +244,7 @@ func (c *Edit) tellCaveats(w io.Writer, file *accounts.File, files *awsfiles.Fil
 			noRegion = append(noRegion, a.Name)
 		}
 		for _, shadow := range p.Shadows() {
-			fmt.Fprintf(w, "warning: %s of profile %s (%s, line %d) wins over the stanza: take that line out\n",
+			fmt.Fprintf(w, "warning: %s of profile %s (%s, line %d) wins over its credential_process: take that line out\n",
 				shadow.Key, p.Name, shadow.File, shadow.Line)
 		}
 	}

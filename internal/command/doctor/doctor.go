@@ -23,7 +23,7 @@ import (
 // and kept, and a sign-in renewed.
 type Command struct {
 	Name string `arg:"" optional:"" help:"The account to look at more closely, by its name in the accounts file."`
-	Fix  bool   `help:"Repair what is safe to repair: permissions of your files, stanzas, leftovers."`
+	Fix  bool   `help:"Repair what is safe to repair: permissions of your files, profiles, leftovers."`
 	JSON bool   `name:"json" help:"Write one JSON document."`
 }
 

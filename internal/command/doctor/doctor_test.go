@@ -14,10 +14,10 @@ import (
 
 // What doctor shows fits the screen, and what is to be typed stays in one piece where it fits.
 func TestFindingsOnAScreen(t *testing.T) {
-	a := &finding.Area{Title: "Account dev", Fixed: []string{"1 stanza written into ~/.aws/config"}}
+	a := &finding.Area{Title: "Account dev", Fixed: []string{"1 profile written into ~/.aws/config"}}
 	a.OK("session", "", "a session is in the keychain, 43m left")
 	a.Add(finding.Note, "base", "main", "", "not tried, as AWS can't be reached")
-	a.Add(finding.Warn, "stanza", "", "`aws-accounts setup dev`", "not as setup writes it: the stanza of dev")
+	a.Add(finding.Warn, "profile", "", "`aws-accounts setup dev`", "not as setup writes it: the profile of dev")
 	a.Add(finding.Fail, "role", "", "check the role's trust policy names account 123456789012; or type `aws-accounts assume dev`",
 		"arn:aws:iam::123456789012:user/alice is not allowed to assume arn:aws:iam::987654321098:role/CrossAccountAdminRole (AccessDenied)\x1b[31m")
 	for _, c := range []struct {
@@ -26,10 +26,10 @@ func TestFindingsOnAScreen(t *testing.T) {
 		want   string
 	}{
 		{"80 columns", tui.Screen{Width: 80, Symbols: true}, `Account dev
-  ✓ fixed: 1 stanza written into ~/.aws/config
+  ✓ fixed: 1 profile written into ~/.aws/config
   ✓ a session is in the keychain, 43m left
   · main: not tried, as AWS can't be reached
-  ! not as setup writes it: the stanza of dev
+  ! not as setup writes it: the profile of dev
     → ` + "`aws-accounts setup dev`" + `
   ✗ arn:aws:iam::123456789012:user/alice is not allowed to assume
     arn:aws:iam::987654321098:role/CrossAccountAdminRole (AccessDenied)?[31m
@@ -39,13 +39,13 @@ func TestFindingsOnAScreen(t *testing.T) {
 Not well: 1 failure, 1 warning, 1 note
 `},
 		{"40 columns", tui.Screen{Width: 40, Symbols: true}, `Account dev
-  ✓ fixed: 1 stanza written into
+  ✓ fixed: 1 profile written into
     ~/.aws/config
   ✓ a session is in the keychain, 43m
     left
   · main: not tried, as AWS can't be
     reached
-  ! not as setup writes it: the stanza
+  ! not as setup writes it: the profile
     of dev
     → ` + "`aws-accounts setup dev`" + `
   ✗ arn:aws:iam::123456789012:user/alice

@@ -33,7 +33,7 @@ func (d *checkup) checkProfiles() *finding.Area {
 		files, s, err = d.writeStanzas(a, s)
 	}
 	if err != nil {
-		a.Failed(finding.Fail, "stanza", "", err)
+		a.Failed(finding.Fail, "profile", "", err)
 		return a
 	}
 	s.Tell(a)
@@ -65,7 +65,7 @@ func (d *checkup) writeStanzas(a *finding.Area, before *stanza.State) (*dotaws.F
 		return nil, nil, trouble
 	}
 	if wrote := len(before.Missing) + len(before.Outdated) - len(after.Missing) - len(after.Outdated); wrote > 0 {
-		a.Fixed = append(a.Fixed, tui.Count(wrote, "stanza")+" written into "+after.Config)
+		a.Fixed = append(a.Fixed, tui.Count(wrote, "profile")+" written into "+after.Config)
 	}
 	return files, after, nil
 }

@@ -18,7 +18,7 @@ import (
 // Add is `aws-accounts add NAME`: a new account, from flags or by asking.
 type Add struct {
 	Name  string `arg:"" optional:"" help:"Its name; asked for where it isn't given."`
-	Setup bool   `help:"Write its stanza into ~/.aws/config as well."`
+	Setup bool   `help:"Write its profile into ~/.aws/config as well."`
 	Fields
 }
 

@@ -159,6 +159,10 @@ func (b *beginning) chooseKeychain(ctx context.Context) error {
 	fmt.Fprintf(b.out, "  file     encrypted files under a passphrase, which a command may print\n  pass     the password store (gpg)\n  keyctl   the kernel's: gone at logout, so for sessions only\n")
 	for {
 		answer, err := b.resolver.MFA.Asker.Line(ctx, "Which keychain instead: file, pass or keyctl")
+		if b.DryRun && errors.Is(err, ask.ErrNobody) {
+			fmt.Fprintln(b.out, "It would ask which keychain to use instead.")
+			return nil
+		}
 		if err != nil {
 			return hint.New(fmt.Errorf("no keychain: %w", err), another)
 		}
@@ -355,6 +359,10 @@ func (b *beginning) question(ctx context.Context, flag *bool, question, flags st
 		return true, nil
 	}
 	yes, err := b.resolver.MFA.Asker.Confirm(ctx, question, true)
+	if b.DryRun && errors.Is(err, ask.ErrNobody) {
+		fmt.Fprintf(b.out, "It would ask: %s\n", question)
+		return true, nil
+	}
 	if err != nil {
 		return false, hint.New(fmt.Errorf("%s %w", question, err), "%s answers it; --yes answers every question", flags)
 	}

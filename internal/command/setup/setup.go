@@ -15,7 +15,7 @@ import (
 type Setup struct {
 	Names           []string `arg:"" optional:"" name:"name" help:"The accounts (default: all)."`
 	DryRun          bool     `help:"Show what would change, and change nothing."`
-	Remove          bool     `help:"Take the stanzas out again."`
+	Remove          bool     `help:"Take the profiles out again."`
 	CredentialsFile bool     `help:"Write them into ~/.aws/credentials, too, for programs that read only that file."`
 	ProfilePrefix   *string  `help:"Put this before each account's name, instead of what the accounts file says." placeholder:"PREFIX"`
 }

@@ -26,10 +26,10 @@ func init() {
 // notTyped are the steps that nobody can type at a shell, by how they begin, and why.
 var notTyped = []struct{ why, begins string }{
 	{"somebody else has to do it", "allow|ask|the caller may assume it|tell who"},
-	{"somebody has to look", "check|its id is like|run the command by hand|copy both"},
+	{"somebody has to look", "check|its id is like|run the command by (?:hand|itself)|copy both"},
 	{"a file is to be edited, and what to write there is a choice",
 		"correct|write|set|make them agree|move the lines|rename|name|take|if the change is right|you have|give"},
-	{"it is the same command again with other words", "--|leave|say|use|choose|type|these profiles have one|the SSO sessions there are"},
+	{"it is the same command again with other words", "--|it must be|leave|say|use|choose|type|these profiles have one|the SSO sessions there are"},
 	{"there is nothing to do but wait", "wait|try again"},
 }
 
@@ -48,7 +48,7 @@ func typeBack(t testing.TB, outputs ...string) (wrong string) {
 	}
 	for _, found := range aStep.FindAllStringSubmatch(strings.Join(outputs, "\n"), -1) {
 		step := found[1]
-		if _, again := alreadySeen.LoadOrStore(step, true); again {
+		if _, again := alreadySeen.LoadOrStore(step, true); again || strings.Contains(step, "'`") { // a hostile name, within quotes
 			continue
 		}
 		commands := quoted.FindAllStringSubmatch(step, -1)

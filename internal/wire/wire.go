@@ -69,7 +69,7 @@ func (d *Dependencies) reader() (*accounts.Reader, error) {
 		return nil, err
 	}
 	if _, err := place.State(); err != nil && d.flags.Person {
-		fmt.Fprintf(os.Stderr, "warning: neither locks nor log nor file keychain: %s; hint: %s\n", err, hint.Of(err))
+		tui.Say(os.Stderr, fmt.Sprintf("warning: neither locks nor log nor file keychain: %s; hint: %s", err, hint.Of(err)))
 	}
 	reader := accounts.NewReader(path, pathOrEmpty(place.LocksOf(path)))
 	reader.Report = func(err error, grave bool) {

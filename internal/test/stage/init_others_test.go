@@ -209,8 +209,9 @@ func TestInitLeavesWhatItCantImprove(t *testing.T) {
 			}) {
 				t.Errorf("said %q", lines(out))
 			}
-			if text := h.MustRun("cat", ".config/aws-accounts/accounts.json"); strings.Contains(text, `"dev"`) || strings.Contains(text, "sso_sessions") {
-				t.Errorf("the accounts file is\n%s", text)
+			text, err := os.ReadFile(filepath.Join(h.Dir, ".config/aws-accounts/accounts.json"))
+			if err != nil || strings.Contains(string(text), `"dev"`) || strings.Contains(string(text), "sso_sessions") {
+				t.Errorf("the accounts file is\n%s\n%v", text, err)
 			}
 		})
 	}

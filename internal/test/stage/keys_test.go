@@ -404,8 +404,7 @@ func TestKeysHalfAnItem(t *testing.T) {
 	h, aws := keysHome(t, World())
 	key := aws.Key(User)
 	items := slices.DeleteFunc(filesBelow(t, filepath.Join(h.Dir, ".local/state/aws-accounts/keychain")), func(path string) bool {
-		data, err := os.ReadFile(path)
-		return err != nil || len(data) < 600
+		return strings.Contains(filepath.Base(path), ".") // the store's key and its lock; an item is called by a hash
 	})
 	if len(items) != 1 {
 		t.Fatalf("which is the item? %v", items)

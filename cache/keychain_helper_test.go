@@ -2,12 +2,14 @@ package cache
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"io"
 	"os"
 	"os/exec"
+	"sync"
 	"testing"
 	"time"
 
@@ -80,6 +82,18 @@ func answerRequest(k *Keychain, r request) (a response) {
 	switch r.Op {
 	case "get":
 		a.Data, err = k.Get(ctx, r.Key)
+	case "get at once": // as `list` does
+		var all sync.WaitGroup
+		var mu sync.Mutex
+		for range 20 {
+			all.Go(func() {
+				_, e := k.Get(ctx, r.Key)
+				mu.Lock()
+				defer mu.Unlock()
+				err = cmp.Or(err, e)
+			})
+		}
+		all.Wait()
 	case "set":
 		err = k.Set(ctx, r.Key, r.Data)
 	case "remove":

@@ -125,3 +125,13 @@ func TestKeePassXCEnds(t *testing.T) {
 	time.AfterFunc(500*time.Millisecond, func() { process.Kill() }) // while its dialog is open
 	r.remove("session/dev").want(t, "unavailable", 5*time.Second)
 }
+
+// The only collection isn't `login`: those who find out at the same time all find the other one.
+func TestKeePassXCManyAtOnce(t *testing.T) {
+	t.Parallel()
+	env, _ := keepassxc(t, keepassxcConfig)
+	startRemote(t, secretServiceConfig, env...).set("session/dev", []byte("x")).want(t, "", soon)
+	for range 5 {
+		startRemote(t, secretServiceConfig, env...).do(request{Op: "get at once", Key: "session/dev"}).want(t, "", soon)
+	}
+}

@@ -370,6 +370,7 @@ func (s *secretService) needUnlocked(ctx context.Context) (wasLocked bool, err e
 }
 
 func (s *secretService) inCollection(ctx context.Context, call func() error) error {
+	used := s.where() // by others at the same time, who may find the fallback first
 	err := call()
 	if !isNoObject(err) {
 		return err
@@ -378,7 +379,7 @@ func (s *secretService) inCollection(ctx context.Context, call func() error) err
 	if err := s.call(ctx, secretsPath, iService+"ReadAlias", []any{"default"}, &fallback); err != nil {
 		return err
 	}
-	if fallback == noObject || fallback == s.where() {
+	if fallback == noObject || fallback == used {
 		return hint.New(fmt.Errorf("%w: the Secret Service is running but has no collection to store in, as is usual without a desktop session", ErrUnavailable),
 			"log in to the desktop once, so that it makes its login keyring; on a server set AWS_ACCOUNTS_KEYCHAIN=file")
 	}

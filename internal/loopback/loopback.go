@@ -2,8 +2,9 @@
 // browser that comes back from a sign-in.
 //
 // Invariant: what it hands out it hands to nobody from afar, and to no web page that was made to point here: a request
-// comes from a loopback address and names the server as 127.0.0.1 or localhost, or its handler never sees it. Which of this
-// machine's users may have it is for the handler to find out, by a secret.
+// comes from a loopback address and names the server as 127.0.0.1 or localhost, or its handler never sees it. Nor is another user
+// of the machine heard, where the kernel says whose connection it is (see foreign); elsewhere it is for the handler to find out, by a
+// secret.
 //
 // It reads requests itself, as net/http's server would add 0.6 MB, a thirtieth, to the program for these few lines.
 package loopback
@@ -53,6 +54,7 @@ func Refuse(status int, code, message string) Reply {
 type Server struct {
 	listener net.Listener
 	answer   Handler
+	anyUser  bool
 	open     sync.WaitGroup
 	ctx      context.Context // ends with Close
 	cancel   context.CancelFunc
@@ -61,13 +63,19 @@ type Server struct {
 // How long a client may take to ask, and to take the answer; how large a request may be, an authorization code in its
 // address included; how many are served at once.
 const (
-	requestTime = 10 * time.Second
+	requestTime = time.Second
+	answerTime  = 10 * time.Second
 	requestSize = 64 << 10
 	requests    = 64
 )
 
-// Listen answers on 127.0.0.1 at once: on any free port if port is 0.
-func Listen(port uint16, answer Handler) (*Server, error) {
+// Listen answers this user and root on 127.0.0.1 at once: on any free port if port is 0.
+func Listen(port uint16, answer Handler) (*Server, error) { return listen(port, answer, false) }
+
+// ListenForAll is Listen for every user of the machine.
+func ListenForAll(port uint16, answer Handler) (*Server, error) { return listen(port, answer, true) }
+
+func listen(port uint16, answer Handler, anyUser bool) (*Server, error) {
 	listener, err := net.Listen("tcp4", net.JoinHostPort("127.0.0.1", strconv.Itoa(int(port))))
 	if err != nil {
 		if op, ok := errors.AsType[*net.OpError](err); ok {
@@ -75,7 +83,7 @@ func Listen(port uint16, answer Handler) (*Server, error) {
 		}
 		return nil, fmt.Errorf("can't listen on port %d of 127.0.0.1: %w", port, err)
 	}
-	s := &Server{listener: listener, answer: answer}
+	s := &Server{listener: listener, answer: answer, anyUser: anyUser}
 	s.ctx, s.cancel = context.WithCancel(context.Background())
 	s.open.Go(s.serve)
 	return s, nil
@@ -103,6 +111,10 @@ func (s *Server) serve() {
 			case <-time.After(100 * time.Millisecond):
 			case <-s.ctx.Done():
 			}
+			continue
+		}
+		if !s.anyUser && foreign(conn) { // before it takes the place of somebody else, or a byte is read
+			conn.Close()
 			continue
 		}
 		select {
@@ -143,7 +155,7 @@ func (s *Server) exchange(conn net.Conn) {
 	}
 	r.Header.Set("Cache-Control", "no-store")
 	r.Header.Set("Date", time.Now().UTC().Format(http.TimeFormat))
-	conn.SetWriteDeadline(time.Now().Add(requestTime))
+	conn.SetWriteDeadline(time.Now().Add(answerTime))
 	response := &http.Response{
 		StatusCode: r.Status, ProtoMajor: 1, ProtoMinor: 1, Close: true, Header: r.Header,
 		ContentLength: int64(len(r.Body)), Body: io.NopCloser(bytes.NewReader(r.Body)),

@@ -13,7 +13,7 @@ import (
 	"time"
 )
 
-func listen(t *testing.T, answer Handler) *Server {
+func start(t *testing.T, answer Handler) *Server {
 	t.Helper()
 	s, err := Listen(0, answer)
 	if err != nil {
@@ -40,7 +40,7 @@ func (at80) Addr() net.Addr { return &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Po
 // No handler hears of who isn't here or doesn't know the server's name.
 func TestStrangers(t *testing.T) {
 	var asked atomic.Int32
-	s := listen(t, func(context.Context, *http.Request) Reply {
+	s := start(t, func(context.Context, *http.Request) Reply {
 		asked.Add(1)
 		return Reply{Status: http.StatusNoContent}
 	})
@@ -89,7 +89,7 @@ func TestFromLoopback(t *testing.T) {
 
 // What isn't HTTP, or never ends, is let go; it keeps neither the others waiting nor the end from coming.
 func TestBadClients(t *testing.T) {
-	s := listen(t, func(context.Context, *http.Request) Reply { return Refuse(418, "Teapot", "short and stout") })
+	s := start(t, func(context.Context, *http.Request) Reply { return Refuse(418, "Teapot", "short and stout") })
 	for _, text := range []string{"", "GET", "\x16\x03\x01\x00", "GET / HTTP/1.1\r\nX: " + strings.Repeat("x", 2*requestSize)} {
 		conn, err := net.Dial("tcp", s.Address())
 		if err != nil {
@@ -123,7 +123,7 @@ func TestBadClients(t *testing.T) {
 // Close tells handlers, and lets them give their answer.
 func TestClose(t *testing.T) {
 	asked := make(chan struct{})
-	s := listen(t, func(ctx context.Context, _ *http.Request) Reply {
+	s := start(t, func(ctx context.Context, _ *http.Request) Reply {
 		close(asked)
 		<-ctx.Done()
 		return Refuse(http.StatusGone, "Gone", "that was it")
@@ -150,7 +150,7 @@ func TestClose(t *testing.T) {
 }
 
 func TestPortInUse(t *testing.T) {
-	s := listen(t, nil)
+	s := start(t, nil)
 	port := s.listener.Addr().(*net.TCPAddr).Port
 	if _, err := Listen(uint16(port), nil); err == nil || !strings.HasPrefix(err.Error(), "can't listen on port ") {
 		t.Error(err)

@@ -76,7 +76,7 @@ func (c *Exec) split(args []string) (name string, argv []string) {
 
 // serve runs the command beside the endpoint that it fetches its credentials from.
 func (c *Exec) serve(session *session, path string, argv []string) error {
-	e, err := newEndpoint(session, 0, "")
+	e, err := newEndpoint(session, 0, "", false)
 	if err != nil {
 		return err
 	}

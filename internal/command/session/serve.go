@@ -31,6 +31,7 @@ type Serve struct {
 	Name      string `arg:"" optional:"" help:"The account; without it, you choose."`
 	byProfile `embed:""`
 	Port      uint16 `help:"The port on 127.0.0.1 (default: any that is free)."`
+	AnyUser   bool   `help:"Also answer other users of this machine, as in a container, if they have the token."`
 	Forms     `embed:""`
 }
 
@@ -53,7 +54,7 @@ func (c *Serve) Run(r *process.Resolver, stdout io.Writer, stderr tui.Stderr) er
 	if err != nil {
 		return err
 	}
-	e, err := newEndpoint(session, c.Port, token)
+	e, err := newEndpoint(session, c.Port, token, c.AnyUser)
 	if err != nil {
 		return err
 	}
@@ -87,13 +88,17 @@ const endpointPath = "/credentials"
 const staticLife = time.Hour
 
 // newEndpoint serves at once: on any free port if port is 0, with a token of its own making if token is "".
-func newEndpoint(s *session, port uint16, token string) (*endpoint, error) {
+func newEndpoint(s *session, port uint16, token string, anyUser bool) (*endpoint, error) {
 	if token == "" {
 		token = randomText()
 	}
 	e := &endpoint{session: s, token: token, turn: make(chan struct{}, 1)}
+	listen := loopback.Listen
+	if anyUser {
+		listen = loopback.ListenForAll
+	}
 	var err error
-	e.Server, err = loopback.Listen(port, e.answer)
+	e.Server, err = listen(port, e.answer)
 	return e, hint.New(err, "choose another --port, or none for any that is free")
 }
 

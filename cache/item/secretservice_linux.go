@@ -120,13 +120,14 @@ type connection struct {
 	unread []byte
 }
 
-// dial connects to an address as most systems have it: one socket, unescaped.
+// dial connects to an address as most systems have it: one socket.
 func dial(address string) (*connection, error) {
 	address, _, more := strings.Cut(address, ";")
 	transport, options, _ := strings.Cut(address, ":")
 	kind, name, _ := strings.Cut(strings.Split(options, ",")[0], "=")
+	name = unescape(name)
 	switch {
-	case more || transport != "unix" || name == "" || strings.Contains(name, "%"):
+	case more || transport != "unix" || name == "":
 		return nil, ErrUnavailable
 	case kind == "abstract":
 		name = "@" + name
@@ -147,6 +148,24 @@ func dial(address string) (*connection, error) {
 		return nil, err
 	}
 	return &connection{fd: fd}, nil
+}
+
+// unescape replaces %2f and the like, as a bus's address may have any byte, and is "" for what is none.
+func unescape(value string) string {
+	var plain []byte
+	for value != "" {
+		before, rest, escaped := strings.Cut(value, "%")
+		plain = append(plain, before...)
+		if !escaped {
+			break
+		}
+		b, err := hex.DecodeString(rest[:min(2, len(rest))])
+		if err != nil || len(b) != 1 {
+			return ""
+		}
+		plain, value = append(plain, b...), rest[2:]
+	}
+	return string(plain)
 }
 
 func (c *connection) write(data []byte) error {

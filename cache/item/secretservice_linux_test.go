@@ -195,3 +195,13 @@ func FuzzAnswers(f *testing.F) {
 		}
 	})
 }
+
+func TestUnescape(t *testing.T) {
+	t.Parallel()
+	for value, want := range map[string]string{"/tmp/x%2fbus": "/tmp/x/bus", "/tmp/x%2Fbus": "/tmp/x/bus", "/run/bus": "/run/bus", "%41%42": "AB", "%25": "%",
+		"%": "", "%4": "", "%zz": "", "x%": "", "": ""} {
+		if got := unescape(value); got != want {
+			t.Errorf("%q: %q", value, got)
+		}
+	}
+}

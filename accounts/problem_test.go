@@ -528,3 +528,18 @@ func numbered(format string, n int) string {
 	}
 	return strings.Join(list, ", ")
 }
+
+// A wrong source is told together with whatever else is wrong, also in the same account.
+func TestAllProblemsAtOnce(t *testing.T) {
+	_, err := Parse("f", []byte(`{"accounts": [
+		{"name": "main", "account_id": 1},
+		{"name": "a b"},
+		{"name": "c", "role_arn": "x"},
+		{"name": "d", "role_arn": "arn:aws:iam::987654321098:role/R", "region": "x"},
+		{"name": "e", "role_arn": "arn:aws:iam::987654321098:role/R", "foo": "x"},
+		{"name": "f", "role_arn": "arn:aws:iam::987654321098:role/R", "source": "mian", "duration": "1y"}]}`))
+	problems, ok := errors.AsType[*Problems](err)
+	if !ok || len(problems.List) != 7 || !strings.Contains(err.Error(), `no account "mian" to be the source: did you mean "main"?`) {
+		t.Errorf("%v", err)
+	}
+}

@@ -97,16 +97,14 @@ func (c *check) sources() {
 		a, v := &c.f.Accounts[i], &c.nodes[i]
 		c.source[i] = noSource
 		switch {
-		case c.broken[v]:
-			c.source[i] = unknown
-		case a.RoleARN == "" || a.SSO != nil:
-		case a.Source != "":
+		case a.Source != "" && (a.RoleARN != "" && a.SSO == nil || c.broken[v]):
 			j, ok := c.byName[strings.ToLower(a.Source)]
-			if ok {
+			if c.source[i] = unknown; ok && !c.broken[v] {
 				c.source[i] = j
+			}
+			if ok {
 				break
 			}
-			c.source[i] = unknown
 			if names == nil {
 				names = c.f.names()
 			}
@@ -115,6 +113,9 @@ func (c *check) sources() {
 				guess = ": a base account is " + tui.QuoteAll(bases[:1])
 			}
 			c.at(v, "source", "no account %s to be the source%s", tui.Quote(a.Source), guess)
+		case c.broken[v]:
+			c.source[i] = unknown
+		case a.RoleARN == "" || a.SSO != nil:
 		case anyBroken:
 			c.source[i] = unknown
 		case len(bases) > 1:

@@ -37,7 +37,7 @@ type Difference struct {
 	Renamed  []Renamed
 	Vanished []Vanished
 	LeftOut  []Listed
-	Same     int // how many entries are as they should be
+	Same     []*Account // entries that are as they should be
 }
 
 // Renamed is an entry whose account AWS calls something else by now.
@@ -59,14 +59,14 @@ type Vanished struct {
 // role are the same, whatever it is called and whoever made it.
 func (f *File) Compare(l Listing) *Difference {
 	d := &Difference{}
-	made, alike := map[string][]int{}, map[string]bool{}
+	made, alike := map[string][]int{}, map[string]*Account{}
 	for i := range f.Accounts {
 		a := &f.Accounts[i]
 		if s := a.Synced; s != nil && a.From == "" && strings.EqualFold(s.From, l.From) {
 			key := listedKey(a.AccountID, s.Role)
 			made[key] = append(made[key], i)
 		}
-		alike[roleKey(a)] = true
+		alike[roleKey(a)] = a
 	}
 
 	offered := map[string]bool{}
@@ -86,8 +86,8 @@ func (f *File) Compare(l Listing) *Difference {
 		case e.Closed:
 			why[key] = e.LeftOut
 			continue
-		case len(entries) == 0 && alike[roleKey(&e.Account)]:
-			d.Same++
+		case len(entries) == 0 && alike[roleKey(&e.Account)] != nil:
+			d.Same = append(d.Same, alike[roleKey(&e.Account)])
 		case len(entries) == 0:
 			fresh = append(fresh, e)
 		}
@@ -96,7 +96,7 @@ func (f *File) Compare(l Listing) *Difference {
 			if a := &f.Accounts[i]; a.Synced.Name != e.Called {
 				d.Renamed = append(d.Renamed, Renamed{a, e.Called, a.Description == a.Synced.Name && e.Called != "", i})
 			} else {
-				d.Same++
+				d.Same = append(d.Same, a)
 			}
 		}
 	}
@@ -147,6 +147,17 @@ func (d *Difference) Prunable() (names []string) {
 	return names
 }
 
+// Offered are the names of all accounts that the listing offers: new ones, and entries that there were.
+func (d *Difference) Offered() (names []string) {
+	for _, a := range d.Added {
+		names = append(names, a.Name)
+	}
+	for _, r := range d.Renamed {
+		names = append(names, r.Name)
+	}
+	return append(names, NamesOf(d.Same)...)
+}
+
 // Edits reports whether Apply changes anything.
 func (d *Difference) Edits() bool { return len(d.Added)+len(d.Renamed) > 0 }
 
@@ -192,7 +203,7 @@ func roleKey(a *Account) string {
 // named gives new entries names that are valid and free. The same accounts get the same names in whichever order AWS lists
 // them, and whatever comes later changes none: a new entry yields to those that there are.
 //
-// An account is called as in AWS, with a hyphen for what a name can't have, or by its number if nothing is left. Where an
+// An account is called as in AWS, with a hyphen for what a name can't have, or account-ID if nothing is left. Where an
 // account has several entries, the role's name follows; where several accounts have the name, each one's number.
 func (f *File) named(fresh []Listed) []Account {
 	owners := map[string]string{} // name → the account that has it
@@ -220,7 +231,9 @@ func (f *File) named(fresh []Listed) []Account {
 	first := make([]string, len(fresh))
 	wanted := map[string]int{}
 	for i, e := range fresh {
-		first[i] = cmp.Or(cleanName(e.Called), e.AccountID)
+		if first[i] = cleanName(e.Called); first[i] == "" || IsAccountID(first[i]) { // a number would be taken for that account's
+			first[i] = "account-" + e.AccountID
+		}
 		if roles[e.AccountID] > 1 {
 			first[i] = joined(first[i], roleWord(e))
 		}

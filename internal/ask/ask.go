@@ -91,12 +91,13 @@ func ended(ctx context.Context) error {
 	return fmt.Errorf("%w: %w", ErrCancelled, context.Cause(ctx))
 }
 
-// Consent asks whether to do it, unless yes has answered already. Without a yes it returns an error.
-func Consent(ctx context.Context, asker *Asker, yes bool, question string) error {
+// Consent asks whether to do it, unless yes has answered already. Without a yes it returns an error. What Enter means is the same
+// everywhere: yes to what only adds to files here, and no to what removes something or changes AWS.
+func Consent(ctx context.Context, asker *Asker, yes bool, question string, enter bool) error {
 	if yes {
 		return nil
 	}
-	ok, err := asker.Confirm(ctx, question, false)
+	ok, err := asker.Confirm(ctx, question, enter)
 	if errors.Is(err, ErrNobody) {
 		return hint.Usage(err, "--yes does it without asking, --dry-run only shows the plan")
 	}

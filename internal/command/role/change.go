@@ -67,7 +67,7 @@ func (c *Change) change(r *process.Resolver, asker *ask.Asker, stdout io.Writer,
 	if len(todo) == 0 || c.DryRun {
 		return report.err()
 	}
-	if err := ask.Consent(ctx, asker, c.Yes, question(todo)); err != nil {
+	if err := ask.Consent(ctx, asker, c.Yes, question(todo), false); err != nil {
 		return err
 	}
 	left := w.each(ctx, job.done, todo, func(ctx context.Context, t *roleTarget) error { return job.do(w, ctx, t) })

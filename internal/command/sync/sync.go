@@ -46,7 +46,7 @@ type Command struct {
 // Options are what both ways to fill the accounts file have.
 type Options struct {
 	Prune       bool     `help:"Remove the entries whose accounts are gone, with their profiles and sessions. Never one that you made yourself."`
-	Setup       bool     `help:"Write the profiles of the new accounts as well."`
+	Setup       bool     `help:"Write the profiles of all these accounts as well, and bring those up to date that there are."`
 	Yes         bool     `short:"y" help:"Don't ask."`
 	DryRun      bool     `help:"Show all that would change, and change nothing."`
 	IfOlderThan tui.Past `help:"Do nothing if the last time is not so long ago, as in a shell's profile." placeholder:"24h"`
@@ -119,7 +119,7 @@ func (s *syncing) merge(ctx context.Context, listing accounts.Listing) error {
 		return nil
 	}
 	if d.Edits() || s.Prune && len(gone) > 0 {
-		if err := ask.Consent(ctx, s.Asker, s.Yes, s.question(file, d, gone)); err != nil {
+		if err := ask.Consent(ctx, s.Asker, s.Yes, s.question(file, d, gone), !s.Prune || len(gone) == 0); err != nil {
 			return err
 		}
 	}
@@ -184,18 +184,14 @@ func counted(numbers ...any) string {
 }
 
 func (s *syncing) next(d *accounts.Difference) error {
-	switch {
-	case len(d.Added) == 0:
-		return nil
-	case !s.Setup:
+	switch offered := d.Offered(); {
+	case s.Setup && len(offered) > 0:
+		return (&stanza.Edit{Names: offered}).Run(s.Accounts.Again(), s.Program, s.Out)
+	case !s.Setup && len(d.Added) > 0:
 		_, err := fmt.Fprintln(s.Out, "next: `aws-accounts setup` writes their profiles")
 		return err
 	}
-	var names []string
-	for _, a := range d.Added {
-		names = append(names, a.Name)
-	}
-	return (&stanza.Edit{Names: names}).Run(s.Accounts.Again(), s.Program, s.Out)
+	return nil
 }
 
 // shown is how many lines of a kind are shown where nobody asked to see all.
@@ -253,7 +249,7 @@ func (s *syncing) show(from string, d *accounts.Difference) error {
 		fmt.Fprintln(s.Out)
 	}
 	_, err := fmt.Fprintf(s.Out, "%s: %s\n", tui.Harmless(from),
-		counted(len(d.Added), "new", len(d.Renamed), "renamed", len(d.Vanished), "gone", len(d.LeftOut), "left out", d.Same, "up to date"))
+		counted(len(d.Added), "new", len(d.Renamed), "renamed", len(d.Vanished), "gone", len(d.LeftOut), "left out", len(d.Same), "up to date"))
 	return err
 }
 

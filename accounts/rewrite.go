@@ -40,20 +40,27 @@ func AddSSOSession(path string, data []byte, s SSOSession) ([]byte, error) {
 
 // SetKeychain writes the choice of a keychain down.
 func SetKeychain(path string, data []byte, k Keychain) ([]byte, error) {
-	return setTop(path, data, "keychain", k)
-}
-
-// SetDefaults writes down what holds for every account that doesn't say otherwise.
-func SetDefaults(path string, data []byte, d Defaults) ([]byte, error) {
-	return setTop(path, data, "defaults", d)
-}
-
-func setTop(path string, data []byte, name string, v any) ([]byte, error) {
-	value, err := compact(v)
+	value, err := compact(k)
 	if err != nil {
 		return nil, err
 	}
-	return rewrite(path, data, func(t *tree) error { t.set(&t.root, name, value, nil); return nil })
+	return rewrite(path, data, func(t *tree) error { t.set(&t.root, "keychain", value, nil); return nil })
+}
+
+// SetDefaults gives fields of what holds for every account that doesn't say otherwise their values.
+func SetDefaults(path string, data []byte, fields ...Field) ([]byte, error) {
+	var edits []func(*tree) error
+	for _, field := range fields {
+		edits = append(edits, func(t *tree) error {
+			if v := member(&t.root, "defaults"); v != nil {
+				t.set(v, field.Name, field.Value, defaultsOrder)
+			} else if field.Value != "" {
+				t.set(&t.root, "defaults", fmt.Sprintf("{%q: %s}", field.Name, field.Value), nil)
+			}
+			return nil
+		})
+	}
+	return rewrite(path, data, edits...)
 }
 
 // Field is one field of an account with the JSON of its new value; "" takes the field out.
@@ -126,9 +133,12 @@ func Remove(path string, data []byte, names ...string) ([]byte, error) {
 }
 
 // fieldOrder is where a new field goes: behind the last of those before it here. What an account is comes first.
-var fieldOrder = func() []string {
-	order := []string{"name", "account_id", "credentials", "role_arn", "sso", "source"}
-	t := reflect.TypeFor[Account]()
+var (
+	fieldOrder    = orderOf(reflect.TypeFor[Account](), "name", "account_id", "credentials", "role_arn", "sso", "source")
+	defaultsOrder = orderOf(reflect.TypeFor[Defaults]())
+)
+
+func orderOf(t reflect.Type, order ...string) []string {
 	for i := range t.NumField() {
 		name, _, _ := strings.Cut(t.Field(i).Tag.Get("json"), ",")
 		if !slices.Contains(order, name) {
@@ -136,7 +146,7 @@ var fieldOrder = func() []string {
 		}
 	}
 	return order
-}()
+}
 
 // keepSources writes the only base account so far into the roles that have it as their source without saying so.
 func (t *tree) keepSources() error {
@@ -230,6 +240,8 @@ func (t *tree) set(object *hujson.Value, name, value string, order []string) {
 	switch {
 	case value == "":
 		t.remove(object, func(i int) bool { return i == at })
+	case len(list) == 0:
+		t.change(object.StartOffset+1, object.StartOffset+1, text)
 	case at >= 0 && sameJSON(list[at].value, value):
 	case at >= 0:
 		t.change(list[at].value.StartOffset, list[at].value.EndOffset, value)

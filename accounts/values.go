@@ -9,6 +9,7 @@ import (
 	"time"
 	"unicode"
 
+	"aws-accounts/internal/partitions"
 	"aws-accounts/internal/pattern"
 	"aws-accounts/internal/tui"
 )
@@ -131,6 +132,43 @@ func IsRoleName(s string) bool {
 // regionShape fits each region of each partition so far (us-east-1, us-gov-west-1, eu-isoe-west-1, eusc-de-east-1) and
 // those to come: which ones there are is for AWS to know.
 var regionShape = pattern.New(`^[a-z]{2,8}(-[a-z]{1,16}){1,3}-[0-9]{1,2}$`)
+
+// Region is a region as a flag.
+type Region string
+
+// UnmarshalText refuses what CheckRegion does.
+func (r *Region) UnmarshalText(text []byte) error {
+	*r = Region(text)
+	if *r == "" {
+		return nil
+	}
+	_, err := CheckRegion(string(text))
+	return err
+}
+
+// CheckRegion refuses what is no region: what isn't shaped like one, or is a slip of the finger away from one. What may have come
+// after this program was made is in doubt.
+func CheckRegion(region string) (doubt string, err error) {
+	if !regionShape.MatchString(region) {
+		return "", fmt.Errorf(`region %s is not shaped like "eu-west-1"`, tui.Quote(region))
+	}
+	known := partitions.Regions()
+	place := func(region string) string { return region[:strings.LastIndexByte(region, '-')] }
+	for _, k := range known {
+		switch {
+		case k == region:
+			return "", nil
+		case place(k) == place(region):
+			return fmt.Sprintf("AWS had no region %s when this program was made", region), nil
+		}
+	}
+	for _, k := range known {
+		if distance(region, k) == 1 {
+			return "", fmt.Errorf("there is no region %s: did you mean %s?", tui.Quote(region), tui.Quote(k))
+		}
+	}
+	return fmt.Sprintf("AWS had no region like %s when this program was made", region), nil
+}
 
 // arn is a name like arn:aws:iam::123456789012:role/path/name, in its parts.
 type arn struct{ partition, service, account, resource string }

@@ -249,8 +249,8 @@ func (c *Edit) tellCaveats(w io.Writer, file *accounts.File, files *awsfiles.Fil
 		}
 	}
 	if len(noRegion) > 0 && os.Getenv("AWS_DEFAULT_REGION") == "" {
-		fmt.Fprintf(w, "note: no region for %s: set \"defaults\": {\"region\": \"…\"} in %s, or the AWS CLI asks for --region\n",
-			tui.QuoteAll(noRegion), tui.ShowPath(file.Path))
+		fmt.Fprintf(w, "note: no region for %s, so that the AWS CLI asks for --region: `aws-accounts edit --defaults --region=REGION`, then `aws-accounts setup`\n",
+			tui.QuoteAll(noRegion))
 	}
 	return nil
 }

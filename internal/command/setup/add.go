@@ -45,6 +45,12 @@ func (c *Add) Run(r *accounts.Reader, asker *ask.Asker, program *stanza.Program,
 		return err
 	}
 	fmt.Fprint(stdout, awsfiles.Diff(tui.ShowPath(r.Path), before, after))
+	c.note(stdout)
+	if !c.isBase() {
+		if err := stanza.EnsureRegion(ctx, r.Again(), asker, "", []string{c.Name}, stdout); err != nil {
+			return err
+		}
+	}
 	if c.Setup {
 		return (&stanza.Edit{Names: []string{c.Name}}).Run(r.Again(), program, stdout)
 	}
@@ -103,6 +109,8 @@ func (c *Add) askSource(ctx context.Context, asker *ask.Asker, file *accounts.Fi
 	c.Source = &answer
 	return nil
 }
+
+func (c *Add) isBase() bool { return !c.isRole() && value(c.SSOSession, "") == "" }
 
 // isRole: the flags say that it is one.
 func (c *Add) isRole() bool {

@@ -20,23 +20,32 @@ import (
 
 // Edit is `aws-accounts edit [NAME]`: sets fields of an account, or opens the file in an editor.
 type Edit struct {
-	Name string `arg:"" optional:"" help:"The account whose fields the flags give."`
+	Name          string  `arg:"" optional:"" help:"The account whose fields the flags give."`
+	Defaults      bool    `help:"Set what holds for all accounts that don't say otherwise: --region, --duration, --profile-prefix."`
+	ProfilePrefix *string `help:"With --defaults: what the profiles' names begin with." placeholder:"PREFIX"`
 	Fields
 }
 
 // Run sets the fields given, or opens the editor where none is.
 func (c *Edit) Run(r *accounts.Reader, asker *ask.Asker, stdout io.Writer) error {
-	if !c.any() {
+	if c.ProfilePrefix != nil && !c.Defaults {
+		return hint.Usage(errors.New("--profile-prefix is for all accounts"), "`aws-accounts edit --defaults --profile-prefix=%s`", hint.Word(*c.ProfilePrefix))
+	}
+	if !c.any() && !c.Defaults {
 		return editInEditor(r, asker, stdout)
 	}
-	if c.Name == "" {
+	if c.Name == "" && !c.Defaults {
 		return hint.Usage(errors.New("which account?"), "name it: `aws-accounts edit NAME --description=TEXT`")
 	}
 	if _, err := r.File(); err != nil { // which Change would make
 		return err
 	}
 	var before, after []byte
-	changed, err := r.Change(context.Background(), func(old []byte) ([]byte, error) {
+	changed, err := r.Change(context.Background(), func(old []byte) (_ []byte, err error) {
+		if before = old; c.Defaults {
+			after, err = c.defaults(r.Path, old)
+			return after, err
+		}
 		file, err := accounts.Parse(r.Path, old)
 		if err != nil {
 			return nil, err
@@ -49,9 +58,8 @@ func (c *Edit) Run(r *accounts.Reader, asker *ask.Asker, stdout io.Writer) error
 		if err != nil {
 			return nil, err
 		}
-		edited, err := accounts.Set(r.Path, old, a.Name, list...)
-		before, after = old, edited
-		return edited, err
+		after, err = accounts.Set(r.Path, old, a.Name, list...)
+		return after, err
 	})
 	if err != nil {
 		return err
@@ -61,7 +69,33 @@ func (c *Edit) Run(r *accounts.Reader, asker *ask.Asker, stdout io.Writer) error
 		return nil
 	}
 	fmt.Fprint(stdout, awsfiles.Diff(tui.ShowPath(r.Path), before, after))
+	c.note(stdout)
 	return nil
+}
+
+func (c *Edit) defaults(path string, old []byte) ([]byte, error) {
+	list, err := c.list(&accounts.File{}, &accounts.Account{})
+	if err != nil {
+		return nil, err
+	}
+	for _, field := range list {
+		if field.Name != "region" && field.Name != "duration" {
+			return nil, hint.Usage(fmt.Errorf("%q is of one account, and no default", field.Name), "name the account instead of --defaults")
+		}
+	}
+	if c.ProfilePrefix != nil {
+		prefix := accounts.Field{Name: "profile_prefix"}
+		if *c.ProfilePrefix != "" { // or the field is taken out
+			if prefix, err = accounts.NewField(prefix.Name, *c.ProfilePrefix); err != nil {
+				return nil, err
+			}
+		}
+		list = append(list, prefix)
+	}
+	if len(list) == 0 || c.Name != "" {
+		return nil, hint.Usage(errors.New("--defaults sets what holds for all accounts"), "`aws-accounts edit --defaults --region=eu-west-1`")
+	}
+	return accounts.SetDefaults(path, old, list...)
 }
 
 // editInEditor is visudo for the accounts file. Text that isn't saved in the end stays in the copy.

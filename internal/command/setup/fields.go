@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"encoding/json"
 	"fmt"
+	"io"
 	"os"
 
 	"aws-accounts/accounts"
@@ -15,16 +16,16 @@ import (
 // Fields are an account's fields as flags, for `add` and `edit`. One that isn't given is nil; an empty one takes the field
 // out. Values are checked where all values of the file are.
 type Fields struct {
-	AccountID   *string `name:"account-id" help:"The 12 digits of the AWS account." placeholder:"ID"`
-	RoleARN     *string `name:"role-arn" help:"The role to assume; a role's name will do beside --account-id." placeholder:"ARN"`
-	Source      *string `help:"The account to assume the role from." placeholder:"NAME"`
-	Description *string `help:"What it is for." placeholder:"TEXT"`
-	Region      *string `help:"Its region." placeholder:"REGION"`
-	Profile     *string `help:"Its profile, where that isn't named as the account." placeholder:"PROFILE"`
-	Duration    *string `help:"How long a session lasts (15m to 12h)." placeholder:"1h"`
-	ExternalID  *string `name:"external-id" help:"The external ID that the role's owner asks for." placeholder:"ID"`
-	MFASerial   *string `name:"mfa-serial" help:"The MFA device." placeholder:"ARN"`
-	MFAProcess  *string `name:"mfa-process" help:"A command that prints the device's code." placeholder:"COMMAND"`
+	AccountID   *string          `name:"account-id" help:"The 12 digits of the AWS account." placeholder:"ID"`
+	RoleARN     *string          `name:"role-arn" help:"The role to assume; a role's name will do beside --account-id." placeholder:"ARN"`
+	Source      *string          `help:"The account to assume the role from." placeholder:"NAME"`
+	Description *string          `help:"What it is for." placeholder:"TEXT"`
+	Region      *accounts.Region `help:"Its region." placeholder:"REGION"`
+	Profile     *string          `help:"Its profile, where that isn't named as the account." placeholder:"PROFILE"`
+	Duration    *string          `help:"How long a session lasts (15m to 12h)." placeholder:"1h"`
+	ExternalID  *string          `name:"external-id" help:"The external ID that the role's owner asks for." placeholder:"ID"`
+	MFASerial   *string          `name:"mfa-serial" help:"The MFA device." placeholder:"ARN"`
+	MFAProcess  *string          `name:"mfa-process" help:"A command that prints the device's code." placeholder:"COMMAND"`
 
 	SSOSession *string `name:"sso-session" help:"Identity Center instead of a role: one of sso_sessions." placeholder:"NAME"`
 	SSORole    *string `name:"sso-role" help:"Identity Center: the permission set." placeholder:"ROLE"`
@@ -70,7 +71,7 @@ func (f *Fields) list(file *accounts.File, a *accounts.Account) ([]accounts.Fiel
 		name  string
 		value *string
 	}{
-		{"source", f.Source}, {"description", f.Description}, {"region", f.Region}, {"profile", f.Profile}, {"duration", f.Duration},
+		{"source", f.Source}, {"description", f.Description}, {"region", (*string)(f.Region)}, {"profile", f.Profile}, {"duration", f.Duration},
 		{"external_id", f.ExternalID}, {"mfa_serial", f.MFASerial}, {"mfa_process", f.MFAProcess}, {"session", f.Session},
 		{"session_name", f.SessionName}, {"source_identity", f.SourceIdentity},
 	} {
@@ -121,6 +122,16 @@ func (f *Fields) list(file *accounts.File, a *accounts.Account) ([]accounts.Fiel
 	return out, failed
 }
 
+// note says what is right but may be a mistake.
+func (f *Fields) note(stdout io.Writer) {
+	if f.Region == nil || *f.Region == "" {
+		return
+	}
+	if doubt, err := accounts.CheckRegion(string(*f.Region)); err == nil && doubt != "" {
+		fmt.Fprintln(stdout, "note:", doubt)
+	}
+}
+
 func (f *Fields) any() bool {
 	list, err := f.list(&accounts.File{}, &accounts.Account{})
 	return err != nil || len(list) > 0
@@ -133,7 +144,7 @@ func (f *Fields) roleARN(file *accounts.File, a *accounts.Account) *string {
 	}
 	id := value(f.AccountID, a.AccountID)
 	if accounts.IsRoleName(*f.RoleARN) && accounts.IsAccountID(id) {
-		region := value(f.Region, a.Region)
+		region := value((*string)(f.Region), a.Region)
 		s := "arn:" + partitions.Of(cmp.Or(region, file.Defaults.Region)) + ":iam::" + id + ":role/" + *f.RoleARN
 		return &s
 	}

@@ -31,13 +31,14 @@ import (
 // All is found out and shown first. Then it is written in the order keychain, accounts file, AWS config, AWS credentials,
 // each file as a whole: stopped anywhere, what worked before still works, and a second run goes on from there.
 type Init struct {
-	Yes               bool   `short:"y" help:"Answer every question with yes."`
-	TakeOver          *bool  `negatable:"" help:"Take over the profiles of roles and of Identity Center in ~/.aws/config."`
-	OneCode           *bool  `negatable:"" help:"Ask for one MFA code for all roles of an account, every 12 hours."`
-	ImportKeys        *bool  `negatable:"" help:"Move the access keys in ~/.aws/credentials into the keychain."`
-	Keychain          string `help:"Which keychain to use (default: the platform's own)." placeholder:"NAME" enum:"secret-service,kwallet,keyctl,pass,file,keychain,wincred,"  default:""`
-	PassphraseCommand string `help:"With --keychain=file: a command that prints its passphrase." placeholder:"COMMAND"`
-	DryRun            bool   `help:"Show what would be written, and write nothing."`
+	Yes               bool            `short:"y" help:"Answer every question with yes."`
+	TakeOver          *bool           `negatable:"" help:"Take over the profiles of roles and of Identity Center in ~/.aws/config."`
+	OneCode           *bool           `negatable:"" help:"Ask for one MFA code for all roles of an account, every 12 hours."`
+	ImportKeys        *bool           `negatable:"" help:"Move the access keys in ~/.aws/credentials into the keychain."`
+	Keychain          string          `help:"Which keychain to use (default: the platform's own)." placeholder:"NAME" enum:"secret-service,kwallet,keyctl,pass,file,keychain,wincred,"  default:""`
+	PassphraseCommand string          `help:"With --keychain=file: a command that prints its passphrase." placeholder:"COMMAND"`
+	Region            accounts.Region `help:"The region of accounts that have none." placeholder:"REGION"`
+	DryRun            bool            `help:"Show what would be written, and write nothing."`
 }
 
 // Help is shown by `init -h`.
@@ -56,7 +57,7 @@ func (c *Init) Run(r *process.Resolver, program *stanza.Program, stdout io.Write
 	defer cancel()
 	plan := &beginning{Init: c, resolver: r, program: program, out: stdout, left: map[string]string{}}
 	for _, step := range []func(context.Context) error{
-		plan.read, plan.who, plan.chooseKeychain, plan.discover, plan.ask, plan.checkKeys, plan.draft, plan.confirm, plan.write,
+		plan.read, plan.who, plan.chooseKeychain, plan.discover, plan.ask, plan.askRegion, plan.checkKeys, plan.draft, plan.confirm, plan.write,
 	} {
 		if err := step(ctx); err != nil {
 			return err
@@ -349,6 +350,15 @@ func (b *beginning) askOneCode(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// askRegion asks where no region is known of a profile to be, as the AWS CLI does nothing without one.
+func (b *beginning) askRegion(ctx context.Context) (err error) {
+	lacks := b.take && slices.ContainsFunc(b.found.Accounts, func(f accounts.FoundAccount) bool { return f.New && !f.IsBase() && f.Region == "" })
+	if lacks && !b.Yes && b.Region == "" && b.have.Defaults.Region == "" {
+		b.Region, err = stanza.AskRegion(ctx, b.resolver.MFA.Asker)
+	}
+	return err
 }
 
 func (b *beginning) question(ctx context.Context, flag *bool, question, flags string) (bool, error) {

@@ -2,6 +2,7 @@ package setup
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -114,8 +115,10 @@ func (b *beginning) editAccounts(data []byte) ([]byte, error) {
 	b.imports = nil
 	bases := false
 	common := b.commonRegion()
-	if common != "" {
-		edit(func() ([]byte, error) { return accounts.SetDefaults(path, data, accounts.Defaults{Region: common}) })
+	if region := cmp.Or(common, string(b.Region)); region != "" && b.have.Defaults.Region == "" {
+		edit(func() ([]byte, error) {
+			return accounts.SetDefaults(path, data, accounts.Field{Name: "region", Value: fmt.Sprintf("%q", region)})
+		})
 	}
 	for _, f := range kept {
 		a := f.Account

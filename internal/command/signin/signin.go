@@ -27,10 +27,10 @@ type Command struct {
 
 // Login is `aws-accounts sso login [SESSION]`.
 type Login struct {
-	Session  string `arg:"" optional:"" help:"The SSO session, by its name in the accounts file; without it, the only one."`
-	StartURL string `name:"start-url" help:"The address of the AWS access portal, of an SSO session that the accounts file doesn't have yet." placeholder:"URL"`
-	Region   string `help:"With --start-url: the region that Identity Center is in." placeholder:"REGION"`
-	Device   bool   `help:"Show a link and a code to confirm on any device, instead of opening the browser."`
+	Session  string          `arg:"" optional:"" help:"The SSO session, by its name in the accounts file; without it, the only one."`
+	StartURL string          `name:"start-url" help:"The address of the AWS access portal, of an SSO session that the accounts file doesn't have yet." placeholder:"URL"`
+	Region   accounts.Region `help:"With --start-url: the region that Identity Center is in." placeholder:"REGION"`
+	Device   bool            `help:"Show a link and a code to confirm on any device, instead of opening the browser."`
 }
 
 // Run signs in, whether or not there is a sign-in, and says how long the new one holds.
@@ -74,9 +74,18 @@ func (c *Login) session(r *process.Resolver) (*accounts.File, *accounts.SSOSessi
 		return r.SSOSession(c.Session, "sso login")
 	}
 	const example = "`aws-accounts sso login --start-url=https://corp.awsapps.com/start --region=eu-west-1`: the access portal shows both under \"Access keys\""
+	if c.StartURL != "" && c.Region == "" {
+		answer, err := r.SSO.Asker.Line(context.Background(), "Region that Identity Center is in, like eu-west-1")
+		if err == nil {
+			err = c.Region.UnmarshalText([]byte(answer))
+		}
+		if err != nil {
+			return nil, nil, hint.Usage(fmt.Errorf("--region is missing: %w", err), example)
+		}
+	}
 	switch {
-	case c.StartURL == "" || c.Region == "":
-		return nil, nil, hint.Usage(errors.New("--start-url and --region go together"), example)
+	case c.StartURL == "":
+		return nil, nil, hint.Usage(errors.New("--region goes with --start-url"), example)
 	case !accounts.IsStartURL(c.StartURL):
 		return nil, nil, hint.Usage(fmt.Errorf("--start-url %q is not an https URL", c.StartURL), example)
 	}
@@ -92,14 +101,14 @@ func (c *Login) session(r *process.Resolver) (*accounts.File, *accounts.SSOSessi
 	for i := range file.SSOSessions {
 		s := &file.SSOSessions[i]
 		if strings.TrimRight(s.StartURL, "/#") == strings.TrimRight(c.StartURL, "/#") && (c.Session == "" || strings.EqualFold(c.Session, s.Name)) {
-			if s.Region != c.Region {
+			if s.Region != string(c.Region) {
 				return nil, nil, hint.Usage(fmt.Errorf("%s is in %s, as %s says, not in %s", s.Name, s.Region, tui.ShowPath(file.Path), c.Region),
 					"leave --region and --start-url out, or correct \"region\" of %s there", s.Name)
 			}
 			return file, s, nil
 		}
 	}
-	s := &accounts.SSOSession{Name: c.Session, StartURL: c.StartURL, Region: c.Region}
+	s := &accounts.SSOSession{Name: c.Session, StartURL: c.StartURL, Region: string(c.Region)}
 	if s.Name == "" {
 		s.Name, _, _ = strings.Cut(u.Host, ".")
 		if _, directory, ok := strings.Cut(u.Path, "/directory/"); ok { // as in GovCloud, where all are at one host

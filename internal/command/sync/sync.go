@@ -45,11 +45,12 @@ type Command struct {
 
 // Options are what both ways to fill the accounts file have.
 type Options struct {
-	Prune       bool     `help:"Remove the entries whose accounts are gone, with their profiles and sessions. Never one that you made yourself."`
-	Setup       bool     `help:"Write the profiles of all these accounts as well, and bring those up to date that there are."`
-	Yes         bool     `short:"y" help:"Don't ask."`
-	DryRun      bool     `help:"Show all that would change, and change nothing."`
-	IfOlderThan tui.Past `help:"Do nothing if the last time is not so long ago, as in a shell's profile." placeholder:"24h"`
+	Prune       bool            `help:"Remove the entries whose accounts are gone, with their profiles and sessions. Never one that you made yourself."`
+	Setup       bool            `help:"Write the profiles of all these accounts as well, and bring those up to date that there are."`
+	Region      accounts.Region `help:"The region of accounts that have none." placeholder:"REGION"`
+	Yes         bool            `short:"y" help:"Don't ask."`
+	DryRun      bool            `help:"Show all that would change, and change nothing."`
+	IfOlderThan tui.Past        `help:"Do nothing if the last time is not so long ago, as in a shell's profile." placeholder:"24h"`
 }
 
 // syncing is one run of either way.
@@ -145,7 +146,7 @@ func (s *syncing) merge(ctx context.Context, listing accounts.Listing) error {
 			return err
 		}
 	}
-	return s.next(d)
+	return s.next(ctx, d)
 }
 
 // remove takes out those of the names that still are to go: a question may have stood for long, and its answer is about
@@ -183,8 +184,14 @@ func counted(numbers ...any) string {
 	return strings.Join(parts, ", ")
 }
 
-func (s *syncing) next(d *accounts.Difference) error {
-	switch offered := d.Offered(); {
+func (s *syncing) next(ctx context.Context, d *accounts.Difference) error {
+	offered := d.Offered()
+	if !s.Yes || s.Region != "" {
+		if err := stanza.EnsureRegion(ctx, s.Accounts.Again(), s.Asker, s.Region, offered, s.Out); err != nil {
+			return err
+		}
+	}
+	switch {
 	case s.Setup && len(offered) > 0:
 		return (&stanza.Edit{Names: offered}).Run(s.Accounts.Again(), s.Program, s.Out)
 	case !s.Setup && len(d.Added) > 0:

@@ -46,6 +46,7 @@ func TestInitAsks(t *testing.T) {
 	terminal := onTerminal(t, cmd)
 	terminal.answer(t, "Take over 5 profiles? [Y/n] ", "")
 	terminal.answer(t, "Move the access key of default into the keychain? [Y/n] ", "")
+	terminal.answer(t, "Region to work in, like eu-west-1 (Enter: none): ", "")
 	terminal.answer(t, "Write all this? [Y/n] ", "")
 	if err := cmd.Wait(); err != nil || stderr.Len() > 0 {
 		t.Fatalf("%v\n%s%s", err, &stdout, &stderr)
@@ -74,6 +75,7 @@ func TestInitAsksForOneCode(t *testing.T) {
 	terminal := onTerminal(t, cmd)
 	terminal.answer(t, "Take over 5 profiles? [Y/n] ", "")
 	terminal.answer(t, "all 3 roles, instead of one for each role and hour? [Y/n] ", "")
+	terminal.answer(t, "Region to work in, like eu-west-1 (Enter: none): ", "")
 	terminal.answer(t, "Write all this? [Y/n] ", "")
 	if err := cmd.Wait(); err != nil {
 		t.Fatal(err)
@@ -93,6 +95,7 @@ func TestInitNo(t *testing.T) {
 	var stderr bytes.Buffer
 	cmd.Stderr = &stderr
 	terminal := onTerminal(t, cmd)
+	terminal.answer(t, "Region to work in, like eu-west-1 (Enter: none): ", "")
 	terminal.answer(t, "Write all this? [Y/n] ", "n")
 	if err := cmd.Wait(); err == nil || !strings.Contains(stderr.String(), "nothing was written") {
 		t.Errorf("%v %s", err, &stderr)
@@ -164,6 +167,7 @@ func TestExampleInit(t *testing.T) {
 	terminal := onTerminal(t, cmd)
 	terminal.answer(t, "Take over 5 profiles? [Y/n] ", "")
 	terminal.answer(t, "Move the access key of default into the keychain? [Y/n] ", "")
+	terminal.answer(t, "Region to work in, like eu-west-1 (Enter: none): ", "")
 	terminal.answer(t, "Write all this? [Y/n] ", "")
 	if err := cmd.Wait(); err != nil {
 		t.Fatalf("%v\n%s", err, &stdout)

@@ -89,7 +89,9 @@ func TestAddAsksForTheSource(t *testing.T) {
 	terminal.answer(t, "Role to assume (its ARN), or the profile of ~/.aws that it begins with: ", DevRole)
 	terminal.answer(t, `Account to assume the role from: "main", "work", or another: `, "work")
 	terminal.answer(t, "Description: ", "")
-	if err := cmd.Wait(); err != nil || !strings.Contains(both.String(), `"source": "work"`) {
+	terminal.answer(t, "Region to work in, like eu-west-1 (Enter: none): ", "eu-wst-1")
+	terminal.answer(t, `did you mean "eu-west-1"?`, "eu-west-1")
+	if err := cmd.Wait(); err != nil || !strings.Contains(both.String(), `"source": "work"`) || !strings.Contains(both.String(), "wrote the region eu-west-1 ") {
 		t.Errorf("%v\n%s", err, &both)
 	}
 }

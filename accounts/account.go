@@ -44,6 +44,8 @@ type Defaults struct {
 	Region        string   `json:"region,omitempty"`
 	Duration      Duration `json:"duration,omitempty"`
 	ProfilePrefix string   `json:"profile_prefix,omitempty"`
+	// NameTemplate is how sync calls what it finds; without it as AWS calls the account, and the role's name where it is needed.
+	NameTemplate NameTemplate `json:"name_template,omitempty"`
 }
 
 // Account is one entry: a base account, a role, or a permission set of Identity Center.

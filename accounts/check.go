@@ -13,6 +13,7 @@ import (
 	"github.com/tailscale/hujson"
 
 	"aws-accounts/internal/awsfiles"
+	"aws-accounts/internal/hint"
 	"aws-accounts/internal/pattern"
 	"aws-accounts/internal/tui"
 )
@@ -109,6 +110,9 @@ func (c *check) defaults() {
 	c.region(v, d.Region)
 	if d.ProfilePrefix != "" {
 		c.profile(v, "profile_prefix", d.ProfilePrefix)
+	}
+	if err := d.NameTemplate.check(); err != nil {
+		c.at(v, "name_template", "%s: %s", err, hint.Of(err))
 	}
 }
 

@@ -16,6 +16,7 @@ import (
 	"aws-accounts/accounts/version"
 	"aws-accounts/internal/hint"
 	"aws-accounts/internal/place"
+	"aws-accounts/internal/tui"
 )
 
 // parse1 is Parse for content that is valid.
@@ -63,7 +64,7 @@ const full = `{
   "$schema": "./accounts.schema.json",
   // the company's
   "keychain": {"backend": "file", "passphrase_command": "pass show aws"},
-  "defaults": {"region": "eu-west-1", "duration": "1h", "profile_prefix": "x-"},
+  "defaults": {"region": "eu-west-1", "duration": "1h", "profile_prefix": "x-", "name_template": "{account|lower}"},
   "accounts_from": {"url": "s3://team/accounts.json", "account": "main", "public_key": "RWQf6LRCGA9i53mlYecO4IzT51TGPpvWucNSCh1CBM0QTaLn73Y7GFO3",
     "sha256": "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"},
   "accounts": [
@@ -92,7 +93,7 @@ func TestParseFull(t *testing.T) {
 		Keychain: &Keychain{Backend: "file", PassphraseCommand: "pass show aws"},
 		AccountsFrom: &AccountsFrom{URL: "s3://team/accounts.json", Account: "main", PublicKey: "RWQf6LRCGA9i53mlYecO4IzT51TGPpvWucNSCh1CBM0QTaLn73Y7GFO3",
 			SHA256: "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"},
-		Defaults: Defaults{Region: "eu-west-1", Duration: Duration(time.Hour), ProfilePrefix: "x-"},
+		Defaults: Defaults{Region: "eu-west-1", Duration: Duration(time.Hour), ProfilePrefix: "x-", NameTemplate: "{account|lower}"},
 		Accounts: []Account{
 			{Name: "main", AccountID: "123456789012", Description: "Main AWS Account", Session: SessionToken,
 				Credentials: &Credentials{Profile: "default"}, MFASerial: "arn:aws:iam::123456789012:mfa/me", MFAProcess: "ykman oath code"},
@@ -230,20 +231,20 @@ func TestLoadRefuses(t *testing.T) {
 	dir := t.TempDir()
 	missing := filepath.Join(dir, "missing.json")
 	_, err := Load(missing)
-	if !errors.Is(err, fs.ErrNotExist) || !strings.HasPrefix(err.Error(), "reading "+missing+": ") || strings.Count(err.Error(), missing) != 1 || hint.Of(err) != "`aws-accounts init` makes an accounts file" {
+	if !errors.Is(err, fs.ErrNotExist) || !strings.HasPrefix(err.Error(), "reading "+tui.Tilde(missing)+": ") || strings.Count(err.Error(), "missing.json") != 1 || hint.Of(err) != "`aws-accounts init` makes an accounts file" {
 		t.Errorf("missing: %v, hint %s", err, hint.Of(err))
 	}
 	if _, err := version.Stat(missing); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("stat of a missing file: %v", err)
 	}
-	if _, err := Load(dir); err == nil || err.Error() != "reading "+dir+": it is a folder, not a file" {
+	if _, err := Load(dir); err == nil || err.Error() != "reading "+tui.Tilde(dir)+": it is a folder, not a file" {
 		t.Errorf("folder: %v", err)
 	}
 	large := filepath.Join(dir, "large.json")
 	if err := os.WriteFile(large, bytes.Repeat([]byte(" "), maxSize+1), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := Load(large); err == nil || err.Error() != "reading "+large+": it is larger than 32 MB" {
+	if _, err := Load(large); err == nil || err.Error() != "reading "+tui.Tilde(large)+": it is larger than 32 MB" {
 		t.Errorf("large: %v", err)
 	}
 }
@@ -275,7 +276,7 @@ func TestCreate(t *testing.T) {
 		t.Error(err)
 	}
 
-	if err := Create(path, nil); !errors.Is(err, fs.ErrExist) || !strings.HasPrefix(err.Error(), "creating "+path+": ") || strings.Count(err.Error(), path) != 1 {
+	if err := Create(path, nil); !errors.Is(err, fs.ErrExist) || !strings.HasPrefix(err.Error(), "creating "+tui.Tilde(path)+": ") || strings.Count(err.Error(), "accounts.json") != 1 {
 		t.Errorf("a second time: %v", err)
 	}
 	if again, _ := os.ReadFile(path); !bytes.Equal(got, again) {

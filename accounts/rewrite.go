@@ -52,15 +52,19 @@ func SetDefaults(path string, data []byte, fields ...Field) ([]byte, error) {
 	var edits []func(*tree) error
 	for _, field := range fields {
 		edits = append(edits, func(t *tree) error {
-			if v := member(&t.root, "defaults"); v != nil {
-				t.set(v, field.Name, field.Value, defaultsOrder)
-			} else if field.Value != "" {
-				t.set(&t.root, "defaults", fmt.Sprintf("{%q: %s}", field.Name, field.Value), nil)
-			}
+			t.setDefault(field.Name, field.Value)
 			return nil
 		})
 	}
 	return rewrite(path, data, edits...)
+}
+
+func (t *tree) setDefault(name, value string) {
+	if v := member(&t.root, "defaults"); v != nil {
+		t.set(v, name, value, defaultsOrder)
+	} else if value != "" {
+		t.set(&t.root, "defaults", fmt.Sprintf("{%q: %s}", name, value), nil)
+	}
 }
 
 // Field is one field of an account with the JSON of its new value; "" takes the field out.

@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/exec"
 	"regexp"
+	"runtime"
 	"strings"
 	"testing"
 )
@@ -20,6 +21,9 @@ print(json.dumps({name: shapes.shape_for(name).metadata for name in (
 
 // The characters that the file takes are those that STS takes, by botocore's model of it.
 func TestCharactersAsSTSTakesThem(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("the same on every system: tested where Python is")
+	}
 	out, err := exec.Command("python3", "-c", stsModel).Output()
 	if err != nil {
 		if os.Getenv("CI") == "true" {

@@ -21,6 +21,7 @@ type Listing struct {
 	From   string
 	Covers func(role string) bool // whether entries that came from here with that role are in this listing, if they still exist
 	Listed []Listed
+	Names  NameTemplate // for new entries, and to be kept; "" for what the file says
 }
 
 // Listed is an account that a listing offers, or a permission set in one.
@@ -37,7 +38,8 @@ type Difference struct {
 	Renamed  []Renamed
 	Vanished []Vanished
 	LeftOut  []Listed
-	Same     []*Account // entries that are as they should be
+	Same     []*Account   // entries that are as they should be
+	names    NameTemplate // to be kept, "" for none
 }
 
 // Renamed is an entry whose account AWS calls something else by now.
@@ -100,7 +102,10 @@ func (f *File) Compare(l Listing) *Difference {
 			}
 		}
 	}
-	d.Added = f.named(fresh)
+	if l.Names != f.Defaults.NameTemplate {
+		d.names = l.Names
+	}
+	d.Added = f.named(fresh, cmp.Or(l.Names, f.Defaults.NameTemplate))
 	d.vanished(f, l, offered, why)
 	return d
 }
@@ -159,11 +164,14 @@ func (d *Difference) Offered() (names []string) {
 }
 
 // Edits reports whether Apply changes anything.
-func (d *Difference) Edits() bool { return len(d.Added)+len(d.Renamed) > 0 }
+func (d *Difference) Edits() bool { return len(d.Added)+len(d.Renamed) > 0 || d.names != "" }
 
 // Apply adds and renames in the file that Compare has seen. What has vanished is for Remove.
 func (d *Difference) Apply(path string, data []byte) ([]byte, error) {
 	return rewrite(path, data, func(t *tree) error {
+		if d.names != "" {
+			t.setDefault("name_template", jsonString(string(d.names)))
+		}
 		nodes := elements(member(&t.root, "accounts"))
 		for _, r := range d.Renamed {
 			synced := *r.Synced
@@ -203,9 +211,9 @@ func roleKey(a *Account) string {
 // named gives new entries names that are valid and free. The same accounts get the same names in whichever order AWS lists
 // them, and whatever comes later changes none: a new entry yields to those that there are.
 //
-// An account is called as in AWS, with a hyphen for what a name can't have, or account-ID if nothing is left. Where an
-// account has several entries, the role's name follows; where several accounts have the name, each one's number.
-func (f *File) named(fresh []Listed) []Account {
+// An account is called as the template has it, else as in AWS, with a hyphen for what a name can't have, or account-ID if nothing
+// is left. Where an account has several entries, the role's name follows; where several accounts have the name, each one's number.
+func (f *File) named(fresh []Listed, names NameTemplate) []Account {
 	owners := map[string]string{} // name → the account that has it
 	profiles := map[string]bool{}
 	roles := map[string]int{} // account → how many entries it has of Identity Center
@@ -231,10 +239,10 @@ func (f *File) named(fresh []Listed) []Account {
 	first := make([]string, len(fresh))
 	wanted := map[string]int{}
 	for i, e := range fresh {
-		if first[i] = cleanName(e.Called); first[i] == "" || IsAccountID(first[i]) { // a number would be taken for that account's
+		if first[i] = cmp.Or(names, "{account}").name(e); first[i] == "" || IsAccountID(first[i]) { // a number would be taken for that account's
 			first[i] = "account-" + e.AccountID
 		}
-		if roles[e.AccountID] > 1 {
+		if roles[e.AccountID] > 1 && !strings.Contains(string(names), "{role") {
 			first[i] = joined(first[i], roleWord(e))
 		}
 		wanted[strings.ToLower(first[i])]++

@@ -212,3 +212,48 @@ func TestSyncTenThousandEqualNames(t *testing.T) {
 		t.Errorf("%d are the same", len(again.Same))
 	}
 }
+
+func TestNameTemplate(t *testing.T) {
+	listed := func(called, role string) Listed {
+		return Listed{Called: called, Account: Account{AccountID: "111111111111", SSO: &SSO{Session: "corp", RoleName: role},
+			Synced: &Synced{From: "corp", Role: role}}}
+	}
+	for template, want := range map[NameTemplate]string{
+		"":                                   "Corp-Pay-EU",
+		"{account}":                          "Corp-Pay-EU",
+		"{account|lower|strip:corp }-{role}": "pay-eu-Read",
+		"{account|strip:Corp |lower}":        "pay-eu",
+		"{id}-{role|lower}":                  "111111111111-read",
+		"{id}":                               "account-111111111111", // never a name that is an account's number
+		"x.{account|strip:other}":            "x.Corp-Pay-EU",
+	} {
+		d := (&File{}).Compare(Listing{From: "corp", Covers: func(string) bool { return true }, Listed: []Listed{listed("Corp Pay EU", "Read")}, Names: template})
+		if len(d.Added) != 1 || d.Added[0].Name != want {
+			t.Errorf("%s: %v, want %s", template, d.Added, want)
+		}
+	}
+	for _, wrong := range []string{"{name}", "{account", "account}", "{account|upper}", "{}", "x", "{account|}"} {
+		if new(NameTemplate).UnmarshalText([]byte(wrong)) == nil {
+			t.Errorf("%s is taken", wrong)
+		}
+		if _, err := Parse("f", []byte(`{"defaults": {"name_template": "`+wrong+`"}, "accounts": []}`)); err == nil || !strings.Contains(err.Error(), "f:1:") {
+			t.Errorf("%s in the file: %v", wrong, err)
+		}
+	}
+
+	// It is kept, and holds for the next sync.
+	l := Listing{From: "corp", Covers: func(string) bool { return true }, Listed: []Listed{listed("Pay", "Read")}, Names: "{account|lower}"}
+	edited, err := (&File{}).Compare(l).Apply("f", []byte(`{"accounts": [], "sso_sessions": [{"name": "corp", "start_url": "https://x.example/start", "region": "eu-west-1"}]}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	f, err := Parse("f", edited)
+	if err != nil || f.Defaults.NameTemplate != l.Names || f.Accounts[0].Name != "pay" {
+		t.Fatalf("%v\n%s", err, edited)
+	}
+	l.Names, l.Listed = "", append(l.Listed, Listed{Called: "Shop", Account: Account{AccountID: "222222222222", SSO: &SSO{Session: "corp", RoleName: "Read"},
+		Synced: &Synced{From: "corp", Role: "Read"}}})
+	if d := f.Compare(l); len(d.Added) != 1 || d.Added[0].Name != "shop" {
+		t.Errorf("%v", d.Added)
+	}
+}

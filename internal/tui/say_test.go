@@ -2,6 +2,7 @@ package tui
 
 import (
 	"errors"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -11,7 +12,7 @@ import (
 // Paths are written as people write them, where a shell takes that too.
 func TestTilde(t *testing.T) {
 	t.Setenv("HOME", "/home/me")
-	t.Setenv("USERPROFILE", "/home/me")
+	t.Setenv("USERPROFILE", filepath.FromSlash("/home/me"))
 	for text, want := range map[string]string{
 		"/home/me/x":                           "~/x",
 		"/home/me":                             "/home/me",
@@ -24,6 +25,7 @@ func TestTilde(t *testing.T) {
 		"/home/me/home/me/x":                   "~/home/me/x",
 		"/home/me/a.json:2:3: and\n/home/me/b": "~/a.json:2:3: and\n~/b",
 	} {
+		text, want = filepath.FromSlash(text), filepath.FromSlash(want)
 		if got := Tilde(text); got != want {
 			t.Errorf("%s: %s, want %s", text, got, want)
 		}
@@ -32,10 +34,11 @@ func TestTilde(t *testing.T) {
 
 func TestFail(t *testing.T) {
 	t.Setenv("HOME", "/home/me")
-	t.Setenv("USERPROFILE", "/home/me")
+	t.Setenv("USERPROFILE", filepath.FromSlash("/home/me"))
 	var b strings.Builder
-	Fail(&b, hint.New(errors.New("reading /home/me/a.json\nand \x1b[31m"), "`aws-accounts init` makes /home/me/a.json"), "--accounts-file=/home/me/b")
-	want := "aws-accounts: reading ~/a.json\nand ?[31m\nhint: `aws-accounts --accounts-file=~/b init` makes ~/a.json\n"
+	path := filepath.FromSlash("/home/me/")
+	Fail(&b, hint.New(errors.New("reading "+path+"a.json\nand \x1b[31m"), "`aws-accounts init` makes %sa.json", path), hint.Flags("--accounts-file="+path+"b"))
+	want := filepath.FromSlash("aws-accounts: reading ~/a.json\nand ?[31m\nhint: `aws-accounts --accounts-file=~/b init` makes ~/a.json\n")
 	if b.String() != want {
 		t.Errorf("says\n%s", b.String())
 	}

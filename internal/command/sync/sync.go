@@ -45,12 +45,13 @@ type Command struct {
 
 // Options are what both ways to fill the accounts file have.
 type Options struct {
-	Prune       bool            `help:"Remove the entries whose accounts are gone, with their profiles and sessions. Never one that you made yourself."`
-	Setup       bool            `help:"Write the profiles of all these accounts as well, and bring those up to date that there are."`
-	Region      accounts.Region `help:"The region of accounts that have none." placeholder:"REGION"`
-	Yes         bool            `short:"y" help:"Don't ask."`
-	DryRun      bool            `help:"Show all that would change, and change nothing."`
-	IfOlderThan tui.Past        `help:"Do nothing if the last time is not so long ago, as in a shell's profile." placeholder:"24h"`
+	Prune        bool                  `help:"Remove the entries whose accounts are gone, with their profiles and sessions. Never one that you made yourself."`
+	Setup        bool                  `help:"Write the profiles of all these accounts as well, and bring those up to date that there are."`
+	Region       accounts.Region       `help:"The region of accounts that have none." placeholder:"REGION"`
+	NameTemplate accounts.NameTemplate `help:"How new entries are called, from now on: {account}, {role} and {id}, with |lower and |strip:TEXT." placeholder:"TEMPLATE"`
+	Yes          bool                  `short:"y" help:"Don't ask."`
+	DryRun       bool                  `help:"Show all that would change, and change nothing."`
+	IfOlderThan  tui.Past              `help:"Do nothing if the last time is not so long ago, as in a shell's profile." placeholder:"24h"`
 }
 
 // syncing is one run of either way.
@@ -90,6 +91,7 @@ func (o *Options) run(r *process.Resolver, asker *ask.Asker, program *stanza.Pro
 	if err != nil {
 		return err
 	}
+	listing.Names = s.NameTemplate
 	if err := s.merge(ctx, listing); err != nil {
 		return err
 	}

@@ -89,6 +89,14 @@ func (d *Check) Ours(files *dotaws.Files) []*awsfiles.Profile {
 	return ours
 }
 
+// Regions finds our profiles without a region.
+func (d *Check) Regions(a *finding.Area, files *dotaws.Files) {
+	if names := withoutRegion(d.Ours(files)); len(names) > 0 {
+		a.Add(finding.Warn, "region", "", fmt.Sprintf("`%s`, then `aws-accounts setup`", setRegion),
+			"no region for %s: the AWS CLI asks for --region", some(names))
+	}
+}
+
 // Shadows finds what wins over our stanzas or clashes with them.
 func (d *Check) Shadows(a *finding.Area, files *dotaws.Files) {
 	shadowed, ours := 0, d.Ours(files)

@@ -231,7 +231,7 @@ func (c *Edit) tellCaveats(w io.Writer, file *accounts.File, files *awsfiles.Fil
 	if err != nil {
 		return err
 	}
-	var noRegion []string
+	var ours []*awsfiles.Profile
 	for _, a := range chosen {
 		p, ok := files.Profile(a.ProfileName())
 		if !ok {
@@ -240,19 +240,29 @@ func (c *Edit) tellCaveats(w io.Writer, file *accounts.File, files *awsfiles.Fil
 		if _, ours := p.Account(); !ours {
 			continue
 		}
-		if _, set := p.Get(awsfiles.Botocore, "region"); !set {
-			noRegion = append(noRegion, a.Name)
-		}
+		ours = append(ours, p)
 		for _, shadow := range p.Shadows() {
 			fmt.Fprintf(w, "warning: %s of profile %s (%s, line %d) wins over its credential_process: take that line out\n",
 				shadow.Key, p.Name, shadow.File, shadow.Line)
 		}
 	}
-	if len(noRegion) > 0 && os.Getenv("AWS_DEFAULT_REGION") == "" {
-		fmt.Fprintf(w, "note: no region for %s, so that the AWS CLI asks for --region: `aws-accounts edit --defaults --region=REGION`, then `aws-accounts setup`\n",
-			tui.QuoteAll(noRegion))
+	if names := withoutRegion(ours); len(names) > 0 {
+		fmt.Fprintf(w, "note: no region for %s, so that the AWS CLI asks for --region: `%s`, then `aws-accounts setup`\n", tui.QuoteAll(names), setRegion)
 	}
 	return nil
+}
+
+const setRegion = "aws-accounts edit --defaults --region=REGION"
+
+// withoutRegion are the accounts of those of our profiles for which botocore finds no region.
+func withoutRegion(ours []*awsfiles.Profile) (names []string) {
+	for _, p := range ours {
+		account, _ := p.Account()
+		if _, set := p.Get(awsfiles.Botocore, "region"); !set && os.Getenv("AWS_DEFAULT_REGION") == "" {
+			names = append(names, account)
+		}
+	}
+	return names
 }
 
 // TakeOut takes accounts out of the accounts file, with their stanzas and sessions. It goes from what depends to what is

@@ -39,6 +39,7 @@ func (d *checkup) checkProfiles() *finding.Area {
 	s.Tell(a)
 	d.checkCommands(a, files)
 	d.Shadows(a, files)
+	d.Regions(a, files)
 	if ours := d.Ours(files); len(ours) > 0 && !slices.ContainsFunc(ours, (*awsfiles.Profile).InCredentials) {
 		a.OK("credentials-file", "", "for what reads ~/.aws/credentials alone (restic 0.14, minio-go before 7.3, the AWS SDKs for JavaScript v2 "+
 			"and Go v1 without AWS_SDK_LOAD_CONFIG=1), `aws-accounts setup --credentials-file` writes them there, too")

@@ -10,6 +10,7 @@ import (
 	"aws-accounts/accounts"
 	"aws-accounts/internal/ask"
 	"aws-accounts/internal/awsfiles"
+	"aws-accounts/internal/finding"
 	"aws-accounts/internal/hint"
 	"aws-accounts/internal/stanza"
 	"aws-accounts/internal/tui"
@@ -19,6 +20,7 @@ import (
 type Add struct {
 	Name  string `arg:"" optional:"" help:"Its name; asked for where it isn't given."`
 	Setup bool   `help:"Write its profile into ~/.aws/config as well."`
+	Yes   bool   `short:"y" help:"Don't ask before other entries are changed."`
 	Fields
 }
 
@@ -34,6 +36,9 @@ func (c *Add) Run(r *accounts.Reader, asker *ask.Asker, program *stanza.Program,
 	}
 	list, err := c.list(file, &accounts.Account{})
 	if err != nil {
+		return err
+	}
+	if err := c.mayChangeOthers(ctx, asker, file); err != nil {
 		return err
 	}
 	var before, after []byte
@@ -58,6 +63,22 @@ func (c *Add) Run(r *accounts.Reader, asker *ask.Asker, program *stanza.Program,
 	return nil
 }
 
+// mayChangeOthers asks before a second base account is added: each role that doesn't say where it begins then has to.
+func (c *Add) mayChangeOthers(ctx context.Context, asker *ask.Asker, file *accounts.File) error {
+	bases := file.Bases()
+	implied := file.Where(func(a *accounts.Account) bool { return a.RoleARN != "" && a.Source == "" && a.From == "" })
+	if c.Yes || !c.isBase() || len(bases) != 1 || len(implied) == 0 {
+		return nil
+	}
+	question := fmt.Sprintf("With two base accounts each role must say where it begins. Write \"source\": %s into %s?",
+		tui.Quote(bases[0].Name), tui.Some(accounts.NamesOf(implied), finding.Most))
+	ok, err := asker.Confirm(ctx, question, true)
+	if err == nil && !ok {
+		err = errors.New("nothing was added")
+	}
+	return hint.New(err, "--yes does it without asking")
+}
+
 // complete asks for the name and what it is, as far as the flags don't say.
 func (c *Add) complete(ctx context.Context, asker *ask.Asker, file *accounts.File) (err error) {
 	if c.Name == "" {
@@ -75,6 +96,10 @@ func (c *Add) complete(ctx context.Context, asker *ask.Asker, file *accounts.Fil
 	if err != nil {
 		return hint.New(fmt.Errorf("%s: what kind of account is it? %w", tui.Quote(c.Name), err),
 			"say it: --role-arn=ARN, --sso-session=NAME --sso-role=ROLE, or --credentials-profile=PROFILE")
+	}
+	if accounts.IsAccountID(answer) {
+		return hint.Usage(fmt.Errorf("%s is the number of an account, and no profile", answer),
+			"name the role to assume there, like arn:aws:iam::%s:role/NAME", answer)
 	}
 	if strings.HasPrefix(answer, "arn:") || c.AccountID != nil {
 		c.RoleARN = &answer

@@ -118,7 +118,7 @@ func allHelp(t testing.TB) string {
 // What has failed works once its step has been typed.
 func TestStepsHelp(t *testing.T) {
 	t.Parallel()
-	const accounts = `{"accounts": [{"name": "main", "account_id": "` + MainAccount + `"},
+	const accounts = `{"defaults": {"region": "eu-west-1"}, "accounts": [{"name": "main", "account_id": "` + MainAccount + `"},
 		{"name": "dev", "account_id": "` + DevAccount + `", "source": "main", "role_arn": "` + DevRole + `"},
 		{"name": "audit", "account_id": "` + DevAccount + `", "sso": {"session": "corp", "role_name": "ReadOnly"}}],
 		"sso_sessions": [{"name": "corp", "start_url": "` + StartURL + `", "region": "eu-west-1"}]}`

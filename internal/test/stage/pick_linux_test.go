@@ -80,11 +80,22 @@ func TestNobodyToChooseAnAccount(t *testing.T) {
 func TestAddAsksForTheSource(t *testing.T) {
 	t.Parallel()
 	h := pickHome(t)
-	h.MustRun("aws-accounts", "add", "work", "--credentials-profile=work")
-	cmd := h.Command("aws-accounts", "add")
+	cmd := h.Command("aws-accounts", "add", "work", "--credentials-profile=work")
+	terminal := onTerminal(t, cmd)
+	terminal.answer(t, `Write "source": "main" into dev, prod? [Y/n] `, "")
+	if err := cmd.Wait(); err != nil {
+		t.Fatal(err)
+	}
+	cmd = h.Command("aws-accounts", "add", "by-number")
+	terminal = onTerminal(t, cmd)
+	terminal.answer(t, "Role to assume (its ARN), or the profile of ~/.aws that it begins with: ", "987654321098")
+	if cmd.Wait(); cmd.ProcessState.ExitCode() != 2 {
+		t.Errorf("a number: %v", cmd.ProcessState)
+	}
+	cmd = h.Command("aws-accounts", "add")
 	var both bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &both, &both
-	terminal := onTerminal(t, cmd)
+	terminal = onTerminal(t, cmd)
 	terminal.answer(t, "Name of the account, like dev: ", "new")
 	terminal.answer(t, "Role to assume (its ARN), or the profile of ~/.aws that it begins with: ", DevRole)
 	terminal.answer(t, `Account to assume the role from: "main", "work", or another: `, "work")

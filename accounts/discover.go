@@ -494,6 +494,11 @@ func (f *Found) rolesOf(base *FoundAccount) (roles []*FoundAccount) {
 	return roles
 }
 
+// AsksForCodes reports whether a role of the base account asks for codes itself.
+func (f *Found) AsksForCodes(base *FoundAccount) bool {
+	return slices.ContainsFunc(f.rolesOf(base), func(r *FoundAccount) bool { return r.MFASerial != "" })
+}
+
 func (o OneCode) alike() bool {
 	first := o.Roles[0]
 	return first.MFASerial != "" && !slices.ContainsFunc(o.Roles, func(r *FoundAccount) bool {

@@ -13,6 +13,9 @@ import (
 	"strings"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/iam"
+
 	"aws-accounts/accounts"
 	"aws-accounts/cache/item"
 	"aws-accounts/internal/accesskey"
@@ -57,7 +60,7 @@ func (c *Init) Run(r *process.Resolver, program *stanza.Program, stdout io.Write
 	defer cancel()
 	plan := &beginning{Init: c, resolver: r, program: program, out: stdout, left: map[string]string{}}
 	for _, step := range []func(context.Context) error{
-		plan.read, plan.who, plan.chooseKeychain, plan.discover, plan.ask, plan.askRegion, plan.checkKeys, plan.draft, plan.confirm, plan.write,
+		plan.read, plan.who, plan.chooseKeychain, plan.discover, plan.ask, plan.askRegion, plan.checkKeys, plan.askDevice, plan.draft, plan.confirm, plan.write,
 	} {
 		if err := step(ctx); err != nil {
 			return err
@@ -350,6 +353,55 @@ func (b *beginning) askOneCode(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// askDevice offers the MFA device of a user whose key goes into the keychain, where none of his profiles names one: his roles
+// may want it, and without it AWS refuses IAM calls. Enter declines, as programs that nobody watches would wait for a code.
+func (b *beginning) askDevice(ctx context.Context) error {
+	if !b.importKeys || b.Yes || b.DryRun || b.OneCode != nil {
+		return nil
+	}
+	for i := range b.found.Accounts {
+		f := &b.found.Accounts[i]
+		if _, left := b.left[f.From]; left || f.KeyID == "" || f.MFASerial != "" || f.Session == accounts.SessionNone || b.found.AsksForCodes(f) {
+			continue
+		}
+		device := b.device(ctx, f)
+		if device == "" {
+			continue
+		}
+		yes, err := b.resolver.MFA.Asker.Confirm(ctx, fmt.Sprintf("Your user has the MFA device %s. Ask for its code every 12 hours, for %s and all its roles?",
+			process.Device(device), f.Name), false)
+		if errors.Is(err, ask.ErrNobody) { // then it is a matter of `edit --mfa-serial`, as doctor says
+			return nil
+		}
+		if err != nil {
+			return hint.New(err, "--no-one-code answers it; --yes answers every question")
+		}
+		if yes {
+			f.MFASerial = device
+		}
+	}
+	return nil
+}
+
+// device is the only MFA device of the user whose key f begins with, "" if there is none, or several, or he may not ask.
+func (b *beginning) device(ctx context.Context, f *accounts.FoundAccount) string {
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	defer cancel()
+	key, err := accesskey.InFile{Profile: f.From}.Read()
+	if err != nil {
+		return ""
+	}
+	client, err := accesskey.Client(b.resolver, b.have.Entry(f.Account), f.From, key)
+	if err != nil {
+		return ""
+	}
+	out, err := iam.NewFromConfig(client.Config).ListMFADevices(ctx, &iam.ListMFADevicesInput{})
+	if err != nil || len(out.MFADevices) != 1 {
+		return ""
+	}
+	return aws.ToString(out.MFADevices[0].SerialNumber)
 }
 
 // askRegion asks where no region is known of a profile to be, as the AWS CLI does nothing without one.

@@ -3,6 +3,8 @@ package stage
 import (
 	"bufio"
 	"bytes"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -47,6 +49,7 @@ func TestInitAsks(t *testing.T) {
 	terminal.answer(t, "Take over 5 profiles? [Y/n] ", "")
 	terminal.answer(t, "Move the access key of default into the keychain? [Y/n] ", "")
 	terminal.answer(t, "Region to work in, like eu-west-1 (Enter: none): ", "")
+	terminal.answer(t, "Your user has the MFA device alice. Ask for its code every 12 hours, for main and all its roles? [y/N] ", "")
 	terminal.answer(t, "Write all this? [Y/n] ", "")
 	if err := cmd.Wait(); err != nil || stderr.Len() > 0 {
 		t.Fatalf("%v\n%s%s", err, &stdout, &stderr)
@@ -62,6 +65,29 @@ func TestInitAsks(t *testing.T) {
 	}
 	if err := NoSecrets(h.Dir, aws); err != nil {
 		t.Error(err)
+	}
+}
+
+// The user's own device is found, where none of his profiles names it.
+func TestInitFindsTheDevice(t *testing.T) {
+	t.Parallel()
+	aws := standin.Start(t, World())
+	h := NewHome(t, aws, FileKeychain()...)
+	h.Write(".aws/config", strings.ReplaceAll(fiveProfiles, "region", "#region"))
+	cmd := h.Command("aws-accounts", "init", "--region=eu-west-1")
+	terminal := onTerminal(t, cmd)
+	terminal.answer(t, "Take over 5 profiles? [Y/n] ", "")
+	terminal.answer(t, "Move the access key of default into the keychain? [Y/n] ", "")
+	terminal.answer(t, "for main and all its roles? [y/N] ", "y")
+	terminal.answer(t, "Write all this? [Y/n] ", "")
+	if err := cmd.Wait(); err != nil {
+		t.Fatal(err)
+	}
+	if data, err := os.ReadFile(filepath.Join(h.Dir, ".config", "aws-accounts", "accounts.json")); err != nil || !strings.Contains(string(data), `"mfa_serial": "`+MFASerial+`"`) {
+		t.Errorf("%v\n%s", err, data)
+	}
+	if _, errs, status := h.Run("aws-accounts", "assume", "dev", "--mfa-code="+aws.MFACode(MFASerial)); status != 0 {
+		t.Error(errs)
 	}
 }
 
@@ -168,6 +194,7 @@ func TestExampleInit(t *testing.T) {
 	terminal.answer(t, "Take over 5 profiles? [Y/n] ", "")
 	terminal.answer(t, "Move the access key of default into the keychain? [Y/n] ", "")
 	terminal.answer(t, "Region to work in, like eu-west-1 (Enter: none): ", "")
+	terminal.answer(t, "for main and all its roles? [y/N] ", "")
 	terminal.answer(t, "Write all this? [Y/n] ", "")
 	if err := cmd.Wait(); err != nil {
 		t.Fatalf("%v\n%s", err, &stdout)

@@ -225,9 +225,9 @@ func firstUse(reader *accounts.Reader, stderr io.Writer) error {
 	}
 	with := "your account " + id + " as `main`"
 	if unknown != nil {
-		with = "no account: " + tui.Harmless(unknown.Error())
+		with = "no account: " + unknown.Error()
 	}
-	fmt.Fprintf(stderr, "created %s with %s\nnext: `aws-accounts init` takes over what is in ~/.aws; `aws-accounts add` adds an account\n\n", tui.Tilde(reader.Path), with)
+	tui.Sayf(stderr, "created %s with %s\nnext: `aws-accounts init` takes over what is in ~/.aws; `aws-accounts add` adds an account\n", reader.Path, with)
 	return nil
 }
 

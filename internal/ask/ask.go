@@ -47,11 +47,16 @@ func (a *Asker) Secret(ctx context.Context, question string) (string, error) {
 
 // Line is Secret for what may be seen. It is asked at the terminal only: no command that needs it is started by an SDK.
 func (a *Asker) Line(ctx context.Context, question string) (string, error) {
-	answer, err := a.atTerminal(ctx, promptFor(question)+": ", true)
+	answer, err := a.Optional(ctx, question)
 	if err == nil && answer == "" {
 		err = ErrCancelled
 	}
 	return answer, err
+}
+
+// Optional is Line where Enter alone is an answer, too: "". The question says what that means.
+func (a *Asker) Optional(ctx context.Context, question string) (string, error) {
+	return a.atTerminal(ctx, promptFor(question)+": ", true)
 }
 
 // Confirm asks for yes or no at the terminal, where Enter alone means preset, and asks again until it is one of them.
@@ -129,5 +134,5 @@ func (a *Asker) Tell(ctx context.Context, text string) error {
 		return err
 	}
 	defer done()
-	return t.tell(ctx, program+": "+text)
+	return t.tell(ctx, tui.Fold(program+": "+text, t.width()))
 }

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"aws-accounts/internal/lock"
+	"aws-accounts/internal/tui"
 )
 
 // Sessions share this many locks: a person has few terminals, and the folder of locks shouldn't grow with each new one.
@@ -47,7 +48,7 @@ func (a *Asker) atTerminal(ctx context.Context, prompt string, echo bool) (strin
 		return "", err
 	}
 	defer done()
-	answer, err := t.ask(ctx, prompt, echo)
+	answer, err := t.ask(ctx, folded(prompt, t.width()), echo)
 	if err != nil {
 		return "", err
 	}
@@ -56,6 +57,12 @@ func (a *Asker) atTerminal(ctx context.Context, prompt string, echo bool) (strin
 		return "", ErrCancelled
 	}
 	return answer, nil
+}
+
+// folded breaks a prompt at words. The blank behind it stays, with a cell for y or n.
+func folded(prompt string, width int) string {
+	question := strings.TrimRight(prompt, " ")
+	return tui.Fold(question, max(width-2, 1)) + prompt[len(question):]
 }
 
 // turn waits until no other process of ours asks at this terminal. Where locks can't be had, two prompts that mix are

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/creack/pty"
 )
 
 func TestAtTheTerminal(t *testing.T) {
@@ -67,6 +69,21 @@ func TestConfirmAsksAgain(t *testing.T) {
 	s.typed("no\n")
 	if r := s.result(); r.Answer != "no" {
 		t.Errorf("%+v", r)
+	}
+}
+
+// A question breaks at words, and leaves a cell for the answer.
+func TestQuestionWraps(t *testing.T) {
+	t.Parallel()
+	for how, last := range map[string]string{"confirm": "and hour? [Y/n] ", "line": "and hour?: "} {
+		s := begin(t, "later", true, "ASK_HOW="+how, "ASK_QUESTION=One code instead of one for each role and hour?")
+		if err := pty.Setsize(s.slave, &pty.Winsize{Cols: 40, Rows: 6}); err != nil {
+			t.Fatal(err)
+		}
+		s.stdin.Write([]byte("!"))
+		s.until("aws-accounts: One code instead of one\r\nfor each role " + last)
+		s.typed("y\n")
+		s.result()
 	}
 }
 

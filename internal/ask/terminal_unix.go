@@ -47,6 +47,8 @@ func (t *terminal) forChild() (*os.File, error) {
 	return os.NewFile(uintptr(fd), "/dev/tty"), nil
 }
 
+func (t *terminal) width() int { return tui.Terminal(uintptr(t.fd)).Width }
+
 func (t *terminal) foreground() bool {
 	group, err := unix.IoctlGetInt(t.fd, unix.TIOCGPGRP)
 	return err == nil && group == unix.Getpgrp()

@@ -47,6 +47,8 @@ func (t *terminal) close() {
 // forChild is the console for a child to write to.
 func (t *terminal) forChild() (*os.File, error) { return os.OpenFile("CONOUT$", os.O_RDWR, 0) }
 
+func (t *terminal) width() int { return tui.Terminal(t.out.Fd()).Width }
+
 // id tells consoles apart.
 func (t *terminal) id() uint { return uint(t.window >> 4) } // handles of windows are numbers in steps
 

@@ -48,7 +48,7 @@ func Of(asker *ask.Asker, command func() string, how string) func(context.Contex
 func asked(ctx context.Context, asker *ask.Asker, safe cache.Safe) error {
 	made := ""
 	if safe.New {
-		asker.Tell(ctx, "the new keychain needs a passphrase: nothing opens it for whoever loses that\n")
+		asker.Tell(ctx, "the new keychain needs a passphrase. Nothing else opens it: don't lose it\n")
 		if yes, err := asker.Confirm(ctx, "Make one for you, to be kept in a password manager?", true); err == nil && yes {
 			made = rand.Text()
 			asker.Tell(ctx, "the passphrase is "+made+"\n")

@@ -97,7 +97,7 @@ func (d *Check) Regions(a *finding.Area, files *dotaws.Files) {
 	}
 }
 
-// Shadows finds what wins over our stanzas or clashes with them.
+// Shadows finds what overrides our stanzas or clashes with them.
 func (d *Check) Shadows(a *finding.Area, files *dotaws.Files) {
 	shadowed, ours := 0, d.Ours(files)
 	for _, p := range ours {
@@ -116,14 +116,14 @@ func (d *Check) Shadows(a *finding.Area, files *dotaws.Files) {
 			"profile %s: %s in line %d of %s%s: %s", p.Name, s.Key, s.Line, dotaws.Path(s.File), more, effect(s))
 	}
 	if n := shadowed - finding.Most; n > 0 {
-		a.Add(finding.Fail, "shadow", "", "", "%d more profiles have settings that win over the credential_process", n)
+		a.Add(finding.Fail, "shadow", "", "", "%d more profiles have settings that override the credential_process", n)
 	}
 	if shadowed == 0 && len(ours) > 0 {
 		what := "them"
 		if d.Only != nil {
 			what = "it"
 		}
-		a.OK("shadow", "", "nothing in ~/.aws wins over %s", what)
+		a.OK("shadow", "", "nothing in ~/.aws overrides %s", what)
 	}
 }
 

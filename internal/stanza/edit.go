@@ -242,12 +242,12 @@ func (c *Edit) tellCaveats(w io.Writer, file *accounts.File, files *awsfiles.Fil
 		}
 		ours = append(ours, p)
 		for _, shadow := range p.Shadows() {
-			fmt.Fprintf(w, "warning: %s of profile %s (%s, line %d) wins over its credential_process: take that line out\n",
+			tui.Sayf(w, "warning: %s of profile %s (%s, line %d) overrides its credential_process: take that line out",
 				shadow.Key, p.Name, shadow.File, shadow.Line)
 		}
 	}
 	if names := withoutRegion(ours); len(names) > 0 {
-		fmt.Fprintf(w, "note: no region for %s, so that the AWS CLI asks for --region: `%s`, then `aws-accounts setup`\n", tui.QuoteAll(names), setRegion)
+		tui.Sayf(w, "note: no region for %s, so that the AWS CLI asks for --region: `%s`, then `aws-accounts setup`", tui.QuoteAll(names), setRegion)
 	}
 	return nil
 }
@@ -283,7 +283,7 @@ func TakeOut(ctx context.Context, r *accounts.Reader, names []string, program *P
 	fmt.Fprintf(stdout, "%s: removed %s\n", tui.ShowPath(r.Path), strings.Join(names, ", "))
 	for _, name := range names {
 		if a, err := file.Find(name); err == nil && a.Way().Keychain {
-			fmt.Fprintf(stdout, "next: the access key of %s is still in the keychain; `aws-accounts keys remove %s` forgets it\n", a.Name, a.Name)
+			tui.Sayf(stdout, "next: the access key of %s is still in the keychain; `aws-accounts keys remove %s` forgets it", a.Name, a.Name)
 		}
 	}
 	if _, err := sessions.Forget(ctx, names); err != nil {

@@ -2,7 +2,6 @@ package stanza
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -21,15 +20,12 @@ func AskRegion(ctx context.Context, asker *ask.Asker) (accounts.Region, error) {
 	question := "Region to work in, like eu-west-1 (Enter: none)"
 	for {
 		var region accounts.Region
-		answer, err := asker.Line(ctx, question)
-		switch {
-		case errors.Is(err, ask.ErrCancelled) && ctx.Err() == nil:
-			return "", nil
-		case err != nil:
+		answer, err := asker.Optional(ctx, question)
+		if err != nil || answer == "" {
 			return "", err
 		}
 		if err := region.UnmarshalText([]byte(answer)); err != nil {
-			question = fmt.Sprintf("%v\nRegion", err)
+			question = fmt.Sprintf("%v (Enter: none)", err)
 			continue
 		}
 		return region, nil

@@ -91,11 +91,12 @@ func Fail(stderr io.Writer, err error, flags hint.Flags) {
 
 // Say writes what a person reads, of one line or several: harmless, as AWS, and programs and files of others, may be quoted in it,
 // with ~ for the home folder, and wrapped at words where w is a terminal.
-func Say(w io.Writer, text string) {
+func Say(w io.Writer, text string) { Sayf(w, "%s", text) }
+
+// Sayf is Say for what is formatted first.
+func Sayf(w io.Writer, format string, args ...any) {
 	width := ScreenOf(w).Width
-	for line := range strings.SplitSeq(Tilde(text), "\n") {
-		for _, part := range Wrap(Harmless(line), width) {
-			fmt.Fprintln(w, part)
-		}
+	for line := range strings.SplitSeq(Tilde(fmt.Sprintf(format, args...)), "\n") {
+		fmt.Fprintln(w, Fold(Harmless(line), width))
 	}
 }

@@ -2,7 +2,9 @@ package tui
 
 import (
 	"os"
+	"regexp"
 	"runtime"
+	"slices"
 	"strings"
 	"unicode"
 
@@ -28,6 +30,29 @@ func Wrap(text string, width int) []string {
 		}
 	}
 	return append(lines, line)
+}
+
+// The beginning of a line that stays in front of its text: an indentation, or a word with two blanks or more behind it.
+var label = regexp.MustCompile(`^ *(\S+ {2,})?`)
+
+// Fold is Wrap for a text of several lines, of which each may have a label or an indentation: what goes on below stands
+// under the text behind it. A screen too narrow for that gets the line without, as a path that is whole can be copied.
+func Fold(text string, width int) string {
+	var folded []string
+	for line := range strings.SplitSeq(text, "\n") {
+		first := label.FindString(line)
+		if Width(line) <= width || width <= 0 {
+			folded = append(folded, line)
+			continue
+		}
+		left := max(width-Width(first), 1)
+		parts, below := Wrap(line[len(first):], left), strings.Repeat(" ", Width(first))
+		if slices.ContainsFunc(parts, func(part string) bool { return Width(part) > left }) {
+			parts, below, first = Wrap(line, width), "", ""
+		}
+		folded = append(folded, first+strings.Join(parts, "\n"+below))
+	}
+	return strings.Join(folded, "\n")
 }
 
 // words splits at blanks, except between backticks that belong together and fit on a line.

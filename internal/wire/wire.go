@@ -69,7 +69,7 @@ func (d *Dependencies) reader() (*accounts.Reader, error) {
 		return nil, err
 	}
 	if _, err := place.State(); err != nil && d.flags.Person {
-		tui.Say(os.Stderr, fmt.Sprintf("warning: neither locks nor log nor file keychain: %s; hint: %s", err, hint.Of(err)))
+		tui.Sayf(os.Stderr, "warning: neither locks nor log nor file keychain: %s; hint: %s", err, hint.Of(err))
 	}
 	reader := accounts.NewReader(path, pathOrEmpty(place.LocksOf(path)))
 	reader.Report = func(err error, grave bool) {
@@ -77,7 +77,7 @@ func (d *Dependencies) reader() (*accounts.Reader, error) {
 			log.Trouble("", err)
 		}
 		if d.flags.Person {
-			fmt.Fprintf(os.Stderr, "warning: %s; hint: %s\n", err, hint.Of(err))
+			tui.Sayf(os.Stderr, "warning: %s; hint: %s", err, hint.Of(err))
 		}
 	}
 	return reader, nil

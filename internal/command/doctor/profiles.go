@@ -210,7 +210,7 @@ func (d *checkup) checkEnvironment() *finding.Area {
 			"AWS_ACCOUNTS_KEYCHAIN chooses the keychain here; programs that are started without it, such as IDEs, use another")
 	}
 	if len(a.Findings) == 0 {
-		a.OK("environment", "", "no variable wins over the profiles")
+		a.OK("environment", "", "no variable overrides the profiles")
 	}
 	return a
 }

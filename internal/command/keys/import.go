@@ -15,6 +15,7 @@ import (
 	"aws-accounts/internal/awsfiles"
 	"aws-accounts/internal/dotaws"
 	"aws-accounts/internal/hint"
+	"aws-accounts/internal/tui"
 	"aws-accounts/process"
 )
 
@@ -72,7 +73,7 @@ func (c *Import) Run(r *process.Resolver, stdout io.Writer) error {
 		if c.Account != "" {
 			which = " --account " + a.Name
 		}
-		fmt.Fprintf(stdout, "next: `aws-accounts keys import %s%s --remove` takes it out of %s, where anybody's program can read it\n", hint.Word(c.Profile), which, dotaws.Path(awsfiles.Credentials))
+		tui.Sayf(stdout, "next: `aws-accounts keys import %s%s --remove` takes it out of %s, where anybody's program can read it", hint.Word(c.Profile), which, dotaws.Path(awsfiles.Credentials))
 		return nil
 	}
 	return c.remove(ctx, stdout, key, a, stored)
@@ -126,10 +127,10 @@ func (c *Import) remove(ctx context.Context, stdout io.Writer, key aws.Credentia
 	}
 	fmt.Fprintf(stdout, "%s: access key %s taken out of [%s]\n", dotaws.Path(awsfiles.Credentials), stored.Current.ID, c.Profile)
 	if users := c.users(); len(users) > 0 {
-		fmt.Fprintf(stdout, "warning: source_profile = %s of %s leads nowhere now: make accounts of them, or let them name %s's profile\n",
+		tui.Sayf(stdout, "warning: source_profile = %s of %s leads nowhere now: make accounts of them, or let them name %s's profile",
 			c.Profile, strings.Join(users, ", "), a.Name)
 	}
-	fmt.Fprintf(stdout, "next: `aws-accounts setup` gives %s a profile; what used profile %s can use that one\n", a.Name, c.Profile)
+	tui.Sayf(stdout, "next: `aws-accounts setup` gives %s a profile; what used profile %s can use that one", a.Name, c.Profile)
 	return nil
 }
 

@@ -123,7 +123,7 @@ func (c *Move) check(used string) error {
 	}
 	switch chosen := os.Getenv("AWS_ACCOUNTS_KEYCHAIN"); {
 	case chosen != "" && chosen != c.To:
-		return hint.New(fmt.Errorf("AWS_ACCOUNTS_KEYCHAIN=%s is set, and wins over the accounts file: nothing would look into %s", chosen, c.To),
+		return hint.New(fmt.Errorf("AWS_ACCOUNTS_KEYCHAIN=%s is set, and overrides the accounts file: nothing would look into %s", chosen, c.To),
 			"take it out of your shell's files and of the environment (`unset AWS_ACCOUNTS_KEYCHAIN`), then `aws-accounts keychain move --from=%s --to=%s`", chosen, c.To)
 	case c.From == c.To:
 		return hint.Usage(fmt.Errorf("the keychain is %s already", c.To), "--from names another one, to carry what is left there")

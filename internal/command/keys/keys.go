@@ -226,7 +226,7 @@ func (c *Remove) Run(r *process.Resolver, stdout io.Writer) error {
 	}
 	fmt.Fprintf(stdout, "%s: access key%s forgotten; AWS still accepts it, until it is deleted there: %s\n", a.Name, idsOf(keys), securityCredentials)
 	if a.Way().Keychain {
-		fmt.Fprintf(stdout, "next: `aws-accounts keys add %s`, or say in the accounts file where else %s begins\n", a.Name, a.Name)
+		tui.Sayf(stdout, "next: `aws-accounts keys add %s`, or say in the accounts file where else %s begins", a.Name, a.Name)
 	}
 	return nil
 }

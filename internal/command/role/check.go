@@ -11,6 +11,7 @@ import (
 
 	"aws-accounts/internal/awscall"
 	"aws-accounts/internal/hint"
+	"aws-accounts/internal/tui"
 	"aws-accounts/process"
 )
 
@@ -42,7 +43,7 @@ func (w *roleWork) checkMade(ctx context.Context, made []*roleTarget, ours bool,
 		}
 	}
 	if untried {
-		fmt.Fprintln(report.out, "note: what was just made or changed can take AWS some ten seconds to take effect")
+		tui.Sayf(report.out, "note: what was just made or changed can take AWS some ten seconds to take effect")
 	}
 }
 

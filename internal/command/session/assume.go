@@ -58,7 +58,7 @@ func (c *Assume) Run(r *process.Resolver, program *stanza.Program, stdout io.Wri
 		fmt.Fprintf(stdout, "%s: account %s, long-term keys as they are\n", a.Name, credentials.AccountID)
 	}
 	if session.Unkept != nil {
-		fmt.Fprintf(stdout, "warning: the session is not kept, so every command gets one of its own: %s\n", session.Unkept)
+		tui.Sayf(stdout, "warning: the session is not kept, so every command gets one of its own: %s", session.Unkept)
 	}
 	profile, inTheWay := (&stanza.Check{Program: program, File: a.File(), Only: a}).Usable()
 	if _, err := fmt.Fprintf(stdout, "\n  export AWS_PROFILE=%s\n", hint.Word(profile)); err != nil {
@@ -69,7 +69,7 @@ func (c *Assume) Run(r *process.Resolver, program *stanza.Program, stdout io.Wri
 		if f.Hint != "" {
 			next = "; hint: " + program.Step(f.Hint)
 		}
-		tui.Say(stderr, fmt.Sprintf("warning: AWS_PROFILE=%s isn't enough: %s%s", profile, f.Text, next))
+		tui.Sayf(stderr, "warning: AWS_PROFILE=%s isn't enough: %s%s", profile, f.Text, next)
 	}
 	return nil
 }

@@ -59,7 +59,7 @@ func (c *Add) Run(r *accounts.Reader, asker *ask.Asker, program *stanza.Program,
 	if c.Setup {
 		return (&stanza.Edit{Names: []string{c.Name}}).Run(r.Again(), program, stdout)
 	}
-	fmt.Fprintf(stdout, "next: `aws-accounts setup %s` gives it a profile\n", c.Name)
+	tui.Sayf(stdout, "next: `aws-accounts setup %s` gives it a profile", c.Name)
 	return nil
 }
 
@@ -110,11 +110,12 @@ func (c *Add) complete(ctx context.Context, asker *ask.Asker, file *accounts.Fil
 		return err
 	}
 	if c.Description == nil {
-		switch text, err := asker.Line(ctx, "Description"); {
-		case err == nil:
-			c.Description = &text
-		case !errors.Is(err, ask.ErrCancelled):
+		text, err := asker.Optional(ctx, "Description (Enter: none)")
+		if err != nil {
 			return err
+		}
+		if text != "" {
+			c.Description = &text
 		}
 	}
 	return nil

@@ -117,14 +117,14 @@ func (b *beginning) who(ctx context.Context) error {
 	who, _, err := process.CurrentIdentity(ctx)
 	if err != nil {
 		if b.nobody = errors.Is(err, process.ErrNoneInUse); b.nobody {
-			fmt.Fprintf(b.out, "There are %s.\n", err)
+			b.say("There are %s.", err)
 			return nil
 		}
-		fmt.Fprintf(b.out, "AWS doesn't say who you are: %s\n", err)
+		b.say("AWS doesn't say who you are: %s", err)
 		return nil
 	}
 	b.identity = who
-	fmt.Fprintf(b.out, "You are %s, by %s.\n", who.ARN, b.inUse())
+	b.say("You are %s, by %s.", who.ARN, b.inUse())
 	return nil
 }
 
@@ -134,6 +134,9 @@ func (b *beginning) inUse() string {
 	}
 	return "the keys in the environment"
 }
+
+// say writes lines for a person. Diffs and tables are written as they are.
+func (b *beginning) say(format string, args ...any) { tui.Sayf(b.out, format, args...) }
 
 // chooseKeychain takes the choice that was made already, else the platform's own, and tries it. Another one is only ever
 // a person's choice.
@@ -158,38 +161,36 @@ func (b *beginning) chooseKeychain(ctx context.Context) error {
 		return err
 	}
 
-	fmt.Fprintf(b.out, "The %s doesn't work here: %s\n", own, plainReason(err))
+	b.say("The %s doesn't work here: %s", own, err)
 	const another = "choose another: --keychain=file --passphrase-command=COMMAND (a file under a passphrase), --keychain=pass, or --keychain=keyctl (sessions only, gone at logout)"
-	fmt.Fprintf(b.out, "  file     encrypted files under a passphrase, which a command may print\n  pass     the password store (gpg)\n  keyctl   the kernel's: gone at logout, so for sessions only\n")
+	b.say("  file     encrypted files under a passphrase, which a command may print\n  pass     the password store (gpg)\n  keyctl   the kernel's: gone at logout, so for sessions only")
 	for {
-		answer, err := b.resolver.MFA.Asker.Line(ctx, "Which keychain instead: file, pass or keyctl")
+		answer, err := b.resolver.MFA.Asker.Optional(ctx, "Which keychain instead: file, pass or keyctl (Enter: file)")
 		if b.DryRun && errors.Is(err, ask.ErrNobody) {
-			fmt.Fprintln(b.out, "It would ask which keychain to use instead.")
+			b.say("It would ask which keychain to use instead.")
 			return nil
 		}
 		if err != nil {
 			return hint.New(fmt.Errorf("no keychain: %w", err), another)
 		}
-		if answer = strings.ToLower(answer); !slices.Contains(accounts.Backends(), answer) {
+		if answer = strings.ToLower(cmp.Or(answer, "file")); !slices.Contains(accounts.Backends(), answer) {
 			continue
 		}
 		b.keychain, b.writeKeychain = accounts.Keychain{Backend: answer}, true
 		if answer == "file" {
-			command, err := b.resolver.MFA.Asker.Line(ctx, "A command that prints its passphrase (Enter: I type it)")
-			if err != nil && !errors.Is(err, ask.ErrCancelled) {
+			command, err := b.resolver.MFA.Asker.Optional(ctx, "A command that prints the passphrase (Enter: I type it myself)")
+			if err != nil {
 				return hint.New(err, another)
 			}
 			b.keychain.PassphraseCommand = command
 		}
 		if err := b.probe(ctx); err != nil {
-			fmt.Fprintf(b.out, "That doesn't work either: %s\n", plainReason(err))
+			b.say("That doesn't work either: %s", err)
 			continue
 		}
 		return nil
 	}
 }
-
-func plainReason(err error) string { return tui.Harmless(err.Error()) }
 
 // probe stores something, reads it back and removes it.
 func (b *beginning) probe(ctx context.Context) error {
@@ -201,7 +202,7 @@ func (b *beginning) probe(ctx context.Context) error {
 	}
 	err := k.Probe(ctx)
 	if err == nil {
-		fmt.Fprintf(b.out, "Keychain %s works.\n", k.Backend())
+		b.say("Keychain %s works.", k.Backend())
 	}
 	return err
 }
@@ -220,7 +221,7 @@ func (b *beginning) discover(ctx context.Context) error {
 	if len(b.found.Accounts) > 0 {
 		b.showFound()
 	} else if len(b.found.Left) == 0 {
-		fmt.Fprintln(b.out, "There is nothing in ~/.aws to take over.")
+		b.say("There is nothing in ~/.aws to take over.")
 	}
 	for _, l := range b.found.Left {
 		b.left[l.Profile] = ": " + l.Reason
@@ -277,7 +278,7 @@ func (b *beginning) ask(ctx context.Context) (err error) {
 		if b.ImportKeys != nil && *b.ImportKeys {
 			return hint.New(errors.New("the keychain keyctl forgets everything at logout: it is no place for access keys"), "--no-import-keys, or another --keychain")
 		}
-		fmt.Fprintln(b.out, "The access keys stay in ~/.aws/credentials: keyctl would forget them at logout.")
+		b.say("The access keys stay in ~/.aws/credentials: keyctl would forget them at logout.")
 		return nil
 	}
 	b.importKeys, err = b.question(ctx, b.ImportKeys, fmt.Sprintf("Move the access %s of %s into the keychain?", tui.Plural(len(keys), "key"), strings.Join(keys, ", ")),
@@ -299,7 +300,7 @@ func (b *beginning) checkKeys(ctx context.Context) error {
 			return unknown.error
 		}
 		if err != nil {
-			b.left[f.From] = ": " + plainReason(err)
+			b.left[f.From] = ": " + err.Error()
 		}
 	}
 	return nil
@@ -422,7 +423,7 @@ func (b *beginning) question(ctx context.Context, flag *bool, question, flags st
 	}
 	yes, err := b.resolver.MFA.Asker.Confirm(ctx, question, true)
 	if b.DryRun && errors.Is(err, ask.ErrNobody) {
-		fmt.Fprintf(b.out, "It would ask: %s\n", question)
+		b.say("It would ask: %s", question)
 		return true, nil
 	}
 	if err != nil {

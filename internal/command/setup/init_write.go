@@ -228,30 +228,31 @@ func (b *beginning) keyless(a *accounts.Account) bool {
 func (b *beginning) confirm(ctx context.Context) error {
 	diff := awsfiles.Diff(tui.Tilde(b.resolver.Accounts.Path), b.oldAccounts, b.newAccounts) +
 		awsfiles.Diff(dotaws.Path(awsfiles.Config), b.oldConfig, b.newConfig)
-	for _, f := range b.imports {
-		diff += fmt.Sprintf("%s: access key %s goes from [%s] into the keychain\n", dotaws.Path(awsfiles.Credentials), f.KeyID, f.From)
-	}
 	for _, profile := range slices.Sorted(maps.Keys(b.left)) {
-		fmt.Fprintf(b.out, "left     [profile %s]%s\n", tui.Harmless(profile), tui.Harmless(b.left[profile]))
+		b.say("left     [profile %s]%s", profile, b.left[profile])
 	}
 	for _, c := range b.report.Conflicts {
-		fmt.Fprintf(b.out, "left     [profile %s] in line %d: %s\n", c.Profile, c.Line, c.Reason)
+		b.say("left     [profile %s] in line %d: %s", c.Profile, c.Line, c.Reason)
 	}
-	if diff == "" {
-		fmt.Fprintln(b.out, "Nothing to write: all files are as they should be.")
+	if diff == "" && len(b.imports) == 0 {
+		b.say("Nothing to write: all files are as they should be.")
 		b.over = true
 		b.tellNext(ctx)
 		return nil
 	}
-	fmt.Fprint(b.out, diff, "\n")
+	fmt.Fprint(b.out, diff)
+	for _, f := range b.imports {
+		b.say("%s: access key %s goes from [%s] into the keychain", dotaws.Path(awsfiles.Credentials), f.KeyID, f.From)
+	}
+	fmt.Fprintln(b.out)
 	for _, f := range b.imports {
 		if f.MFASerial == "" && f.Session != accounts.SessionNone {
-			fmt.Fprintf(b.out, "note: profile %s hands out a session then, with which AWS refuses IAM calls and GetSessionToken; `aws-accounts edit %s --session=none` has it hand out the key itself\n",
-				tui.Harmless(f.From), f.Name)
+			b.say("note: profile %s hands out a session then, with which AWS refuses IAM calls and GetSessionToken; `aws-accounts edit %s --session=none` has it hand out the key itself",
+				f.From, f.Name)
 		}
 	}
 	if b.DryRun {
-		fmt.Fprintln(b.out, "Nothing was written (--dry-run).")
+		b.say("Nothing was written (--dry-run).")
 		b.over = true
 		return nil
 	}
@@ -287,9 +288,9 @@ func (b *beginning) write(ctx context.Context) error {
 		return err
 	}
 	if b.oldAccounts == nil {
-		fmt.Fprintf(b.out, "wrote    %s\n", tui.Tilde(b.resolver.Accounts.Path))
+		b.say("wrote    %s", b.resolver.Accounts.Path)
 	} else if !bytes.Equal(b.oldAccounts, b.newAccounts) {
-		fmt.Fprintf(b.out, "changed  %s\n", tui.Tilde(b.resolver.Accounts.Path))
+		b.say("changed  %s", b.resolver.Accounts.Path)
 	}
 	backup, err := b.writeConfig(ctx)
 	if err != nil {
@@ -330,10 +331,10 @@ func (b *beginning) tellDone(backup string) {
 		names []string
 	}{{"taken over", taken}, {"moved", moved}, {"left", slices.Sorted(maps.Keys(b.left))}} {
 		if n := len(line.names); n > 0 {
-			fmt.Fprintf(b.out, "%-10s %d: %s\n", line.what, n, tui.Harmless(tui.Some(line.names, finding.Most)))
+			b.say("%-10s %d: %s", line.what, n, tui.Some(line.names, finding.Most))
 		}
 	}
-	fmt.Fprintf(b.out, "%-10s %s\n", "undo", undo)
+	b.say("%-10s %s", "undo", undo)
 }
 
 // storeKey puts a key into the keychain, as `keys import` does, and proves it there.
@@ -359,7 +360,7 @@ func (b *beginning) storeKey(ctx context.Context, file *accounts.File, f account
 	if err != nil {
 		return key, err
 	}
-	fmt.Fprintf(b.out, "stored   access key %s of %s in the keychain (%s)\n", stored.Current.ID, a.Name, b.resolver.Sessions.Keychain.Backend())
+	b.say("stored   access key %s of %s in the keychain (%s)", stored.Current.ID, a.Name, b.resolver.Sessions.Keychain.Backend())
 	return key, nil
 }
 
@@ -373,9 +374,9 @@ func (b *beginning) writeConfig(ctx context.Context) (backup string, err error) 
 	if err != nil || bytes.Equal(b.newConfig, b.oldConfig) {
 		return "", err
 	}
-	fmt.Fprintf(b.out, "changed  %s\n", dotaws.Path(awsfiles.Config))
+	b.say("changed  %s", dotaws.Path(awsfiles.Config))
 	if backup != "" {
-		fmt.Fprintf(b.out, "backup   %s\n", tui.Tilde(backup))
+		b.say("backup   %s", backup)
 	}
 	return backup, nil
 }
@@ -384,7 +385,7 @@ func (b *beginning) dropKey(ctx context.Context, f accounts.FoundAccount, key aw
 	if err := (accesskey.InFile{Profile: f.From}).Take(ctx, key); err != nil {
 		return err
 	}
-	fmt.Fprintf(b.out, "removed  access key %s from %s\n", f.KeyID, dotaws.Path(awsfiles.Credentials))
+	b.say("removed  access key %s from %s", f.KeyID, dotaws.Path(awsfiles.Credentials))
 	return nil
 }
 
@@ -396,7 +397,7 @@ func (b *beginning) tellNext(ctx context.Context) {
 	}
 	if files, err := awsfiles.Profiles(b.newConfig, b.theirs.Data[awsfiles.Credentials]); err == nil {
 		if err := stanza.Unreadable(files); err != nil {
-			fmt.Fprintf(b.out, "warning: %s\n", err)
+			b.say("warning: %s", err)
 		}
 	}
 	var try *accounts.Account
@@ -408,24 +409,24 @@ func (b *beginning) tellNext(ctx context.Context) {
 		}
 		if a.SSO != nil && !signIn[a.SSO.Session] && b.take {
 			signIn[a.SSO.Session] = true
-			fmt.Fprintf(b.out, "next: `aws-accounts sso login %s` signs in\n", a.SSO.Session)
+			b.say("next: `aws-accounts sso login %s` signs in", a.SSO.Session)
 		}
 		if try == nil || try.IsBase() && a.RoleARN != "" {
 			try = a
 		}
 	}
 	if try == nil && b.nobody && len(signIn) == 0 {
-		fmt.Fprintf(b.out, "next: `aws configure`, then `aws-accounts init` again; or `aws-accounts keys add main`; or `%s`\n", firstSignIn)
+		b.say("next: `aws configure`, then `aws-accounts init` again; or `aws-accounts keys add main`; or `%s`", firstSignIn)
 		return
 	}
 	if try == nil {
-		fmt.Fprintf(b.out, "next: `aws-accounts add NAME --role-arn=ARN --setup` adds an account\n")
+		b.say("next: `aws-accounts add NAME --role-arn=ARN --setup` adds an account")
 		return
 	}
 	if b.tellMissing(ctx, file, try) {
 		return
 	}
-	fmt.Fprintf(b.out, "\nTry:\n\n  aws s3 ls --profile %s\n", hint.Word(try.ProfileName()))
+	b.say("\nTry:\n\n  aws s3 ls --profile %s", hint.Word(try.ProfileName()))
 }
 
 const firstSignIn = "aws-accounts sso login --start-url=URL --region=REGION"
@@ -449,6 +450,6 @@ func (b *beginning) tellMissing(ctx context.Context, file *accounts.File, a *acc
 	case errors.Is(err, process.ErrNoCredentials):
 		step = fmt.Sprintf("`aws configure --profile %s`, `aws-accounts keys add %s`, or `%s`", hint.Word(way.Profile), base.Name, firstSignIn)
 	}
-	fmt.Fprintf(b.out, "Nothing to try yet: %s\nnext: %s\n", tui.Harmless(err.Error()), step)
+	b.say("Nothing to try yet: %s\nnext: %s", err, step)
 	return true
 }

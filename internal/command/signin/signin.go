@@ -62,7 +62,7 @@ func (c *Login) Run(r *process.Resolver, stdout io.Writer) error {
 	_, err = fmt.Fprintf(stdout, "signed in to %s until %s (%s); it is renewed without you while Identity Center allows it\n",
 		session.Name, expires.Local().Format("15:04"), tui.Left(expires.Sub(r.Sessions.Now())))
 	if c.StartURL != "" && err == nil {
-		_, err = fmt.Fprintln(stdout, "next: `aws-accounts sync sso --setup` adds the accounts that you have there, with their profiles")
+		tui.Sayf(stdout, "next: `aws-accounts sync sso --setup` adds the accounts that you have there, with their profiles")
 	}
 	return err
 }

@@ -90,6 +90,10 @@ func onTerminal(t *testing.T, cmd *exec.Cmd) *typist {
 	if err != nil {
 		t.Fatal(err)
 	}
+	// Wide enough for each question to be on one line.
+	if err := unix.IoctlSetWinsize(int(master.Fd()), unix.TIOCSWINSZ, &unix.Winsize{Row: 24, Col: 200}); err != nil {
+		t.Fatal(err)
+	}
 	cmd.ExtraFiles = []*os.File{terminal}
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Setctty: true, Ctty: 3}
 	if err := cmd.Start(); err != nil {

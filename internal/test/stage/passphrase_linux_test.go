@@ -32,7 +32,7 @@ func TestPassphraseAtTheTerminal(t *testing.T) {
 
 	cmd := h.Command("aws-accounts", "assume", "dev")
 	terminal := onTerminal(t, cmd)
-	terminal.await(t, "nothing opens it for whoever loses that\r\n")
+	terminal.await(t, "Nothing else opens it: don't lose it\r\n")
 	terminal.answer(t, "[Y/n] ", "n")
 	terminal.answer(t, "Passphrase of the keychain: ", "hunter2")
 	terminal.answer(t, "The same passphrase again, since the keychain is new: ", "hunter2")

@@ -99,11 +99,31 @@ func TestAddAsksForTheSource(t *testing.T) {
 	terminal.answer(t, "Name of the account, like dev: ", "new")
 	terminal.answer(t, "Role to assume (its ARN), or the profile of ~/.aws that it begins with: ", DevRole)
 	terminal.answer(t, `Account to assume the role from: "main", "work", or another: `, "work")
-	terminal.answer(t, "Description: ", "")
+	terminal.answer(t, "Description (Enter: none): ", "")
 	terminal.answer(t, "Region to work in, like eu-west-1 (Enter: none): ", "eu-wst-1")
-	terminal.answer(t, `did you mean "eu-west-1"?`, "eu-west-1")
+	terminal.answer(t, `did you mean "eu-west-1"? (Enter: none): `, "eu-west-1")
 	if err := cmd.Wait(); err != nil || !strings.Contains(both.String(), `"source": "work"`) || !strings.Contains(both.String(), "wrote the region eu-west-1 ") {
 		t.Errorf("%v\n%s", err, &both)
+	}
+}
+
+// Ctrl-C isn't Enter: also at a question that Enter alone answers, nothing is added.
+func TestCtrlCAtAnOptionalQuestion(t *testing.T) {
+	t.Parallel()
+	h := pickHome(t)
+	cmd := h.Command("aws-accounts", "add")
+	terminal := onTerminal(t, cmd)
+	terminal.answer(t, "Name of the account, like dev: ", "new")
+	terminal.answer(t, "Role to assume (its ARN), or the profile of ~/.aws that it begins with: ", DevRole)
+	terminal.await(t, "Description (Enter: none): ")
+	if _, err := terminal.master.WriteString("\x03"); err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Wait(); err == nil {
+		t.Error("it went on")
+	}
+	if accounts := h.MustRun("aws-accounts", "list"); strings.Contains(accounts, "new") {
+		t.Errorf("it was added:\n%s", accounts)
 	}
 }
 

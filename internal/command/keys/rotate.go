@@ -42,32 +42,47 @@ func (c *Rotate) Run(r *process.Resolver, stdout io.Writer, stderr tui.Stderr) e
 	defer cancel()
 	ctx, stop := signal.NotifyContext(ctx, syscall.SIGINT, syscall.SIGTERM) // to say where it stopped; SIGKILL does no harm either
 	defer stop()
-	asked := r.Sessions.Now()
-	a, release, err := holdKeys(ctx, r, c.Name)
+	file, err := r.Accounts.File()
 	if err != nil {
 		return err
 	}
-	defer release()
+	a, err := keysAccount(file, c.Name)
+	if err != nil {
+		return err
+	}
 	if !a.Way().Keychain {
 		return hint.New(fmt.Errorf("%s doesn't begin in the keychain, so nobody would have its new key", a.Name),
 			"`aws-accounts keys add %s` puts one there, or `aws-accounts keys import --remove` moves that of its profile", a.Name)
 	}
+	before, err := r.Sessions.Keychain.LoadKeys(ctx, a.Name)
+	if err != nil {
+		return process.ExplainItem(err, a)
+	}
+	release, err := accesskey.Lock(ctx, r, a.Name)
+	if err != nil {
+		return err
+	}
+	defer release()
 	keys, err := r.Sessions.Keychain.LoadKeys(ctx, a.Name)
 	if err != nil {
 		return process.ExplainItem(err, a)
 	}
 	r.MFA.Code = c.MFACode
 	t := &rotation{Resolver: r, account: a, keys: keys, keepOld: c.KeepOld, yes: c.Yes, stdout: stdout, stderr: stderr.Writer}
-	switch {
-	case keys.Rotation != nil:
-		t.say("going on with the rotation that began %s", keys.Rotation.Began.Local().Format(time.DateTime))
-	case keys.Current.Stored.After(asked): // while this process waited for its turn
+	going := keys.Rotation != nil
+	if !going && (before.Rotation != nil || before.Current.ID != keys.Current.ID) { // while this process waited for its turn
 		t.say("another process has just rotated it: %s is in use", keys.Current.ID)
 		return nil
-	default:
-		if err := holdersOf(ctx, r, a, keys.Current.ID).mayStop(ctx, r, a, keys.Current.ID, c.Yes || c.KeepOld); err != nil {
-			return err
-		}
+	}
+	old := keys.Current.ID
+	if going && keys.Rotation.Old != nil {
+		old = keys.Rotation.Old.ID
+	}
+	if err := holdersOf(ctx, r, a, old).mayStop(ctx, r, a, old, c.Yes || c.KeepOld); err != nil {
+		return err
+	}
+	if going {
+		t.say("going on with the rotation that began %s", keys.Rotation.Began.Local().Format(time.DateTime))
 	}
 	attempt := r.Log.Begin(a)
 	attempt.Entry.Action = process.ActionRotate

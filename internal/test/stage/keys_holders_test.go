@@ -6,6 +6,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"aws-accounts/internal/test/standin"
 )
@@ -33,6 +34,10 @@ func TestRotateKnowsWhoHasTheKey(t *testing.T) {
 	works(t, h)
 	if out, _, _ := h.Run("aws-accounts", "doctor"); !strings.Contains(out, before.ID+" is still to be deleted") {
 		t.Errorf("doctor says\n%s", out)
+	}
+	_, stderr, status = h.Run("aws-accounts", "keys", "rotate", "main") // which would delete it now
+	if status != 1 || !strings.Contains(stderr, before.ID+" is in profile work (credentials file, line 2), too") || len(aws.AccessKeys(User)) != 2 {
+		t.Fatalf("going on: exit %d, %d keys\n%s", status, len(aws.AccessKeys(User)), stderr)
 	}
 	h.Write(".aws/credentials", "")
 	h.MustRun("aws-accounts", "keys", "rotate", "main")
@@ -110,11 +115,14 @@ func TestRotateWithoutThePermission(t *testing.T) {
 func TestRotateTogether(t *testing.T) {
 	t.Parallel()
 	h, aws := keysHome(t, World())
-	var both sync.WaitGroup
-	for range 2 {
-		both.Go(func() { h.MustRun("aws-accounts", "keys", "rotate", "main") })
+	var all sync.WaitGroup
+	for i := range 4 { // of which some come when the first has made its key, and when that is in use
+		all.Go(func() {
+			time.Sleep(time.Duration(i) * 700 * time.Millisecond)
+			h.MustRun("aws-accounts", "keys", "rotate", "main")
+		})
 	}
-	both.Wait()
+	all.Wait()
 	if keys := aws.AccessKeys(User); len(keys) != 1 || aws.Calls("CreateAccessKey") != 1 {
 		t.Errorf("%d made, %v", aws.Calls("CreateAccessKey"), ids(keys))
 	}

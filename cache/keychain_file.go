@@ -189,14 +189,19 @@ func (s *fileStore) kept() bool {
 // wrapped returns the store key as it is stored, nil if there is none yet.
 func (s *fileStore) wrapped() (wrapped *item.WrappedKey, err error) {
 	err = atomicfile.Patiently(func() error { wrapped, err = item.ReadWrappedKey(s.dir); return err })
-	if !errors.Is(err, ErrNotFound) {
+	trouble := "is missing"
+	switch {
+	case errors.Is(err, ErrCorrupt): // which putting a whole item in the place of a damaged one doesn't mend
+		trouble = "is damaged"
+	case !errors.Is(err, ErrNotFound):
 		return wrapped, err
+	default:
+		if names, err := s.itemNames(); err == nil && len(names) == 0 {
+			return nil, nil
+		}
 	}
-	if names, err := s.itemNames(); err != nil || len(names) > 0 {
-		return nil, hint.New(fmt.Errorf("%w: %s has items, but not the file %s, without which nothing opens them", ErrUnavailable, s.dir, item.KeyFile),
-			"bring that file back from a backup of the folder")
-	}
-	return nil, nil
+	return nil, hint.New(fmt.Errorf("%w: the file %s in %s %s, and nothing else opens the items there", ErrUnavailable, item.KeyFile, s.dir, trouble),
+		"bring that file back from a backup; without one, what is in the folder is lost: move it away to begin anew")
 }
 
 // scryptCost is the binary logarithm of scrypt's N: each guess takes 32 MB and, as measured, 70 ms.

@@ -116,8 +116,8 @@ func TestFileKeyIsLost(t *testing.T) {
 		_, getErr := openFile(dir, testPassphrase).Get(t.Context(), "session/dev")
 		setErr := openFile(dir, testPassphrase).Set(t.Context(), "session/dev", []byte("y"))
 		for _, err := range []error{getErr, setErr} {
-			if err == nil || errors.Is(err, ErrNotFound) || strings.Contains(err.Error(), "SECRET") {
-				t.Errorf("%s: %v", what, err)
+			if !errors.Is(err, ErrUnavailable) || errors.Is(err, ErrCorrupt) || strings.Contains(err.Error(), "SECRET") || hint.Of(err) == "" {
+				t.Errorf("%s: %v (%s)", what, err, hint.Of(err))
 			}
 		}
 		os.RemoveAll(path)

@@ -51,7 +51,9 @@ func asked(ctx context.Context, asker *ask.Asker, safe cache.Safe) error {
 		asker.Tell(ctx, "the new keychain needs a passphrase. Nothing else opens it: don't lose it\n")
 		if yes, err := asker.Confirm(ctx, "Make one for you, to be kept in a password manager?", true); err == nil && yes {
 			made = rand.Text()
-			asker.Tell(ctx, "the passphrase is "+made+"\n")
+			if err := asker.Tell(ctx, "the passphrase is "+made+"\n"); err != nil {
+				return err // nobody knows it
+			}
 		} else if err != nil && !errors.Is(err, ask.ErrNobody) {
 			return err
 		}

@@ -100,3 +100,20 @@ func TestStampSeesWhatMtimeHides(t *testing.T) {
 		}
 	}
 }
+
+// Nor does a signature that is one, which the last good version stands in for.
+func TestSharedSignatureIsAPipe(t *testing.T) {
+	key, sign := signing(t)
+	shared, own := sharing(t, team, `{"accounts_from": {"file": "team.json", "public_key": "`+key+`"}, "accounts": []}`)
+	signature := shared + ".minisig"
+	write(t, signature, sign(team, "team.json", time.Now()))
+	if _, err := NewReader(own, t.TempDir()).File(); err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(os.Remove(signature), syscall.Mkfifo(signature, 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	if f := load(t, own); !f.Outdated() || f.indexed().byName["dev"] == nil {
+		t.Error("the last good version isn't used")
+	}
+}

@@ -267,7 +267,7 @@ func (from *AccountsFrom) read(path string) (*shared, error) {
 	}
 	var signature []byte
 	if from.PublicKey != "" {
-		if signature, err = os.ReadFile(path + signatureEnd); err != nil {
+		if signature, err = atomicfile.Read(path + signatureEnd); err != nil {
 			return nil, tampered{fmt.Errorf("its signature: %w", hint.FileError(err))}
 		}
 	}

@@ -181,9 +181,20 @@ func TestEndsByItself(t *testing.T) {
 	h := NewHome(t, startStageAWS(t, ""), FileKeychain()...)
 	h.Accounts(`{"accounts_from": {"file": "team.json", "public_key": "RWQf6LRCGA9i53mlYecO4IzT51TGPpvWucNSCh1CBM0QTaLn73Y7GFO3"}, "accounts": []}`)
 	file := filepath.Join(h.Dir, ".config/aws-accounts/accounts.json")
-	team := filepath.Join(filepath.Dir(file), "team.json")
-	if err := errors.Join(os.WriteFile(team, []byte(`{"accounts": []}`), 0o600), unix.Mkfifo(team+".minisig", 0o600)); err != nil {
-		t.Fatal(err)
+	// Whoever opens a file that another process has a lease of waits 45 s, as for a file server that doesn't answer.
+	for _, name := range []string{"team.json", "team.json.minisig"} {
+		path := filepath.Join(filepath.Dir(file), name)
+		if err := os.WriteFile(path, []byte(`{"accounts": []}`), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		leased, err := os.Open(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { leased.Close() })
+		if _, err := unix.FcntlInt(leased.Fd(), unix.F_SETLEASE, unix.F_WRLCK); err != nil {
+			t.Skip("this file system has no leases: ", err)
+		}
 	}
 	for name, args := range map[string][]string{
 		"as in a stanza": {"process", "--accounts-file=" + file, "dev"}, "as typed": {"process", "--no-input", "--accounts-file=" + file, "dev"},

@@ -118,9 +118,10 @@ func (p *Provider) Retrieve(ctx context.Context) (aws.Credentials, error) {
 	if past := p.lastFailure(plan.Fingerprint, failFast); past != nil && !p.Insist {
 		since := p.Now().Sub(past.At)
 		switch {
-		case past.At.After(began) || canFallBack(stored) && since >= 0 && since < failureMemory:
+		case since < 0: // the clock was ahead, which may be just what AWS refused
+		case past.At.After(began) || canFallBack(stored) && since < failureMemory:
 			return p.fallBack(stored, canFallBack, past.error())
-		case past.Refused && since >= 0 && since < p.Relay:
+		case past.Refused && since < p.Relay:
 			past.Message += fmt.Sprintf("; AWS said so a moment ago, and is asked again after %s", p.Relay)
 			return aws.Credentials{}, past.error()
 		}

@@ -377,6 +377,18 @@ func TestVolatilePlansAreAskedForEachTime(t *testing.T) {
 	}
 }
 
+// A clock that is ahead is what AWS may have refused. Once it is set right the refusal lies in the future, and is no answer.
+func TestARefusalUntilTheClockIsRight(t *testing.T) {
+	s := newScene(t)
+	s.err = storedRefusal{"the clock is an hour ahead"}
+	if _, err := s.provider("f", "").Retrieve(t.Context()); !errors.Is(err, ErrRefused) {
+		t.Fatal(err)
+	}
+	s.err = nil
+	s.pass(-time.Hour)
+	s.want(t, s.provider("f", ""), 2, time.Hour)
+}
+
 // A program that retries what AWS refuses hears it again, for as long as it is told, and that it does. Trouble that may pass is
 // tried each time, and so is a refusal by who hasn't asked for that.
 func TestARefusalIsHandedOn(t *testing.T) {

@@ -210,7 +210,7 @@ func tell(w io.Writer, path string, report awsfiles.Report, dryRun bool) {
 		if conflict.Line > 0 {
 			where = fmt.Sprintf(" in line %d", conflict.Line)
 		}
-		fmt.Fprintf(w, "left     [profile %s]%s: %s\n", conflict.Profile, where, conflict.Reason)
+		tui.Sayf(w, "left     [profile %s]%s: %s", conflict.Profile, where, conflict.Reason)
 	}
 	switch changed := len(report.Changes) - unchanged; {
 	case changed == 0 && unchanged == 0 && len(report.Conflicts) == 0:

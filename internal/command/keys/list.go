@@ -75,7 +75,7 @@ func (c *List) Run(r *process.Resolver, stdout io.Writer) error {
 	}
 	if len(all) == 0 {
 		fmt.Fprintln(stdout, "no access keys in the keychain")
-		tui.Sayf(stdout, "next: `aws-accounts keys import` moves those of ~/.aws/credentials there")
+		tui.Say(stdout, "next: `aws-accounts keys import` moves those of ~/.aws/credentials there")
 		return nil
 	}
 	table := tui.Table{Header: []string{"NAME", "ACCOUNT", "ACCESS KEY", "AGE", "STATE", "USER"}, Shrink: []int{5}}

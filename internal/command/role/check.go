@@ -43,7 +43,7 @@ func (w *roleWork) checkMade(ctx context.Context, made []*roleTarget, ours bool,
 		}
 	}
 	if untried {
-		tui.Sayf(report.out, "note: what was just made or changed can take AWS some ten seconds to take effect")
+		tui.Say(report.out, "note: what was just made or changed can take AWS some ten seconds to take effect")
 	}
 }
 

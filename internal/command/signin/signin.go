@@ -59,12 +59,12 @@ func (c *Login) Run(r *process.Resolver, stdout io.Writer) error {
 		}
 		fmt.Fprintf(stdout, "added the SSO session %s to %s\n", session.Name, tui.Tilde(file.Path))
 	}
-	_, err = fmt.Fprintf(stdout, "signed in to %s until %s (%s); it is renewed without you while Identity Center allows it\n",
+	tui.Sayf(stdout, "signed in to %s until %s (%s); it is renewed without you while Identity Center allows it",
 		session.Name, expires.Local().Format("15:04"), tui.Left(expires.Sub(r.Sessions.Now())))
-	if c.StartURL != "" && err == nil {
-		tui.Sayf(stdout, "next: `aws-accounts sync sso --setup` adds the accounts that you have there, with their profiles")
+	if c.StartURL != "" {
+		tui.Say(stdout, "next: `aws-accounts sync sso --setup` adds the accounts that you have there, with their profiles")
 	}
-	return err
+	return nil
 }
 
 // session is the SSO session to sign in to. One that --start-url gives is written down when the sign-in has succeeded: a

@@ -84,8 +84,8 @@ func (c *Shared) Run(r *process.Resolver, stdout io.Writer) error {
 			fmt.Fprintf(stdout, "  %s %s\n", what.mark, name)
 		}
 	}
-	_, err = fmt.Fprintln(stdout, "next: `aws-accounts setup` writes their profiles")
-	return err
+	tui.Say(stdout, "next: `aws-accounts setup` writes their profiles")
+	return nil
 }
 
 // mostShared is the size of what is fetched at most. 10,000 accounts are 2 MB.

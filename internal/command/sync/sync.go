@@ -197,8 +197,8 @@ func (s *syncing) next(ctx context.Context, d *accounts.Difference) error {
 	case s.Setup && len(offered) > 0:
 		return (&stanza.Edit{Names: offered}).Run(s.Accounts.Again(), s.Program, s.Out)
 	case !s.Setup && len(d.Added) > 0:
-		_, err := fmt.Fprintln(s.Out, "next: `aws-accounts setup` writes their profiles")
-		return err
+		tui.Say(s.Out, "next: `aws-accounts setup` writes their profiles")
+		return nil
 	}
 	return nil
 }

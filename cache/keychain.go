@@ -114,8 +114,8 @@ func (cfg KeychainConfig) backend() (string, error) {
 
 func (k *Keychain) full(key string) string { return item.FullKey(k.cfg.Owner, key) }
 
-// OwnedBy returns the same keychain as its other owner sees it.
-func (k *Keychain) OwnedBy(owner string) *Keychain {
+// ownedBy returns the same keychain as its other owner sees it.
+func (k *Keychain) ownedBy(owner string) *Keychain {
 	cfg := k.cfg
 	cfg.Owner = owner
 	return &Keychain{cfg: cfg, choose: k.choose, open: k.open}

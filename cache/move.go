@@ -67,7 +67,7 @@ func copyItem(ctx context.Context, to *Keychain, key string, data []byte, inUse 
 
 // Adopt takes over the items of another owner, whose accounts file has become this one's by being moved.
 func (k *Keychain) Adopt(ctx context.Context, owner string) (Copied, error) {
-	theirs := k.OwnedBy(owner)
+	theirs := k.ownedBy(owner)
 	copied, err := Copy(ctx, theirs, k, false)
 	if err == nil {
 		err = copied.RemoveFrom(ctx, theirs, k)

@@ -188,7 +188,7 @@ func counted(numbers ...any) string {
 
 func (s *syncing) next(ctx context.Context, d *accounts.Difference) error {
 	offered := d.Offered()
-	if !s.Yes || s.Region != "" {
+	if s.Region != "" || !s.Yes && len(d.Added) > 0 { // who said none isn't asked again at each sync
 		if err := stanza.EnsureRegion(ctx, s.Accounts.Again(), s.Asker, s.Region, offered, s.Out); err != nil {
 			return err
 		}

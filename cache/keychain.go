@@ -346,9 +346,12 @@ func (k *Keychain) named(err error) error {
 	case errors.Is(err, ErrUnavailable) && k.Backend() == string(keyring.FileBackend):
 		return hint.New(named, "set XDG_STATE_HOME to a folder that you can write, or choose another keychain by AWS_ACCOUNTS_KEYCHAIN")
 	case errors.Is(err, ErrUnavailable):
-		return hint.New(named, "`export AWS_ACCOUNTS_KEYCHAIN=file` chooses another keychain")
+		return hint.New(named, AnotherKeychain)
 	case errors.Is(err, ErrLocked):
 		return hint.New(named, "`aws-accounts doctor` in a terminal asks for what unlocks it; AWS_ACCOUNTS_KEYCHAIN chooses another keychain")
 	}
 	return named
 }
+
+// AnotherKeychain is the step where a keychain is out of reach, and nothing else is to be said about it.
+const AnotherKeychain = "`export AWS_ACCOUNTS_KEYCHAIN=file` chooses another keychain"

@@ -176,7 +176,7 @@ func ExplainItem(err error, a *accounts.Account) error {
 		return hint.New(fmt.Errorf("%s: reading its access key: %w", a.Name, err), "`aws-accounts keys add %s --replace` puts a whole one in its place", a.Name)
 	}
 	err = fmt.Errorf("%s: reading its access key: %w", a.Name, err)
-	if errors.Is(err, cache.ErrUnavailable) && hint.Of(err) == "" {
+	if errors.Is(err, cache.ErrUnavailable) && (hint.Of(err) == "" || hint.Of(err) == cache.AnotherKeychain) { // which doesn't have it
 		return hint.New(err, "see to it that this keychain answers, or put the key into another: `AWS_ACCOUNTS_KEYCHAIN=file aws-accounts keys add %s`", a.Name)
 	}
 	return err

@@ -2,7 +2,6 @@ package tui
 
 import (
 	"os"
-	"regexp"
 	"runtime"
 	"slices"
 	"strings"
@@ -33,14 +32,21 @@ func Wrap(text string, width int) []string {
 }
 
 // The beginning of a line that stays in front of its text: an indentation, or a word with two blanks or more behind it.
-var label = regexp.MustCompile(`^ *(\S+ {2,})?`)
+func label(line string) string {
+	rest := strings.TrimLeft(line, " ")
+	word, behind, _ := strings.Cut(rest, " ")
+	if text := strings.TrimLeft(behind, " "); word != "" && len(text) < len(behind) {
+		return line[:len(line)-len(text)]
+	}
+	return line[:len(line)-len(rest)]
+}
 
 // Fold is Wrap for a text of several lines, of which each may have a label or an indentation: what goes on below stands
 // under the text behind it. A screen too narrow for that gets the line without, as a path that is whole can be copied.
 func Fold(text string, width int) string {
 	var folded []string
 	for line := range strings.SplitSeq(text, "\n") {
-		first := label.FindString(line)
+		first := label(line)
 		if Width(line) <= width || width <= 0 {
 			folded = append(folded, line)
 			continue

@@ -217,7 +217,7 @@ func TestAssumeSaysThatItWaits(t *testing.T) {
 	}
 	cmd := h.Command("sh", "-c", "aws-accounts assume dev --refresh >&3 2>&3")
 	terminal := onTerminal(t, cmd)
-	terminal.await(t, "waiting for another process that gets the session of dev, and may be asking\r\nsomething\r\n")
+	terminal.await(t, "waiting for another process that gets the session of dev, and may be asking something\r\n")
 	release()
 	if err := cmd.Wait(); err != nil {
 		t.Error(err)

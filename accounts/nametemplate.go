@@ -14,9 +14,6 @@ import (
 // the way, as in {account|lower|strip:corp-}.
 type NameTemplate string
 
-// NameTemplateHelp says in one line what a NameTemplate can have.
-const NameTemplateHelp = "{account}, {role} or {id}, and behind the word |lower or |strip:TEXT"
-
 var placeholder = pattern.New(`\{[^{}]*\}`)
 
 // UnmarshalText refuses what isn't one, so that a flag or the file says so.
@@ -35,7 +32,8 @@ func (t NameTemplate) check() error {
 		}
 	}
 	if wrong {
-		return hint.New(fmt.Errorf("name template %s can't be understood", tui.Quote(string(t))), `write one like "{account|lower}-{role}": it can have %s`, NameTemplateHelp)
+		return hint.New(fmt.Errorf("name template %s can't be understood", tui.Quote(string(t))),
+			`write one like "{account|lower}-{role}": it can have {account}, {role} or {id}, and behind the word |lower or |strip:TEXT`)
 	}
 	return nil
 }
@@ -50,7 +48,7 @@ func split(placeholder string) (word string, changes []string) {
 func (t NameTemplate) name(e Listed) string {
 	values := map[string]string{
 		"account": cmp.Or(e.Called, "account-"+e.AccountID),
-		"role":    e.Synced.Role[strings.LastIndexByte(e.Synced.Role, '/')+1:],
+		"role":    RoleName(e.Synced.Role),
 		"id":      e.AccountID,
 	}
 	return cleanName(placeholder().ReplaceAllStringFunc(string(t), func(p string) string {

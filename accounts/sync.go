@@ -281,7 +281,7 @@ func (f *File) named(fresh []Listed, names NameTemplate) []Account {
 
 // roleWord is what tells the entries of one account apart.
 func roleWord(e Listed) string {
-	return cmp.Or(cleanName(e.Synced.Role[strings.LastIndexByte(e.Synced.Role, '/')+1:]), "role")
+	return cmp.Or(cleanName(RoleName(e.Synced.Role)), "role")
 }
 
 // joined is a name with an end, cut in front of it so that it isn't too long.
